@@ -1,0 +1,45 @@
+"""The model and the number types every contract is made of."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+MAX_AMOUNT = 999_999_999_999
+"""Largest points or yen in one field: fits 64 bits with room for every sum the hub makes."""
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps neither NUL nor lone surrogates; refusing them here spares a batch later."""
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("must not hold NUL or lone surrogates")
+    return text
+
+
+def _to_utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+Text = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
+"""Words of people or vendors: at most 500 characters, storable as they are."""
+
+Key = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
+"""A name given by somebody else: a vendor's id, a request key, a receipt number."""
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""A short name of ours, fit for a URL: a connection, a store, a till."""
+
+Points = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
+"""Whole points, never negative."""
+
+Yen = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
+"""Whole yen, never negative."""
+
+Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A moment with its zone, kept in UTC."""
+
+
+class Canonical(BaseModel):
+    """Frozen; refuses unknown fields, so that a misspelt one is an error and not a loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

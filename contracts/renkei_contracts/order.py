@@ -1,0 +1,114 @@
+"""A sale, online or at a till, restated as a whole each time it changes."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Identity
+
+TaxRate = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+"""Consumption tax in basis points: 1000 is 10 %, 800 the reduced 8 %."""
+
+Quantity = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+"""Pieces; weighed goods are one piece with its price."""
+
+
+class OrderState(StrEnum):
+    """How far the sale has come. ``CANCELLED`` also stands for voided."""
+
+    PLACED = "placed"
+    PAID = "paid"
+    FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+
+
+class TillKey(Canonical):
+    """The natural key of a sale at a till: receipt numbers restart after each settlement (精算).
+
+    ``business_date`` is the store's day, which may end after midnight.
+    """
+
+    store: Key
+    till: Key
+    business_date: date
+    settlement_count: Annotated[int, Field(strict=True, ge=0, le=999)] = 0
+    receipt_number: Key
+    company: Text = ""
+
+    def __str__(self) -> str:
+        parts = (self.company, self.store, self.till, self.business_date.isoformat())
+        return "|".join((*parts, str(self.settlement_count), self.receipt_number))
+
+
+class LineItem(Canonical):
+    """One product line, as sold and as far as it was given back.
+
+    ``amount`` is what the buyer owes for ``quantity`` pieces, in yen, after every discount but
+    before points; ``tax_included`` says whether tax is in it. ``returned_amount`` is the part of
+    ``amount`` given back so far.
+    """
+
+    id: Key
+    sku: Text = ""
+    jan: Text = ""
+    title: Text = ""
+    quantity: Quantity
+    amount: Yen
+    tax_rate: TaxRate
+    tax_included: bool = True
+    returned_quantity: Quantity = 0
+    returned_amount: Yen = 0
+    earns: bool = True
+
+    @model_validator(mode="after")
+    def _returns_fit(self) -> Self:
+        if self.returned_quantity > self.quantity or self.returned_amount > self.amount:
+            raise ValueError(f"line {self.id}: more was returned than sold")
+        return self
+
+
+class Tender(Canonical):
+    """One means of payment and its amount in yen."""
+
+    kind: Text
+    amount: Yen
+
+
+class Order(Canonical):
+    """A sale as it is now, as of the vendor's clock ``changed_at``.
+
+    ``placed_at`` is when it happened in the shop. ``points_used`` are points paid with, as the
+    sale is now (a return that gives points back lowers it), ``points_value`` their worth in yen.
+    ``hold_codes`` name holds of ours that this sale claims. ``till`` is the natural key of a till
+    sale; ``same_as`` names the same sale at other vendors, where the vendor itself says so.
+    """
+
+    ref: ExternalRef
+    changed_at: Instant
+    placed_at: Instant
+    state: OrderState
+    number: Text = ""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "JPY"
+    customer: ExternalRef | None = None
+    identities: tuple[Identity, ...] = ()
+    lines: tuple[LineItem, ...]
+    shipping: Yen = 0
+    points_used: Points = 0
+    points_value: Yen = 0
+    hold_codes: tuple[Key, ...] = ()
+    tenders: tuple[Tender, ...] = ()
+    till: TillKey | None = None
+    same_as: tuple[ExternalRef, ...] = ()
+    location: Text = ""
+    test: bool = False
+
+    @model_validator(mode="after")
+    def _lines_are_distinct(self) -> Self:
+        ids = [line.id for line in self.lines]
+        if len(ids) != len(set(ids)):
+            raise ValueError(f"order {self.ref}: two lines share an id")
+        return self

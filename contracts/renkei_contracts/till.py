@@ -1,0 +1,141 @@
+"""What a register asks and hears, in our own shape: /pos/v1 and the ``till`` capability alike.
+
+Points are whole points, amounts whole yen, instants carry their zone. Messages for the cashier
+are Japanese and at most 40 characters.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
+from renkei_contracts.order import LineItem, Tender, TillKey
+
+Scheme = Literal["auto", "card", "phone", "email"]
+
+CashierMessage = Annotated[str, Field(max_length=40)]
+
+
+class ResolveMember(Canonical):
+    """Who is this? ``value`` as scanned or typed; ``auto`` guesses the kind from its form."""
+
+    scheme: Scheme = "auto"
+    value: Key
+
+
+class ExpiringPoints(Canonical):
+    """Points that end on the same day; ``expires_on`` is the last day, Japanese time."""
+
+    points: Points
+    expires_on: date
+
+
+class MemberAnswer(Canonical):
+    """What a register may show: a masked name and the balance for this channel."""
+
+    member: Key
+    masked_name: Text
+    card: Text
+    spendable: Points
+    pending: Points
+    by_expiry: tuple[ExpiringPoints, ...] = ()
+    balance_version: int
+    as_of: Instant
+
+
+class QuoteRequest(Canonical):
+    """What would this basket earn, and how many points may it use? Binds nobody."""
+
+    member: Key | None = None
+    lines: tuple[LineItem, ...]
+    points_wanted: Points = 0
+
+
+class RateTotal(Canonical):
+    """One consumption-tax rate of a basket after points: rate in basis points, yen tax-included.
+
+    ``points_discount`` is this rate's share of the points used; ``tax`` is floored once per rate.
+    """
+
+    tax_rate: int
+    total: Yen
+    points_discount: Yen
+    tax: Yen
+
+
+class QuoteAnswer(Canonical):
+    """The answer, with what it assumed: program and balance version."""
+
+    earns: Points
+    max_usable: Points
+    points_used: Points
+    total: Yen
+    rates: tuple[RateTotal, ...]
+    program: Text
+    program_version: int
+    balance_version: int | None
+    reasons: tuple[Text, ...] = ()
+
+
+class HoldRequest(Canonical):
+    """Set points aside for one sale; ``key`` is made by the register and names the hold."""
+
+    key: Key
+    member: Key
+    points: Annotated[int, Field(strict=True, ge=1, le=999_999_999)]
+    ttl_seconds: Annotated[int, Field(strict=True, ge=10, le=86_400)] = 900
+
+
+class HoldAnswer(Canonical):
+    """The hold and what is left."""
+
+    hold: Key
+    points: Points
+    lapses_at: Instant
+    spendable: Points
+    balance_version: int
+
+
+class CommitRequest(Canonical):
+    """A finished sale. The natural key and ``revision`` name it: a higher revision restates it.
+
+    ``occurred`` marks what can no longer be refused (a receipt is printed, the till was offline).
+    """
+
+    sale: TillKey
+    revision: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
+    sold_at: Instant
+    member: Key | None = None
+    hold: Key | None = None
+    points_used: Points = 0
+    lines: tuple[LineItem, ...]
+    tenders: tuple[Tender, ...] = ()
+    occurred: bool = False
+    voided: bool = False
+
+
+class CommitAnswer(Canonical):
+    """What was booked for this sale, as it stands now."""
+
+    sale: Text
+    revision: int
+    member: Text
+    earned: Points
+    used: Points
+    spendable: Points
+    balance_version: int
+    as_of: Instant
+
+
+class TillProblem(Canonical):
+    """A refusal: ``code`` is stable, ``message`` is for the cashier's display."""
+
+    code: Key
+    message: CashierMessage
+    retryable: bool
+    action: Literal["proceed_without_points", "rescan", "call_staff", "retry"]
+
+
+TillCommand = ResolveMember | QuoteRequest | HoldRequest | CommitRequest
+TillAnswer = MemberAnswer | QuoteAnswer | HoldAnswer | CommitAnswer | TillProblem

@@ -1,0 +1,1 @@
+"""What several plugins need and the hub must not own."""

@@ -1,0 +1,50 @@
+"""Checking webhook signatures: raw bytes, constant time, several keys, closed when empty."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from renkei_contracts.errors import SignatureInvalid
+
+
+def hmac_sha256_base64(key: str, message: bytes) -> str:
+    """base64(HMAC-SHA256(key as UTF-8, message))."""
+    return base64.b64encode(hmac.digest(key.encode(), message, hashlib.sha256)).decode()
+
+
+def same(left: str, right: str) -> bool:
+    """Whether two secrets are equal, in constant time, for any characters."""
+    return hmac.compare_digest(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))
+
+
+def require_hmac_base64(given: str | None, keys: Iterable[str], message: bytes) -> None:
+    """Raise SignatureInvalid unless ``given`` is the signature of ``message`` under one key.
+
+    Empty keys never match: an endpoint without a secret is closed, not open.
+    """
+    usable = [key for key in keys if key]
+    if not usable:
+        raise SignatureInvalid("no signing secret is configured: set it on the connection")
+    if given is None:
+        raise SignatureInvalid("the signature header is missing")
+    matches = [same(hmac_sha256_base64(key, message), given) for key in usable]
+    if not any(matches):
+        raise SignatureInvalid("the signature does not match the body")
+
+
+def require_secret(given: str | None, expected: str, what: str) -> None:
+    """Raise SignatureInvalid unless ``given`` equals a configured, non-empty secret."""
+    if not expected:
+        raise SignatureInvalid(f"no {what} is configured: set it on the connection")
+    if given is None or not same(given, expected):
+        raise SignatureInvalid(f"the {what} does not match")
+
+
+def require_recent(given: str | None, now: datetime, within: timedelta) -> None:
+    """Raise SignatureInvalid unless ``given`` (unix seconds) lies within the window around now."""
+    if given is None or not given.isascii() or not given.isdigit() or len(given) > 12:
+        raise SignatureInvalid("the timestamp header is missing or not a number of seconds")
+    if abs(now.timestamp() - int(given)) > within.total_seconds():
+        raise SignatureInvalid("the timestamp is outside the accepted window")

@@ -1,0 +1,39 @@
+"""A fault script: what a twin does wrong, when, and how often."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+FaultKind = Literal[
+    "unauthorized", "rate_limited", "server_error", "drop_before", "drop_after", "half_page"
+]
+"""``drop_before`` breaks the connection before the vendor acts, ``drop_after`` when it has."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault for the next call whose path contains ``path`` (empty: any call)."""
+
+    kind: FaultKind
+    path: str = ""
+    retry_after: int | None = None
+
+
+@dataclass
+class FaultScript:
+    """Faults waiting for their call; each happens once, in the order they were planned."""
+
+    planned: deque[Fault] = field(default_factory=deque)
+
+    def plan(self, faults: Iterable[Fault]) -> None:
+        """Add faults at the end."""
+        self.planned.extend(faults)
+
+    def take(self, path: str) -> Fault | None:
+        """The next fault that fits this call, removed from the script."""
+        for fault in self.planned:
+            if fault.path in path:
+                self.planned.remove(fault)
+                return fault
+        return None

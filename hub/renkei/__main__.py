@@ -1,0 +1,5 @@
+"""``python -m renkei``."""
+
+from renkei.cli import main
+
+main()

@@ -1,0 +1,156 @@
+"""The one place that builds everything: database, keys, plugins, services."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uuid_utils
+
+from renkei.clock import Clock, utcnow
+from renkei.config import Settings, key_bytes
+from renkei.connections.opened import OpenConnections
+from renkei.messaging.inbox import store_batch
+from renkei.registry import Registry, load_registry
+from renkei.services import installation
+from renkei.services.attempt import Command
+from renkei.services.batch import run_batch
+from renkei.services.booking import Booking
+from renkei.services.receive import Receiver
+from renkei.services.till import TillService
+from renkei.storage import embedded
+from renkei.storage.committer import GroupCommitter
+from renkei.storage.engine import APP_ROLE, Database, open_database, require_reachable
+from renkei.storage.schema import migrate, set_app_password
+from renkei.storage.sealed import KeyRing
+
+KEY_FILE = "secret.key"
+
+
+@dataclass
+class Hub:
+    """Everything a running hub is made of. ``kick`` is set after each commit."""
+
+    settings: Settings
+    database: Database
+    ring: KeyRing
+    registry: Registry
+    connections: OpenConnections
+    booking: Booking
+    till: TillService
+    receiver: Receiver
+    intake: GroupCommitter[Any, Any]
+    ledger: GroupCommitter[Command[Any], Any]
+    clock: Clock
+    kick: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """Where the database is: as its owner, and as the running hub."""
+
+    owner: str
+    app: str
+
+
+def new_id(prefix: str) -> str:
+    """A new id of ours, sortable by the time it was made."""
+    return f"{prefix}_{uuid_utils.uuid7().hex}"
+
+
+def new_serial() -> int:
+    """Ten random digits for a card: numbers that cannot be guessed from one another."""
+    return secrets.randbelow(10**10)
+
+
+def database_home(settings: Settings) -> Path:
+    """Where the hub's own PostgreSQL lives."""
+    return settings.data_dir / "postgres"
+
+
+def database_urls(settings: Settings) -> DatabaseUrls:
+    """The database's addresses; joins or starts the hub's own where no other is set.
+
+    Blocks while it starts. Raises EmbeddedRefused when a person must act first.
+    """
+    if settings.database_url is not None:
+        app = settings.database_url.get_secret_value()
+        owner = settings.migration_url.get_secret_value() if settings.migration_url else app
+        return DatabaseUrls(owner, app)
+    home = database_home(settings)
+    server = embedded.start(home, binaries=settings.postgres_bin)
+    migrate(server.url())
+    if not embedded.has_password(home, APP_ROLE):
+        password = secrets.token_urlsafe(24)
+        set_app_password(server.url(), password)
+        embedded.remember_password(home, APP_ROLE, password)
+    return DatabaseUrls(server.url(), server.url(APP_ROLE))
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The keys that seal secrets and personal data; made once beside the hub's own database."""
+    if settings.secret_key is not None:
+        return KeyRing({"1": key_bytes(settings.secret_key)}, "1")
+    file = settings.data_dir / KEY_FILE
+    if not file.exists():
+        _make_key(file)
+    return KeyRing({"1": file.read_bytes()}, "1")
+
+
+def _make_key(file: Path) -> None:
+    """Written beside and linked into place: of two hubs that start at once, one key wins."""
+    fresh = file.with_suffix(f".{secrets.token_hex(4)}")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(secrets.token_bytes(32))
+    with suppress(FileExistsError):
+        file.hardlink_to(fresh)
+    fresh.unlink()
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, *, clock: Clock = utcnow) -> AsyncIterator[Hub]:
+    """A hub on a migrated database, ready to serve; everything is closed at the end."""
+    urls = await asyncio.to_thread(database_urls, settings)
+    await asyncio.to_thread(migrate, urls.owner)
+    async with AsyncExitStack() as stack:
+        database = open_database(urls.app)
+        stack.push_async_callback(database.close)
+        await require_reachable(database)
+        yield await _build(settings, database, clock, stack)
+
+
+async def _build(
+    settings: Settings, database: Database, clock: Clock, stack: AsyncExitStack
+) -> Hub:
+    ring = key_ring(settings)
+    registry = load_registry(settings.disabled_plugins)
+    kick = asyncio.Event()
+    async with database.begin() as conn:
+        await installation.ensure(conn, ring)
+    connections = OpenConnections(registry, database.engine, ring, clock)
+    stack.push_async_callback(connections.close)
+    intake = await stack.enter_async_context(
+        GroupCommitter(database, partial(store_batch, ring), on_commit=kick.set)
+    )
+    ledger: GroupCommitter[Command[Any], Any] = await stack.enter_async_context(
+        GroupCommitter(database, run_batch, on_commit=kick.set)
+    )
+    booking = Booking(database, ring, ledger, new_id, new_serial)
+    return Hub(
+        settings=settings,
+        database=database,
+        ring=ring,
+        registry=registry,
+        connections=connections,
+        booking=booking,
+        till=TillService(booking),
+        receiver=Receiver(connections, intake, clock, new_id),
+        intake=intake,
+        ledger=ledger,
+        clock=clock,
+        kick=kick,
+    )

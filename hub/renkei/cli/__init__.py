@@ -1,0 +1,55 @@
+"""The command line: ``main`` runs one command and ends the process with its exit code.
+
+0: done. 1: something is not as it must be, and the output says what. 2: refused, with one line on
+stderr that says what to do. 130: interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from renkei.cli.screen import errors
+from renkei.storage.embedded import EmbeddedRefused
+from renkei_contracts.errors import RenkeiError
+
+REFUSED = 2
+FAULT = 1
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command of ``arguments`` (None: the process's own) and exit."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given, debug="--debug" in given or bool(os.environ.get("RENKEI_DEBUG"))))
+
+
+def run(arguments: Sequence[str], *, debug: bool = False) -> int:
+    """Run one command and give its exit code; with ``debug``, failures keep their traceback."""
+    from renkei.cli.app import app  # here: whoever needs one module of this package loads no other
+
+    try:
+        result = app(list(arguments) or ["--help"], prog_name="renkei", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except TyperException as error:
+        return _end(f"{error.format_message().rstrip('.')}: see `renkei --help`", REFUSED)
+    except (RenkeiError, EmbeddedRefused) as error:
+        if debug:
+            raise
+        return _end(str(error), REFUSED)
+    except Exception as error:
+        if debug:
+            raise
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        return _end(f"a fault of ours: {said} (run it again with --debug to see where)", FAULT)
+
+
+def _end(message: str, code: int) -> int:
+    """Say it in one line: whatever follows the first is for the log."""
+    errors.print(f"renkei: {message.strip().splitlines()[0]}", markup=False, soft_wrap=True)
+    return code

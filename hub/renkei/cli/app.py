@@ -1,0 +1,47 @@
+"""The commands by their names, and the options all of them share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from renkei.cli import connect, demo, doctor, ledger, members, plugins, serve, terminal
+from renkei.cli.invocation import Invocation
+from renkei.cli.logs import silence_logs
+
+app = typer.Typer(
+    name="renkei",
+    help="連携 Renkei: one ledger of points for every shop, online and on the street.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="settings file (else RENKEI_CONFIG, ./renkei.toml)")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="where the hub keeps its own files (else RENKEI_DATA_DIR)")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="tracebacks and every log line")] = False,
+) -> None:
+    """Options before the command."""
+    context.obj = Invocation(config, data_dir, debug)
+    silence_logs(debug=debug)
+
+
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("plugins")(plugins.plugins)
+app.command("connect")(connect.connect)
+app.command("connections")(connect.connections)
+app.command("members")(members.members)
+app.command("balance")(members.balance)
+app.command("explain")(members.explain)
+app.command("doctor")(doctor.doctor)
+app.add_typer(terminal.commands, name="terminal")
+app.add_typer(ledger.commands, name="ledger")

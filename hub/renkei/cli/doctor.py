@@ -1,0 +1,33 @@
+"""``renkei doctor``: what is wrong with this installation, and how to mend it."""
+
+from typing import Annotated
+
+import typer
+
+from renkei.cli.doctor_checks import Finding, examine
+from renkei.cli.invocation import invocation
+from renkei.cli.screen import as_json, output
+
+
+def doctor(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
+) -> None:
+    """Check everything the hub needs; exit code 1 where something must be mended."""
+    findings = examine(invocation(context))
+    if json:
+        as_json(
+            {"ok": all(one.ok for one in findings), "checks": [one.as_json() for one in findings]}
+        )
+    else:
+        for finding in findings:
+            _show(finding)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _show(finding: Finding) -> None:
+    mark = "✔" if finding.ok else "✘"
+    output.print(f"{mark} {finding.check}: {finding.said}", markup=False, soft_wrap=True)
+    if finding.mend:
+        output.print(f"    {finding.mend}", markup=False, soft_wrap=True)

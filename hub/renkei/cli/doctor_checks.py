@@ -1,0 +1,93 @@
+"""What `renkei doctor` looks at: each check says what it found and, where needed, what to do."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from renkei.cli.invocation import Invocation
+from renkei.cli.running import missing_fast_parts
+from renkei.config import Settings
+from renkei.errors import ConfigInvalid
+from renkei.registry import load_registry
+
+KEY_FILE = "secret.key"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was found, and how to mend it where it is not as it should be."""
+
+    check: str
+    ok: bool
+    said: str
+    mend: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a program."""
+        return asdict(self)
+
+
+def examine(given: Invocation) -> list[Finding]:
+    """Every check that can be made; without settings there are no others."""
+    try:
+        settings = given.load()
+    except ConfigInvalid as error:
+        return [Finding("settings", False, str(error), "correct it, and run doctor again")]
+    findings = [Finding("settings", True, "complete"), data_folder(settings.data_dir)]
+    findings += [fast_parts(), *plugins(settings)]
+    findings.append(secret_key(settings))
+    if all(finding.ok for finding in findings if finding.check == "data folder"):
+        from renkei.cli.doctor_database import database
+
+        findings += database(settings)
+    return findings
+
+
+def data_folder(folder: Path) -> Finding:
+    """Whether the hub's own files can be kept."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    usable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    if not usable:
+        mend = f"let this user write to {nearest}, or choose another with RENKEI_DATA_DIR"
+        return Finding("data folder", False, f"{folder} cannot be used", mend)
+    made = "" if nearest == folder else " (made at the first start)"
+    return Finding("data folder", True, f"{folder}{made}")
+
+
+def fast_parts() -> Finding:
+    """Whether the compiled parts of the web server are there."""
+    missing = missing_fast_parts()
+    if missing:
+        mend = "pip install " + " ".join(missing)
+        return Finding("web server", False, f"slow without {', '.join(missing)}", mend)
+    return Finding("web server", True, "uvloop and httptools")
+
+
+def plugins(settings: Settings) -> Iterator[Finding]:
+    """The plugins that load, and one finding for each that does not."""
+    registry = load_registry(settings.disabled_plugins)
+    names = ", ".join(registry.vendors) or "none installed"
+    mend = "" if registry.vendors else "pip install renkei-<vendor>"
+    yield Finding("plugins", bool(registry.vendors), names, mend)
+    for name, reason in registry.broken.items():
+        mend = f"or switch it off: RENKEI_DISABLED_PLUGINS={name}"
+        yield Finding(f"plugin {name}", False, reason, mend)
+
+
+def secret_key(settings: Settings) -> Finding:
+    """Whether there is a key, and whether only the hub can read it."""
+    if settings.secret_key is not None:
+        return Finding("secret key", True, "in the settings")
+    file = settings.data_dir / KEY_FILE
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        return Finding("secret key", True, "made at the first start")
+    except OSError as error:
+        return Finding("secret key", False, f"{file}: {error.strerror}", "make it readable")
+    if stat.S_IMODE(mode) & 0o077:
+        return Finding("secret key", False, f"{file} can be read by others", f"chmod 600 {file}")
+    return Finding("secret key", True, str(file))

@@ -1,0 +1,152 @@
+"""The database as `renkei doctor` sees it: server, version, schema, roles, guards, what waits."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, text
+
+from renkei.bootstrap import database_home
+from renkei.cli.doctor_checks import Finding
+from renkei.cli.screen import working
+from renkei.config import Settings
+from renkei.ledger.verify import FROZEN_TABLES
+from renkei.storage import embedded, schema
+from renkei.storage.engine import APP_ROLE, is_database_error
+
+OLDEST = 15
+Check = Callable[[Connection], Finding]
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """Start or join the embedded server, or reach the other one, and look at what is in it."""
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    if settings.database_url is None:
+        server = _embedded(database_home(settings))
+        yield server[0]
+        url = server[1]
+    if url:
+        yield from _inside(url)
+
+
+def _embedded(home: Path) -> tuple[Finding, str]:
+    """How the hub's own server is, and its address where it could be started."""
+    name = "own server"
+    try:
+        before = embedded.status(home)
+        if before.version is None:
+            return Finding(name, True, "not made yet: `renkei serve` makes it"), ""
+        with working("starting the database"):
+            server = embedded.start(home)
+    except (embedded.EmbeddedRefused, PermissionError) as error:
+        said = str(error).splitlines()[0]
+        return Finding(name, False, said, "do what it says, and run doctor again"), ""
+    state = "running" if before.running else "starts"
+    return Finding(name, True, f"PostgreSQL {before.version}, {state}"), server.url(APP_ROLE)
+
+
+def _inside(url: str) -> Iterator[Finding]:
+    engine = create_engine(url, hide_parameters=True, connect_args={"connect_timeout": 5})
+    try:
+        with engine.connect() as conn:
+            yield Finding("database", True, "can be reached")
+            yield version(conn)
+            revision = migrations(conn)
+            yield revision
+            if revision.ok:
+                for check in (roles, guards, authorizations, dead_letters, alerts):
+                    yield check(conn)
+    except Exception as error:
+        if not is_database_error(error):
+            raise
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        mend = "check that it runs, and database_url in renkei.toml or RENKEI_DATABASE_URL"
+        yield Finding("database", False, said, mend)
+    finally:
+        engine.dispose()
+
+
+def version(conn: Connection) -> Finding:
+    """Whether the server is new enough."""
+    number = int(conn.execute(text("SHOW server_version_num")).scalar_one())
+    said = f"PostgreSQL {number // 10_000}.{number % 10_000}"
+    mend = f"use PostgreSQL {OLDEST} or newer"
+    ok = number // 10_000 >= OLDEST
+    return Finding("database version", ok, said, "" if ok else mend)
+
+
+def migrations(conn: Connection) -> Finding:
+    """Whether the schema is the one this program needs."""
+    has, needs = schema.current(conn), schema.newest()
+    if has == needs:
+        return Finding("schema", True, f"revision {has}")
+    said = f"revision {has or 'none'}, this program needs {needs}"
+    return Finding(
+        "schema", False, said, "start `renkei serve` once with the owner's migration_url"
+    )
+
+
+def roles(conn: Connection) -> Finding:
+    """Whether the running role can change nothing that is posted."""
+    role, superuser, may_delete = conn.execute(
+        text(
+            "SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), "
+            "has_table_privilege(current_user, 'posting', 'UPDATE, DELETE, TRUNCATE')"
+        )
+    ).one()
+    if superuser or may_delete:
+        mend = f"let database_url log in as {APP_ROLE}, and migration_url as the owner"
+        return Finding("roles", False, f"{role} could change what is posted", mend)
+    return Finding("roles", True, f"runs as {role}, who can change nothing that is posted")
+
+
+def guards(conn: Connection) -> Finding:
+    """Whether the triggers that refuse changes are there and always fire."""
+    rows = conn.execute(
+        text(
+            "SELECT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+            "WHERE tgname = 'frozen' AND tgenabled = 'A'"
+        )
+    )
+    if missing := sorted(set(FROZEN_TABLES) - set(rows.scalars())):
+        mend = "as the owner: ALTER TABLE <table> ENABLE ALWAYS TRIGGER frozen"
+        return Finding("guards", False, f"not guarded: {', '.join(missing)}", mend)
+    return Finding("guards", True, f"{len(FROZEN_TABLES)} tables refuse changes")
+
+
+def authorizations(conn: Connection) -> Finding:
+    """Whether every connection is let in by its vendor."""
+    rows = conn.execute(
+        text(
+            "SELECT connection_id FROM connection WHERE state = 'needs_authorization' "
+            "ORDER BY connection_id"
+        )
+    )
+    if waiting := list(rows.scalars()):
+        mend = "give it new credentials: `renkei connect <vendor> --id <connection>`"
+        return Finding("connections", False, f"not let in: {', '.join(waiting)}", mend)
+    return Finding("connections", True, "every connection is let in")
+
+
+def dead_letters(conn: Connection) -> Finding:
+    """Whether anything was given up."""
+    deliveries, objects, mirrors = conn.execute(
+        text(
+            "SELECT (SELECT count(*) FROM delivery WHERE state = 'dead'), "
+            "(SELECT count(*) FROM changed_object WHERE dead), "
+            "(SELECT count(*) FROM mirror WHERE parked)"
+        )
+    ).one()
+    if deliveries or objects or mirrors:
+        said = f"{deliveries} deliveries, {objects} readings and {mirrors} balances were given up"
+        return Finding("dead letters", False, said, "look at their reasons in the log of serve")
+    return Finding("dead letters", True, "none")
+
+
+def alerts(conn: Connection) -> Finding:
+    """Whether the hub asks for a person."""
+    rows = conn.execute(
+        text("SELECT kind, count(*) FROM alert WHERE closed_at IS NULL GROUP BY kind ORDER BY kind")
+    )
+    if raised := [f"{count} {kind}" for kind, count in rows]:
+        return Finding("alerts", False, ", ".join(raised), "somebody must look at them")
+    return Finding("alerts", True, "none")

@@ -1,0 +1,55 @@
+"""``renkei ledger verify``: recomputing the books from their log."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from renkei.cli.hubs import with_hub
+from renkei.cli.invocation import invocation
+from renkei.cli.screen import as_json, output, table, working
+
+if TYPE_CHECKING:
+    from renkei.bootstrap import Hub
+    from renkei.ledger.verify import Report
+
+commands = typer.Typer(help="Check the books.")
+
+
+@commands.callback()
+def group() -> None:
+    """Check the books."""
+
+
+@commands.command("verify")
+def verify(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
+) -> None:
+    """Recompute every balance from the log; exit code 1 where anything is not as it must be."""
+    report = with_hub(invocation(context).settings(), verified)
+    if json:
+        as_json({"ok": not report.findings, **asdict(report)})
+    else:
+        _show(report)
+    if report.findings:
+        raise typer.Exit(1)
+
+
+async def verified(hub: "Hub") -> "Report":
+    """The report, on one consistent view of the database."""
+    from renkei.ledger.verify import verify as recompute
+
+    with working("recomputing the ledger"):
+        async with hub.database.engine.connect() as conn:
+            await conn.execution_options(isolation_level="REPEATABLE READ")
+            return await recompute(conn)
+
+
+def _show(report: "Report") -> None:
+    looked = f"{report.transactions} transactions of {report.members} members"
+    if not report.findings:
+        output.print(f"✔ {report.checks} invariants hold over {looked}", markup=False)
+        return
+    rows = [(one.invariant, one.subject, one.detail) for one in report.findings]
+    table(f"✘ {len(rows)} findings over {looked}", ("invariant", "where", "what"), rows)

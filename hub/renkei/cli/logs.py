@@ -1,0 +1,55 @@
+"""Structured logs: lines for a person on a terminal, JSON for a program; no secret in either."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+# httpx writes whole addresses, SQLAlchemy whole statements; uvicorn's access log is off, since a
+# webhook's address may hold its secret.
+QUIET = ("httpx", "httpcore", "sqlalchemy", "alembic", "asyncio")
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def configure_logs(level: str, stream: TextIO) -> None:
+    """Send what the hub and its libraries log at ``level`` or above to ``stream``."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_formatter(person=stream.isatty()))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+
+
+def silence_logs(*, debug: bool) -> None:
+    """For commands that answer a person: failures are said in one line, not logged."""
+    configure_logs("debug" if debug else "critical", sys.stderr)
+
+
+def _formatter(*, person: bool) -> structlog.stdlib.ProcessorFormatter:
+    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if person:
+        last.append(structlog.dev.ConsoleRenderer())
+    else:
+        last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=SHARED, processors=last)

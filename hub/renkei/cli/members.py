@@ -1,0 +1,115 @@
+"""``renkei members``, ``balance``, ``explain``: who there is, and why a balance is what it is."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from renkei.cli.hubs import with_hub
+from renkei.cli.invocation import invocation
+from renkei.cli.screen import as_json, local, output, table
+
+if TYPE_CHECKING:
+    from renkei.bootstrap import Hub
+    from renkei.services.members import Line, MemberBalance
+
+Json = Annotated[bool, typer.Option("--json", help="for a program")]
+Who = Annotated[str, typer.Argument(metavar="MEMBER", help="member id or card number")]
+
+MOST = 10_000
+
+
+def members(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="how many at most")] = 50,
+    json: Json = False,
+) -> None:
+    """List members with their balances, the newest first; names are masked."""
+    from renkei.services.members import list_members
+
+    found = with_hub(invocation(context).settings(), lambda hub: list_members(hub.booking, limit))
+    if json:
+        as_json({"members": [asdict(one) for one in found]})
+        return
+    rows = [
+        (one.member, one.masked_name, one.state, one.available, one.pending, one.held, one.debt)
+        for one in found
+    ]
+    table("", ("member", "name", "state", "available", "pending", "held", "debt"), rows)
+
+
+def balance(context: typer.Context, member: Who, json: Json = False) -> None:
+    """Show what a member can spend, and what each channel was told."""
+    found = with_hub(invocation(context).settings(), lambda hub: _balance(hub, member))
+    if json:
+        as_json(asdict(found))
+    else:
+        _show_balance(found)
+
+
+def explain(context: typer.Context, member: Who, json: Json = False) -> None:
+    """Show every movement of a member's points, and why each happened."""
+    who, found = with_hub(invocation(context).settings(), lambda hub: _explain(hub, member))
+    if json:
+        as_json({"member": who, "lines": [asdict(line) for line in found]})
+    else:
+        show_lines(who, found)
+
+
+async def _balance(hub: "Hub", name: str) -> "MemberBalance":
+    from renkei.services import members as service
+
+    return await service.balance(hub.booking, await service.find_member(hub.booking, name))
+
+
+async def _explain(hub: "Hub", name: str) -> "tuple[str, list[Line]]":
+    from renkei.services import members as service
+
+    member = await service.find_member(hub.booking, name)
+    await service.balance(hub.booking, member)  # a member without movements is not an unknown one
+    return member, await service.explain(hub.booking, member)
+
+
+def _show_balance(found: "MemberBalance") -> None:
+    output.print(f"{found.member}: {found.spendable} points to spend", markup=False)
+    for name, points in (("pending", found.pending), ("held", found.held), ("debt", found.debt)):
+        if points:
+            output.print(f"  {name}: {points}", markup=False)
+    for day, points in found.by_expiry:
+        output.print(f"  {points} until {day}", markup=False)
+    rows = [
+        (
+            channel.connection,
+            channel.external_id or "not created yet",
+            channel.written_points,
+            local(channel.written_at),
+            _state(channel.parked, channel.wanted_version > channel.written_version),
+            channel.last_error,
+        )
+        for channel in found.channels
+    ]
+    table("", ("channel", "its member", "was told", "when", "state", "last error"), rows)
+
+
+def _state(parked: bool, behind: bool) -> str:
+    if parked:
+        return "given up"
+    return "on its way" if behind else "up to date"
+
+
+def show_lines(member: str, lines: "list[Line]") -> None:
+    """The movements as a statement: oldest first, with the balance after each."""
+    rows = [
+        (
+            line.transaction,
+            local(line.event_at),
+            line.rule,
+            f"{line.after - line.before:+d}",
+            line.after,
+            line.order,
+            "; ".join(line.reasons),
+        )
+        for line in lines
+    ]
+    columns = ("no.", "when", "what", "points", "balance", "sale", "why")
+    table(member, columns, rows)

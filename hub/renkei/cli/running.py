@@ -1,0 +1,26 @@
+"""Running the asynchronous part of a command on the fastest loop there is."""
+
+import asyncio
+import importlib.util
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+FAST_PARTS = ("uvloop", "httptools")
+
+
+def missing_fast_parts() -> list[str]:
+    """Which of the compiled parts of the web server are not installed."""
+    return [name for name in FAST_PARTS if importlib.util.find_spec(name) is None]
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` to its end; uvloop where it is installed."""
+    factory = None
+    if "uvloop" not in missing_fast_parts():
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)

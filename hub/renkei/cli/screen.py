@@ -1,0 +1,54 @@
+"""What commands write: results on stdout, everything else on stderr."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+output = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def as_json(result: object) -> None:
+    """Write the result for a program: one JSON document."""
+    print(json.dumps(result, ensure_ascii=False, indent=2, default=_plain))  # noqa: T201
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write rows for a person; numbers stand to the right."""
+    drawn = Table(title=title or None, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[number], int) for row in rows)
+        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+    output.print(drawn)
+
+
+def local(at: datetime | None) -> str:
+    """An instant as this machine's clock shows it."""
+    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """Show that something is going on, where a person looks; nothing where a program does."""
+    if not errors.is_terminal:
+        yield
+        return
+    with errors.status(label):
+        yield

@@ -1,0 +1,1 @@
+"""Shops at vendors: rows, secrets, tokens, clients."""

@@ -1,0 +1,55 @@
+"""A member's balance for a channel, as of an instant. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from renkei.ledger.holds import as_if_lapsed
+from renkei.ledger.lots import spendable
+from renkei.ledger.transaction import Books, Lot
+from renkei_contracts.point import Balance
+
+
+@dataclass(frozen=True)
+class ChannelBalance:
+    """The balance, when each part ends, and when time alone will change it next (UTC)."""
+
+    balance: Balance
+    by_expiry: tuple[tuple[date, int], ...]
+    next_change_at: datetime | None
+
+
+def channel_balance(books: Books, now: datetime, zone: ZoneInfo) -> ChannelBalance:
+    """What the member can spend now; dates are last days in the program's zone."""
+    counted = as_if_lapsed(books, now)
+    ready = [lot for lot in counted.lots if lot.available and lot.alive(now)]
+    ends: dict[date, int] = {}
+    for lot in ready:
+        if lot.expires_at is not None:
+            day = last_day(lot.expires_at, zone)
+            ends[day] = ends.get(day, 0) + lot.available
+    never = any(lot.expires_at is None for lot in ready)
+    balance = Balance(
+        spendable=spendable(counted.lots, counted.debt, now),
+        pending=sum(lot.pending for lot in counted.lots),
+        version=books.version,
+        as_of=now,
+        latest_expiry=None if never or not ends else max(ends),
+    )
+    return ChannelBalance(balance, tuple(sorted(ends.items())), _next_change(books, now))
+
+
+def last_day(expires_at: datetime, zone: ZoneInfo) -> date:
+    """The last day on which points that end at this instant can be spent."""
+    return (expires_at - timedelta(microseconds=1)).astimezone(zone).date()
+
+
+def _next_change(books: Books, now: datetime) -> datetime | None:
+    moments: list[datetime | None] = [hold.lapses_at for hold in books.holds]
+    moments += _turning_points(books.lots)
+    return min((moment for moment in moments if moment is not None and moment > now), default=None)
+
+
+def _turning_points(lots: Iterable[Lot]) -> list[datetime | None]:
+    return [moment for lot in lots for moment in (lot.usable_from, lot.expires_at)]

@@ -1,0 +1,167 @@
+"""The SQL of the journal: one statement per table, one JSON parameter each.
+
+Statements that may meet another process's key end in ON CONFLICT DO NOTHING; the journal counts.
+"""
+
+NEW_MEMBERS = """
+WITH x AS (SELECT * FROM json_to_recordset(CAST(:p AS json))
+           AS x(m text, program text, wrapped text, profile text, at timestamptz)),
+     a AS (INSERT INTO member (member_id, program_id, created_at) SELECT m, program, at FROM x),
+     b AS (INSERT INTO member_key (member_id, wrapped) SELECT m, decode(wrapped, 'hex') FROM x)
+INSERT INTO member_profile (member_id, sealed) SELECT m, decode(profile, 'hex') FROM x"""
+
+PERIODS = """
+INSERT INTO period (program_id, period)
+SELECT program, period FROM json_to_recordset(CAST(:p AS json)) AS x(program text, period text)
+ORDER BY program, period ON CONFLICT DO NOTHING"""
+
+TXNS = """
+INSERT INTO txn (member_id, version, kind, key, program_id, program_version, connection_id,
+                 order_ref, delivery_key, group_root, event_at, recorded_at, period, content)
+SELECT m, v, kind, key, program, pv, c, r, delivery, m, event_at, recorded_at, period, content
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, kind text, key text, program text, pv int, c text, r text, delivery text,
+       event_at timestamptz, recorded_at timestamptz, period text, content json)
+ON CONFLICT DO NOTHING"""
+
+CHAIN = """
+INSERT INTO chain (member_id, version, prev, hash)
+SELECT m, v, decode(prev, 'hex'), decode(hash, 'hex')
+FROM json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint, prev text, hash text)"""
+
+POSTINGS = """
+INSERT INTO posting (member_id, version, leg, rule, source, destination, amount)
+SELECT m, v, leg, rule, source, destination, amount FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, leg int, rule text, source text, destination text, amount bigint)"""
+
+NEW_LOTS = """
+INSERT INTO lot (member_id, lot, version, origin, connection_id, order_ref, parent_lot, granted,
+                 granted_at, grant_year, net_base, yen_value, company_id, store, usable_from,
+                 expires_at, pending, available, held, open)
+SELECT m, l, v, origin, c, r, parent, granted, granted_at, grant_year, net_base, yen_value, company,
+       store, usable_from, expires_at, pending, available, held, pending + available + held > 0
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, l int, v bigint, origin text, c text, r text, parent int, granted bigint,
+       granted_at timestamptz, grant_year int, net_base bigint, yen_value bigint, company text,
+       store text, usable_from timestamptz, expires_at timestamptz, pending bigint,
+       available bigint, held bigint)"""
+
+LOTS = """
+UPDATE lot SET pending = x.pending, available = x.available, held = x.held,
+               open = x.pending + x.available + x.held > 0
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, l int, pending bigint, available bigint, held bigint)
+WHERE lot.member_id = x.m AND lot.lot = x.l"""
+
+ALLOCATIONS = """
+INSERT INTO allocation (member_id, version, n, leg, lot, d_pending, d_available, d_held, d_debt)
+SELECT m, v, n, leg, l, p, a, h, d FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, n int, leg int, l int, p bigint, a bigint, h bigint, d bigint)"""
+
+HOLDS = """
+INSERT INTO hold (member_id, version, scope, key, connection_id, amount, lapses_at)
+SELECT m, v, scope, key, c, amount, lapses_at FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, scope text, key text, c text, amount bigint, lapses_at timestamptz)"""
+
+HOLD_ENDS = """
+INSERT INTO hold_end (member_id, version, end_version, how, captured)
+SELECT m, v, e, how, captured FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, e bigint, how text, captured bigint)"""
+
+HEADS = """
+UPDATE member SET version = x.v, lots = x.lots, chain = decode(x.chain, 'hex'),
+       pending = x.pending, available = x.available, held = x.held, debt = x.debt
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, lots int, chain text, pending bigint, available bigint, held bigint,
+       debt bigint)
+WHERE member.member_id = x.m"""
+
+SETTLED = """
+INSERT INTO settled (member_id, connection_id, order_ref, earned, redeemed, lots, used)
+SELECT m, c, r, earned, redeemed, lots, used FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, c text, r text, earned bigint, redeemed bigint, lots json, used json)
+ON CONFLICT (member_id, connection_id, order_ref) DO UPDATE
+SET earned = excluded.earned, redeemed = excluded.redeemed, lots = excluded.lots,
+    used = excluded.used"""
+
+NEW_ORDERS = """
+INSERT INTO orders (connection_id, order_ref, revision, clock, read_at, digest, placed_at,
+                    customer_id, member_id, same_connection, same_ref, program_id,
+                    program_version, document)
+SELECT c, r, revision, clock, read_at, decode(digest, 'hex'), placed_at, customer, m, sc, sr,
+       program, pv, document
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, r text, revision int, clock timestamptz, read_at timestamptz, digest text,
+       placed_at timestamptz, customer text, m text, sc text, sr text, program text, pv int,
+       document json)
+ORDER BY c, r ON CONFLICT DO NOTHING"""
+
+ORDERS = """
+UPDATE orders SET revision = x.revision, clock = x.clock, read_at = x.read_at,
+       digest = decode(x.digest, 'hex'), placed_at = x.placed_at, customer_id = x.customer,
+       member_id = x.m, same_connection = x.sc, same_ref = x.sr, program_id = x.program,
+       program_version = x.pv, document = x.document
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, r text, revision int, clock timestamptz, read_at timestamptz, digest text,
+       placed_at timestamptz, customer text, m text, sc text, sr text, program text, pv int,
+       document json)
+WHERE orders.connection_id = x.c AND orders.order_ref = x.r"""
+
+REVISIONS = """
+INSERT INTO order_revision (connection_id, order_ref, revision, clock, delivery_key, recorded_at,
+                            document)
+SELECT c, r, revision, clock, delivery, at, document FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, r text, revision int, clock timestamptz, delivery text, at timestamptz,
+       document json)"""
+
+SALES = """
+INSERT INTO order_key (connection_id, store, till, business_date, settlement_count,
+                       receipt_number, order_ref)
+SELECT c, s, t, d, n, receipt, r FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, s text, t text, d date, n int, receipt text, r text)
+ORDER BY c, s, t, d, n, receipt ON CONFLICT DO NOTHING"""
+
+SAME = """
+INSERT INTO same_as (connection_id, order_ref, other_connection, other_ref, evidence, recorded_at)
+SELECT c, r, oc, o, evidence, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, r text, oc text, o text, evidence text, at timestamptz) ON CONFLICT DO NOTHING"""
+
+IDENTITIES = """
+INSERT INTO identity (kind, scope, blind, valid_from, member_id, grade, asserted_by, sealed)
+SELECT kind, scope, decode(blind, 'hex'), at, m, grade, by, decode(sealed, 'hex')
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(kind text, scope text, blind text, at timestamptz, m text, grade text, by text, sealed text)
+ORDER BY kind, scope, blind ON CONFLICT DO NOTHING"""
+
+NEW_MIRRORS = """
+INSERT INTO mirror (connection_id, member_id, external_id, wanted_version, due)
+SELECT x.c, x.m, x.e, member.version, x.at FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, m text, e text, at timestamptz) JOIN member ON member.member_id = x.m
+ORDER BY x.c, x.m
+ON CONFLICT (connection_id, member_id) DO UPDATE
+SET external_id = excluded.external_id, due = excluded.due, parked = false
+WHERE mirror.external_id IS NULL AND excluded.external_id IS NOT NULL"""
+
+MIRRORS = """
+UPDATE mirror SET wanted_version = x.v, due = LEAST(mirror.due, x.at)
+FROM (SELECT mirror.connection_id, mirror.member_id, x.v, x.at
+      FROM mirror JOIN json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint, at timestamptz)
+        ON mirror.member_id = x.m
+      ORDER BY mirror.connection_id, mirror.member_id FOR NO KEY UPDATE OF mirror) AS x
+WHERE mirror.connection_id = x.connection_id AND mirror.member_id = x.member_id"""
+
+ALERTS = """
+INSERT INTO alert (alert_id, kind, member_id, connection_id, order_ref, message, raised_at)
+SELECT id, kind, m, c, r, message, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(id text, kind text, m text, c text, r text, message text, at timestamptz)"""
+
+REQUESTS = """
+INSERT INTO request_key (scope, key, digest, answer, recorded_at)
+SELECT s, k, decode(d, 'hex'), a, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(s text, k text, d text, a json, at timestamptz) ORDER BY s, k ON CONFLICT DO NOTHING"""
+
+FEED = """
+WITH h AS (UPDATE feed_head SET seq = seq + :n WHERE lane = :lane RETURNING seq - :n AS before)
+INSERT INTO feed (lane, feed_seq, kind, object_id, version)
+SELECT :lane, h.before + row_number() OVER (ORDER BY x.m), 'balance', x.m, x.v
+FROM h, json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint)"""

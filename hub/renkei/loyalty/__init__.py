@@ -1,0 +1,1 @@
+"""What a sale earns and what it may use. Pure."""

@@ -1,0 +1,32 @@
+"""Dividing whole yen so that the parts always sum to the whole, and consumption tax. Pure."""
+
+from collections.abc import Sequence
+
+
+def divide(whole: int, weights: Sequence[int]) -> list[int]:
+    """Parts of ``whole`` in proportion to the weights, by the largest remainder.
+
+    Whole numbers only; equal remainders go to the earlier part. No weight at all: everything to
+    the first part.
+    """
+    total = sum(weights)
+    if not weights:
+        return []
+    if total == 0:
+        return [whole, *[0] * (len(weights) - 1)]
+    parts = [whole * weight // total for weight in weights]
+    remainders = [whole * weight % total for weight in weights]
+    order = sorted(range(len(weights)), key=lambda i: (-remainders[i], i))
+    for i in order[: whole - sum(parts)]:
+        parts[i] += 1
+    return parts
+
+
+def tax_within(gross: int, rate: int) -> int:
+    """The tax inside a tax-included amount, floored. ``rate`` in basis points (1000 is 10 %)."""
+    return gross * rate // (10_000 + rate)
+
+
+def tax_upon(net: int, rate: int) -> int:
+    """The tax on a tax-excluded amount, floored."""
+    return net * rate // 10_000

@@ -1,0 +1,1 @@
+"""Deliveries, changed objects, polls, mirror rows, the feed."""

@@ -1,0 +1,39 @@
+"""One batch of commands in one database transaction: lock, load, decide, write."""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import structlog
+
+from renkei.ledger.journal import write
+from renkei.ledger.loading import load
+from renkei.ledger.world import Needs, World
+from renkei.services.attempt import Attempt, Command
+from renkei.storage.engine import Database
+from renkei_contracts.errors import RenkeiError
+
+log = structlog.get_logger(__name__)
+
+
+async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Sequence[Any]:
+    """Each command's answer, or the exception that refuses it; neighbours are not affected."""
+    needs = reduce(Needs.__or__, (command.needs() for command in commands))
+    async with database.begin() as conn:
+        world = await load(conn, needs)
+        outcomes = [_decide(command, world) for command in commands]
+        await write(conn, world)
+    return outcomes
+
+
+def _decide(command: Command[Any], world: World) -> Any:
+    attempt = Attempt(world)
+    try:
+        answer = command.decide(attempt)
+    except RenkeiError as refusal:
+        return refusal
+    except Exception as fault:  # a bug of ours: it is this command's answer, never its neighbours'
+        log.exception("decision_failed", command=type(command).__name__)
+        return fault
+    attempt.keep()
+    return answer

@@ -1,0 +1,133 @@
+"""The ledger's doors: each method is one command through the group committer."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from renkei.identity.normalize import normalized
+from renkei.ledger.world import IdentityKey
+from renkei.services.attempt import Command
+from renkei.services.enrol import Enrol, EnrolAnswer
+from renkei.services.hold import LapseHolds
+from renkei.services.settle import SettleAnswer, SettleOrder
+from renkei.storage.committer import GroupCommitter
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+from renkei_contracts.member import Grade, Identity, IdentityKind, Member
+from renkei_contracts.order import Order
+
+WAITING_ORDERS = """
+SELECT document FROM orders
+WHERE connection_id = :c AND customer_id = :id AND member_id IS NULL AND same_ref IS NULL
+ORDER BY placed_at, order_ref LIMIT 500"""
+
+LAPSED = """
+SELECT DISTINCT h.member_id FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
+WHERE NOT EXISTS (SELECT FROM hold_end d WHERE (d.member_id, d.version) = (h.member_id, h.version))
+GROUP BY h.member_id, h.version, h.lapses_at
+HAVING greatest(h.lapses_at, max(e.lapses_at)) <= clock_timestamp()
+LIMIT 100"""
+
+PROOF_ORDER = [IdentityKind.VENDOR_CUSTOMER, IdentityKind.CARD, IdentityKind.LINE]
+
+
+@dataclass
+class Booking:
+    """Books what is seen. ``lanes`` are committers; a member's commands share a lane."""
+
+    database: Database
+    ring: KeyRing
+    committer: GroupCommitter[Command[Any], Any]
+    new_id: Callable[[str], str]
+    new_serial: Callable[[], int]
+    wake: Callable[[], None] = field(default=lambda: None)
+
+    async def settle(
+        self, order: Order, *, read_at: datetime | None, delivery_key: str | None
+    ) -> SettleAnswer:
+        """Book an order as it is now (services/settle.py)."""
+        seen = [*self._customer(order), *order.identities]
+        keys = tuple(key for key, identity in self.keyed(seen) if identity.grade != Grade.ASSERTED)
+        command = SettleOrder(
+            order, read_at, delivery_key, identities=keys, alert_id=self.new_id("alr")
+        )
+        answer: SettleAnswer = await self.committer.submit(command)
+        return answer
+
+    async def enrol(
+        self, member: Member, *, creates_at: Iterable[str] = (), mirrors_at: Iterable[str] = ()
+    ) -> EnrolAnswer:
+        """Link or create a member (services/enrol.py), then settle the orders that waited."""
+        own = Identity(
+            kind=IdentityKind.VENDOR_CUSTOMER,
+            scope=member.ref.connection,
+            value=member.ref.id,
+            grade=Grade.STRONG,
+        )
+        command = Enrol(
+            seen=member,
+            identities=tuple(self.keyed([own, *member.identities])),
+            new_id=self.new_id("mem"),
+            serial=self.new_serial(),
+            ring=self.ring,
+            mirrors_at=frozenset(mirrors_at),
+            creates_at=frozenset(creates_at),
+        )
+        answer: EnrolAnswer = await self.committer.submit(command)
+        await self._settle_waiting(member)
+        return answer
+
+    async def lapse_holds(self) -> int:
+        """Book the end of holds whose time is over, in bounded batches; gives how many ended."""
+        async with self.database.begin() as conn:
+            members = (await conn.execute(text(LAPSED))).scalars().all()
+        ended = await asyncio.gather(
+            *(self.committer.submit(LapseHolds(member)) for member in members)
+        )
+        return sum(ended)
+
+    def keyed(self, identities: Sequence[Identity]) -> list[tuple[IdentityKey, Identity]]:
+        """Identities normalized, with their blind index, best proof first, each once."""
+        usable = {normal: None for one in identities if (normal := normalized(one)) is not None}
+        ordered = sorted(usable, key=_proof_rank)
+        return [
+            (
+                (one.kind.value, one.scope, self.ring.blind(one.kind.value, one.scope, one.value)),
+                one,
+            )
+            for one in ordered
+        ]
+
+    def _customer(self, order: Order) -> list[Identity]:
+        if order.customer is None:
+            return []
+        return [
+            Identity(
+                kind=IdentityKind.VENDOR_CUSTOMER,
+                scope=order.customer.connection,
+                value=order.customer.id,
+                grade=Grade.STRONG,
+            )
+        ]
+
+    async def _settle_waiting(self, member: Member) -> None:
+        """Orders of this customer that came before the customer was known."""
+        values = {"c": member.ref.connection, "id": member.ref.id}
+        async with self.database.begin() as conn:
+            documents = (await conn.execute(text(WAITING_ORDERS), values)).scalars().all()
+        for document in documents:
+            order = Order.model_validate_json(json.dumps(document))
+            await self.settle(order, read_at=None, delivery_key=None)
+
+
+def _proof_rank(identity: Identity) -> tuple[int, int, str, str, str]:
+    """The vendor's own id first, then cards; proven before asserted."""
+    kind = identity.kind
+    rank = PROOF_ORDER.index(kind) if kind in PROOF_ORDER else len(PROOF_ORDER)
+    asserted = int(identity.grade == Grade.ASSERTED)
+    return (asserted, rank, kind.value, identity.scope, identity.value)

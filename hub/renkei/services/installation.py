@@ -1,0 +1,41 @@
+"""What a new installation has from the start: a program, a company, and tills of no vendor."""
+
+import json
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.loyalty.program import DEFAULT
+from renkei.storage.sealed import KeyRing
+
+COMPANY = "default"
+TILLS = "pos"
+"""The connection of registers that call /pos/v1 and have no plugin."""
+
+PROGRAM = """
+INSERT INTO program (program_id, title, zone) VALUES (:id, :title, :zone) ON CONFLICT DO NOTHING"""
+
+VERSION = """
+INSERT INTO program_version (program_id, version, in_force_from, document)
+VALUES (:id, 1, '1970-01-01Z', CAST(:document AS json)) ON CONFLICT DO NOTHING"""
+
+COMPANIES = "INSERT INTO company (company_id, title) VALUES (:id, :id) ON CONFLICT DO NOTHING"
+
+CONNECTION = """
+INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
+                        leads, binds_holds, state, created_at)
+VALUES (:id, '', :program, :company, :settings, '1970-01-01Z', 'hub', true, 'active',
+        clock_timestamp())
+ON CONFLICT DO NOTHING"""
+
+
+async def ensure(conn: AsyncConnection, ring: KeyRing) -> None:
+    """Create what is missing; does nothing on an installation that has it."""
+    program = {"id": DEFAULT.id, "title": DEFAULT.title, "zone": DEFAULT.zone}
+    await conn.execute(text(PROGRAM), program)
+    document = json.dumps(DEFAULT.model_dump(mode="json"), ensure_ascii=False)
+    await conn.execute(text(VERSION), {"id": DEFAULT.id, "document": document})
+    await conn.execute(text(COMPANIES), {"id": COMPANY})
+    settings = ring.seal(b"{}", f"connection/{TILLS}/settings")
+    values = {"id": TILLS, "program": DEFAULT.id, "company": COMPANY, "settings": settings}
+    await conn.execute(text(CONNECTION), values)

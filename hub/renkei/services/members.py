@@ -1,0 +1,192 @@
+"""What people ask about members: who there is, what they have, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from renkei.errors import UnknownMember
+from renkei.ledger.balance import channel_balance
+from renkei.ledger.loading import read_books
+from renkei.loyalty.program import Program
+from renkei.services.booking import Booking
+from renkei.services.personal import masked, opened_names
+from renkei_contracts.member import Identity, IdentityKind
+
+LIST = """
+SELECT m.member_id, m.available, m.pending, m.held, m.debt, m.version, p.state, k.wrapped, p.sealed
+FROM member m JOIN member_profile p USING (member_id) LEFT JOIN member_key k USING (member_id)
+ORDER BY m.member_id DESC LIMIT :limit"""
+
+CARDS = """
+SELECT member_id FROM identity WHERE kind = 'card' AND scope = '' AND blind = :blind
+  AND valid_until IS NULL AND grade <> 'asserted'"""
+
+RULES = """
+SELECT v.document FROM member m JOIN program_version v USING (program_id)
+WHERE m.member_id = :m AND v.in_force_from <= clock_timestamp() ORDER BY v.version DESC LIMIT 1"""
+
+CHANNELS = """
+SELECT connection_id, external_id, wanted_version, written_version, written_points, written_at,
+       parked, last_error
+FROM mirror WHERE member_id = :m ORDER BY connection_id"""
+
+ENTRIES = """
+SELECT t.version, t.kind, t.key, t.connection_id, t.order_ref, t.delivery_key, t.program_version,
+       t.event_at, t.recorded_at, t.content, p.leg, p.rule, p.source, p.destination, p.amount,
+       (SELECT json_agg(json_build_array(a.lot, a.d_pending, a.d_available, a.d_held, a.d_debt)
+               ORDER BY a.n) FROM allocation a
+        WHERE (a.member_id, a.version, a.leg) = (p.member_id, p.version, p.leg))
+FROM txn t JOIN posting p USING (member_id, version)
+WHERE t.member_id = :m ORDER BY t.version, p.leg"""
+
+
+@dataclass(frozen=True)
+class MemberLine:
+    """One member in a list; the name is masked."""
+
+    member: str
+    masked_name: str
+    state: str
+    available: int
+    pending: int
+    held: int
+    debt: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What one connection was told last, and what went wrong since."""
+
+    connection: str
+    external_id: str | None
+    wanted_version: int
+    written_version: int
+    written_points: int | None
+    written_at: datetime | None
+    parked: bool
+    last_error: str | None
+
+
+@dataclass(frozen=True)
+class MemberBalance:
+    """A member's balance now, and every channel that mirrors it."""
+
+    member: str
+    spendable: int
+    pending: int
+    held: int
+    debt: int
+    version: int
+    as_of: datetime
+    by_expiry: tuple[tuple[str, int], ...]
+    channels: tuple[Channel, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One posting of a statement: what it did to the spendable side, and the balance around it.
+
+    ``before`` and ``after`` are available points less debt; ``lots`` is [lot, pending, available,
+    held, debt] for each lot it touched.
+    """
+
+    transaction: int
+    rule: str
+    amount: int
+    before: int
+    after: int
+    order: str | None
+    delivery: str | None
+    program_version: int | None
+    event_at: datetime
+    recorded_at: datetime
+    lots: tuple[tuple[int, int, int, int, int], ...]
+    reasons: tuple[str, ...]
+
+
+async def list_members(booking: Booking, limit: int = 100) -> list[MemberLine]:
+    """The newest members first, names masked."""
+    async with booking.database.begin() as conn:
+        rows = (await conn.execute(text(LIST), {"limit": limit})).all()
+    return [
+        MemberLine(row[0], _name(booking, row), row[6], row[1], row[2], row[3], row[4], row[5])
+        for row in rows
+    ]
+
+
+def _name(booking: Booking, row: Any) -> str:
+    if row[7] is None:
+        return "（消去済み）"
+    key = booking.ring.unwrap(row[0], bytes(row[7]))
+    return masked(opened_names(booking.ring, key, row[0], bytes(row[8])))
+
+
+async def find_member(booking: Booking, name: str) -> str:
+    """The member id for an id or a card number; raises UnknownMember."""
+    if name.startswith("mem_"):
+        return name
+    keys = booking.keyed([Identity(kind=IdentityKind.CARD, value=name)])
+    async with booking.database.begin() as conn:
+        for (_, _, blind), _ in keys:
+            found = (await conn.execute(text(CARDS), {"blind": blind})).scalar_one_or_none()
+            if found is not None:
+                return str(found)
+    raise UnknownMember("no member has this card; give a card number or a member id (mem_…)")
+
+
+async def balance(booking: Booking, member: str) -> MemberBalance:
+    """What the member has now; raises UnknownMember."""
+    async with booking.database.begin() as conn:
+        books = (await read_books(conn, [member])).get(member)
+        if books is None:
+            raise UnknownMember(f"no member {member}; see `renkei members`")
+        now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        document = (await conn.execute(text(RULES), {"m": member})).scalar_one()
+        channels = (await conn.execute(text(CHANNELS), {"m": member})).all()
+    zone = ZoneInfo(Program.model_validate(document).zone)
+    found = channel_balance(books, now, zone)
+    return MemberBalance(
+        member=member,
+        spendable=found.balance.spendable,
+        pending=found.balance.pending,
+        held=sum(lot.held for lot in books.lots),
+        debt=books.debt,
+        version=books.version,
+        as_of=now,
+        by_expiry=tuple((day.isoformat(), points) for day, points in found.by_expiry),
+        channels=tuple(Channel(*row) for row in channels),
+    )
+
+
+async def explain(booking: Booking, member: str) -> list[Line]:
+    """Every posting of the member, oldest first: why the balance is what it is."""
+    async with booking.database.begin() as conn:
+        rows = (await conn.execute(text(ENTRIES), {"m": member})).all()
+    lines: list[Line] = []
+    after = 0
+    for row in rows:
+        lots = tuple((lot, p, a, h, d) for lot, p, a, h, d in row[15])
+        before, after = after, after + sum(a + d for _, _, a, _, d in lots)
+        lines.append(_line(row, lots, before, after))
+    return lines
+
+
+def _line(row: Any, lots: tuple[Any, ...], before: int, after: int) -> Line:
+    return Line(
+        transaction=row[0],
+        rule=row[11],
+        amount=row[14],
+        before=before,
+        after=after,
+        order=f"{row[3]}/{row[4]}" if row[3] is not None else None,
+        delivery=row[5],
+        program_version=row[6],
+        event_at=row[7],
+        recorded_at=row[8],
+        lots=lots,
+        reasons=tuple(row[9]["reasons"]),
+    )

@@ -1,0 +1,62 @@
+"""Every refusal a register can meet: code → HTTP status, words for the cashier, what to do."""
+
+from typing import Literal, NamedTuple
+
+from renkei.errors import TillRefused
+from renkei_contracts.till import TillProblem
+
+Action = Literal["proceed_without_points", "rescan", "call_staff", "retry"]
+
+
+class Refusal(NamedTuple):
+    """One row: the message is Japanese, at most 40 characters."""
+
+    status: int
+    message: str
+    retryable: bool
+    action: Action
+
+
+REFUSALS: dict[str, Refusal] = {
+    "member_not_found": Refusal(
+        404, "会員が見つかりません。もう一度読み取ってください", False, "rescan"
+    ),
+    "member_ambiguous": Refusal(
+        409, "該当する会員が複数います。会員証を読み取ってください", False, "rescan"
+    ),
+    "member_not_active": Refusal(
+        409, "この会員証は現在使えません", False, "proceed_without_points"
+    ),
+    "insufficient_points": Refusal(
+        409, "ポイントが足りません。利用数を減らしてください", False, "proceed_without_points"
+    ),
+    "points_exceed_total": Refusal(
+        422, "利用ポイントがお会計の金額を超えています", False, "proceed_without_points"
+    ),
+    "points_without_member": Refusal(
+        422, "ポイント利用には会員証の読み取りが必要です", False, "rescan"
+    ),
+    "hold_not_found": Refusal(404, "ポイントの仮押さえが見つかりません", False, "rescan"),
+    "hold_of_other_member": Refusal(
+        409, "仮押さえの会員が違います。係員を呼んでください", False, "call_staff"
+    ),
+    "key_reused": Refusal(
+        409, "同じ番号で内容の違う取引があります。係員を呼んでください", False, "call_staff"
+    ),
+    "sale_of_other_till": Refusal(
+        403, "このレジの取引ではありません。係員を呼んでください", False, "call_staff"
+    ),
+    "cursor_unknown": Refusal(
+        400, "差分取得の位置が不正です。最初から取得してください", False, "call_staff"
+    ),
+    "busy": Refusal(503, "混み合っています。もう一度お試しください", True, "retry"),
+}
+
+
+def refused(code: str) -> TillRefused:
+    """The refusal of this code."""
+    row = REFUSALS[code]
+    problem = TillProblem(
+        code=code, message=row.message, retryable=row.retryable, action=row.action
+    )
+    return TillRefused(problem, row.status)

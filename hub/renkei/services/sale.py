@@ -1,0 +1,125 @@
+"""A register's commit: a finished sale becomes an order, checked if it is still a request."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from renkei.ledger.holds import as_if_lapsed
+from renkei.ledger.lots import spendable
+from renkei.ledger.world import Needs, RequestKey
+from renkei.loyalty.earn import evaluate_basket
+from renkei.loyalty.program import Program
+from renkei.services.attempt import Attempt, digest_of
+from renkei.services.hold import book_lapses, open_hold, parse_hold_id
+from renkei.services.refusals import refused
+from renkei.services.settle import SettleAnswer, SettleOrder
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.order import Order, OrderState
+from renkei_contracts.till import CommitAnswer, CommitRequest
+
+
+@dataclass(frozen=True)
+class CommitSale:
+    """A sale at a till, under its natural key and revision.
+
+    A sale that says ``occurred`` is a fact and is never refused for want of points.
+    """
+
+    ask: CommitRequest
+    connection: str
+    alert_id: str
+
+    @property
+    def request(self) -> RequestKey:
+        """The natural key with its revision."""
+        return (f"sale/{self.connection}", f"{self.ask.sale}#{self.ask.revision}")
+
+    def needs(self) -> Needs:
+        """What settling needs, and the key."""
+        return self._settle().needs() | Needs(requests=frozenset({self.request}))
+
+    def decide(self, attempt: Attempt) -> CommitAnswer:
+        """The first answer again, a refusal, or the sale booked."""
+        digest = digest_of(self.ask.model_dump(mode="json"))
+        known = attempt.world.requests.get(self.request)
+        if known is not None:
+            if known[0] != digest:
+                raise refused("key_reused")
+            return CommitAnswer.model_validate(known[1])
+        self._check(attempt)
+        settled = self._settle().decide(attempt)
+        answer = self._answer(attempt, settled)
+        attempt.staged.requests[self.request] = (digest, answer.model_dump(mode="json"))
+        return answer
+
+    def _settle(self) -> SettleOrder:
+        return SettleOrder(
+            order=order_of(self.ask, self.connection),
+            read_at=None,
+            delivery_key=None,
+            member=self.ask.member,
+            hold=parse_hold_id(self.ask.hold) if self.ask.hold else None,
+            alert_id=self.alert_id,
+        )
+
+    def _check(self, attempt: Attempt) -> None:
+        ask = self.ask
+        if ask.member is not None and ask.member not in attempt.world.books:
+            raise refused("member_not_found")
+        if ask.member is None and (ask.points_used or ask.hold):
+            raise refused("points_without_member")
+        if ask.hold and parse_hold_id(ask.hold)[0] != ask.member:
+            raise refused("hold_of_other_member")
+        if ask.member is not None:
+            book_lapses(attempt, ask.member)
+        if ask.points_used and not ask.occurred and not ask.voided:
+            self._require_covered(attempt)
+
+    def _require_covered(self, attempt: Attempt) -> None:
+        """A request uses no more than its own hold and what is spendable besides."""
+        assert self.ask.member is not None
+        basket = evaluate_basket(self.ask.lines, 0, Program())
+        if self.ask.points_used > sum(rate.total for rate in basket.rates):
+            raise refused("points_exceed_total")
+        books = attempt.books_of(self.ask.member)
+        covered = spendable(books.lots, books.debt, attempt.now)
+        if self.ask.hold:
+            hold = open_hold(books, parse_hold_id(self.ask.hold)[1])
+            covered += hold.amount if hold else 0
+        key = (self.connection, str(self.ask.sale))
+        covered += attempt.settled_of(self.ask.member, key).redeemed
+        if self.ask.points_used > covered:
+            raise refused("insufficient_points")
+
+    def _answer(self, attempt: Attempt, settled: SettleAnswer) -> CommitAnswer:
+        spendable_now, version = 0, 0
+        if self.ask.member is not None:
+            books = as_if_lapsed(attempt.books_of(self.ask.member), attempt.now)
+            spendable_now = spendable(books.lots, books.debt, attempt.now)
+            version = books.version
+        return CommitAnswer(
+            sale=str(self.ask.sale),
+            revision=self.ask.revision,
+            member=self.ask.member or "",
+            earned=settled.earned,
+            used=settled.redeemed,
+            spendable=spendable_now,
+            balance_version=version,
+            as_of=attempt.now,
+        )
+
+
+def order_of(ask: CommitRequest, connection: str) -> Order:
+    """The sale as a restated order. Its clock is the revision: a till counts, it has no clock."""
+    return Order(
+        ref=ExternalRef(connection=connection, id=str(ask.sale)),
+        changed_at=ask.sold_at + timedelta(microseconds=ask.revision),
+        placed_at=ask.sold_at,
+        state=OrderState.CANCELLED if ask.voided else OrderState.FULFILLED,
+        number=ask.sale.receipt_number,
+        lines=ask.lines,
+        points_used=ask.points_used,
+        points_value=ask.points_used,
+        tenders=ask.tenders,
+        till=ask.sale,
+        location=ask.sale.store,
+    )

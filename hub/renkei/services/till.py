@@ -1,0 +1,188 @@
+"""What a register may do: look a member up, quote, hold, release, commit."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from renkei.ledger.balance import ChannelBalance, channel_balance
+from renkei.ledger.loading import read_books
+from renkei.loyalty.earn import evaluate_basket
+from renkei.loyalty.program import Program
+from renkei.loyalty.redeem import max_usable
+from renkei.services.booking import Booking
+from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
+from renkei.services.personal import masked, opened_identity, opened_names
+from renkei.services.refusals import refused
+from renkei.services.sale import CommitSale
+from renkei_contracts.member import Identity, IdentityKind
+from renkei_contracts.point import Balance
+from renkei_contracts.till import (
+    CommitAnswer,
+    CommitRequest,
+    ExpiringPoints,
+    HoldAnswer,
+    HoldRequest,
+    MemberAnswer,
+    QuoteAnswer,
+    QuoteRequest,
+    ResolveMember,
+)
+
+GUESSES = {
+    "auto": (IdentityKind.CARD, IdentityKind.EMAIL, IdentityKind.PHONE),
+    "card": (IdentityKind.CARD,),
+    "email": (IdentityKind.EMAIL,),
+    "phone": (IdentityKind.PHONE,),
+}
+
+FOUND = """
+SELECT DISTINCT i.member_id FROM identity i
+JOIN json_to_recordset(CAST(:keys AS json)) AS x(k text, s text, b text)
+  ON i.kind = x.k AND i.scope = x.s AND i.blind = decode(x.b, 'hex')
+WHERE i.valid_until IS NULL LIMIT 3"""
+
+PROFILE = """
+SELECT k.wrapped, p.sealed, p.state,
+       (SELECT i.sealed FROM identity i WHERE i.member_id = p.member_id AND i.kind = 'card'
+           AND i.valid_until IS NULL ORDER BY i.valid_from DESC LIMIT 1)
+FROM member_profile p JOIN member_key k USING (member_id) WHERE p.member_id = :m"""
+
+PROGRAM = """
+SELECT v.version, v.document FROM connection c JOIN program_version v USING (program_id)
+WHERE c.connection_id = :c AND v.in_force_from <= clock_timestamp()
+ORDER BY v.version DESC LIMIT 1"""
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A register as its credential names it."""
+
+    id: str
+    connection: str
+    store: str
+    till: str
+
+
+@dataclass(frozen=True)
+class _Profile:
+    masked_name: str
+    card: str
+
+
+@dataclass
+class TillService:
+    """The till's use cases; every refusal is a TillRefused with words for the cashier."""
+
+    booking: Booking
+
+    async def resolve(self, terminal: Terminal, ask: ResolveMember) -> MemberAnswer:
+        """Who this is, masked, with the balance for this channel."""
+        keys = self.booking.keyed(
+            [Identity(kind=kind, value=ask.value) for kind in GUESSES[ask.scheme]]
+        )
+        member = await self._one_member(keys)
+        profile = await self._profile(member)
+        now, balance = await self._balance(terminal, member)
+        return MemberAnswer(
+            member=member,
+            masked_name=profile.masked_name,
+            card=profile.card,
+            spendable=balance.balance.spendable,
+            pending=balance.balance.pending,
+            by_expiry=tuple(
+                ExpiringPoints(points=points, expires_on=day) for day, points in balance.by_expiry
+            ),
+            balance_version=balance.balance.version,
+            as_of=now,
+        )
+
+    async def quote(self, terminal: Terminal, ask: QuoteRequest) -> QuoteAnswer:
+        """What this basket earns and may use; pure, binds nobody."""
+        version, program = await self._program(terminal)
+        spendable, seen = 0, None
+        if ask.member is not None:
+            _, balance = await self._balance(terminal, ask.member)
+            spendable, seen = balance.balance.spendable, balance.balance.version
+        most = max_usable(evaluate_basket(ask.lines, 0, program), spendable, program)
+        used = min(ask.points_wanted, most)
+        basket = evaluate_basket(ask.lines, used * program.yen_per_point, program)
+        return QuoteAnswer(
+            earns=basket.earned,
+            max_usable=most,
+            points_used=used,
+            total=sum(rate.total for rate in basket.rates),
+            rates=basket.rates,
+            program=program.id,
+            program_version=version,
+            balance_version=seen,
+            reasons=basket.reasons,
+        )
+
+    async def hold(self, terminal: Terminal, ask: HoldRequest) -> HoldAnswer:
+        """Set points aside under the register's own key."""
+        answer: HoldAnswer = await self.booking.committer.submit(
+            PlaceHold(ask, terminal.id, terminal.connection)
+        )
+        return answer
+
+    async def release(self, terminal: Terminal, hold: str) -> HoldAnswer:
+        """Give a hold back; again is the same as once."""
+        member, version = parse_hold_id(hold)
+        answer: HoldAnswer = await self.booking.committer.submit(
+            ReleaseHold(member, version, terminal.connection)
+        )
+        return answer
+
+    async def commit(self, terminal: Terminal, ask: CommitRequest) -> CommitAnswer:
+        """Book a finished sale; repeating it gives the first answer."""
+        if (ask.sale.store, ask.sale.till) != (terminal.store, terminal.till):
+            raise refused("sale_of_other_till")
+        answer: CommitAnswer = await self.booking.committer.submit(
+            CommitSale(ask, terminal.connection, self.booking.new_id("alr"))
+        )
+        return answer
+
+    async def balance(self, terminal: Terminal, member: str) -> Balance:
+        """The member's balance for this channel, now."""
+        _, found = await self._balance(terminal, member)
+        return found.balance
+
+    async def _one_member(self, keys: list[Any]) -> str:
+        asked = [{"k": key[0], "s": key[1], "b": key[2].hex()} for key, _ in keys]
+        async with self.booking.database.begin() as conn:
+            found = (await conn.execute(text(FOUND), {"keys": json.dumps(asked)})).scalars().all()
+        if not found:
+            raise refused("member_not_found")
+        if len(found) > 1:
+            raise refused("member_ambiguous")
+        return str(found[0])
+
+    async def _profile(self, member: str) -> _Profile:
+        async with self.booking.database.begin() as conn:
+            row = (await conn.execute(text(PROFILE), {"m": member})).first()
+        if row is None:
+            raise refused("member_not_found")
+        if row[2] != "active":
+            raise refused("member_not_active")
+        ring = self.booking.ring
+        key = ring.unwrap(member, bytes(row[0]))
+        card = opened_identity(ring, key, member, bytes(row[3])) if row[3] is not None else ""
+        return _Profile(masked(opened_names(ring, key, member, bytes(row[1]))), card)
+
+    async def _balance(self, terminal: Terminal, member: str) -> tuple[datetime, ChannelBalance]:
+        _, program = await self._program(terminal)
+        async with self.booking.database.begin() as conn:
+            books = (await read_books(conn, [member])).get(member)
+            now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        if books is None:
+            raise refused("member_not_found")
+        return now, channel_balance(books, now, ZoneInfo(program.zone))
+
+    async def _program(self, terminal: Terminal) -> tuple[int, Program]:
+        async with self.booking.database.begin() as conn:
+            row = (await conn.execute(text(PROGRAM), {"c": terminal.connection})).one()
+        return row[0], Program.model_validate(row[1])

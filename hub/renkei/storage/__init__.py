@@ -1,0 +1,1 @@
+"""How the hub keeps what it knows: the database, its tables and the one who commits."""

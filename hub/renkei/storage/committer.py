@@ -1,0 +1,146 @@
+"""Group commit: what waits is written together, and each command gets its own answer.
+
+Knows no business. A batch that the database refuses is split in halves, so that one bad command
+never fails its neighbours; a batch that met a race or lost its connection runs again as a whole.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from renkei.errors import Busy
+from renkei.storage.engine import Database
+from renkei_contracts.errors import RenkeiError
+
+log = structlog.get_logger(__name__)
+
+C = TypeVar("C")
+A = TypeVar("A")
+
+BATCH = 100
+QUEUE = 5_000
+TRIES = 8
+RACE_CODES = {"40001", "40P01", "57P01", "57P02", "57P03"}
+
+
+class LostRace(RenkeiError):
+    """Another process was first; the same batch must run again on fresh data."""
+
+
+RunBatch = Callable[[Database, Sequence[C]], Awaitable[Sequence[A | Exception]]]
+
+
+class GroupCommitter(Generic[C, A]):
+    """Runs commands in batches, one batch at a time: a lane.
+
+    ``run_batch`` takes the commands in order, does everything in one database transaction, commits,
+    and gives one answer or exception per command. ``on_commit`` is called after each commit.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        run_batch: "RunBatch[C, A]",
+        on_commit: Callable[[], None] = lambda: None,
+        batch: int = BATCH,
+    ) -> None:
+        self._database = database
+        self._run_batch = run_batch
+        self._on_commit = on_commit
+        self._batch = batch
+        self._queue: asyncio.Queue[tuple[C, asyncio.Future[A]]] = asyncio.Queue(QUEUE)
+        self._loop: asyncio.Task[None] | None = None
+        self.last_batch = 0
+
+    async def __aenter__(self) -> "GroupCommitter[C, A]":
+        self._loop = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Finish what was accepted, then stop."""
+        await self._queue.join()
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def submit(self, command: C) -> A:
+        """Wait for the command's own answer; raises Busy when the queue is full."""
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait((command, answer))
+        except asyncio.QueueFull:
+            raise Busy("the hub is busy; try again in a second") from None
+        return await answer
+
+    async def _run(self) -> None:
+        while True:
+            waiting = [await self._queue.get()]
+            while len(waiting) < self._batch and not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            self.last_batch = len(waiting)
+            try:
+                await self._answer_all(waiting)
+            finally:
+                for _ in waiting:
+                    self._queue.task_done()
+
+    async def _answer_all(self, waiting: list[tuple[C, "asyncio.Future[A]"]]) -> None:
+        outcomes = await self._outcomes([command for command, _ in waiting])
+        for (_, answer), outcome in zip(waiting, outcomes, strict=True):
+            if answer.done():  # its caller gave up; what was booked stays booked
+                continue
+            if isinstance(outcome, Exception):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+
+    async def _outcomes(self, commands: Sequence[C]) -> "list[A | Exception]":
+        """Every command's outcome; a refused batch is split until the refused one is alone."""
+        try:
+            outcomes = await self._until_no_race(commands)
+        except Exception as error:
+            if len(commands) == 1 or may_pass_later(error):
+                log.warning("batch_failed", commands=len(commands), reason=brief(error))
+                return [error] * len(commands)
+            half = len(commands) // 2
+            return await self._outcomes(commands[:half]) + await self._outcomes(commands[half:])
+        self._on_commit()
+        return list(outcomes)
+
+    async def _until_no_race(self, commands: Sequence[C]) -> "Sequence[A | Exception]":
+        for attempt in range(TRIES):
+            try:
+                return await self._run_batch(self._database, commands)
+            except (LostRace, DBAPIError) as error:
+                if attempt == TRIES - 1 or not may_pass_later(error):
+                    raise
+                log.info("batch_again", commands=len(commands), reason=brief(error))
+                await asyncio.sleep(0.02 * 2**attempt if is_connection_loss(error) else 0)
+        raise AssertionError("unreachable")
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of a database error."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def is_connection_loss(error: BaseException) -> bool:
+    """Whether the connection broke, so that the outcome of a commit is unknown."""
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or (sqlstate(error) or "08").startswith(("08", "57P"))
+    )
+
+
+def may_pass_later(error: BaseException) -> bool:
+    """Whether the whole batch may pass when it runs again: a race or a lost connection."""
+    return isinstance(error, LostRace) or sqlstate(error) in RACE_CODES or is_connection_loss(error)
+
+
+def brief(error: BaseException) -> str:
+    """A database error without statement and parameters, which hold members' data."""
+    diagnosis = getattr(getattr(error, "orig", None), "diag", None)
+    constraint = getattr(diagnosis, "constraint_name", None)
+    return f"{type(error).__name__} {sqlstate(error) or ''} {constraint or ''}".strip()

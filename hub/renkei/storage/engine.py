@@ -1,0 +1,69 @@
+"""Engines for the hub's database: the running role for the hub, the owner's for migrations."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from renkei.errors import DatabaseUnreachable
+
+APP_ROLE = "renkei_app"
+POOL_SIZE = 6
+
+
+@dataclass(frozen=True)
+class Database:
+    """The hub's database as the running hub sees it."""
+
+    engine: AsyncEngine
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One database transaction; commits at the end, rolls back on an exception."""
+        async with self.engine.begin() as conn:
+            yield conn
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """An engine for ``url`` (postgresql+psycopg://…); connects on first use.
+
+    Parameters never stand in error texts or logs: they hold members' data.
+    """
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=POOL_SIZE,
+        max_overflow=2,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+        connect_args={"application_name": "renkei", "connect_timeout": 5},
+    )
+    return Database(engine)
+
+
+async def require_reachable(database: Database) -> str:
+    """The server's version; raises DatabaseUnreachable with the server's own reason."""
+    try:
+        async with database.engine.connect() as conn:
+            return str((await conn.execute(text("SHOW server_version"))).scalar_one())
+    except Exception as error:
+        if not is_database_error(error):
+            raise
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DatabaseUnreachable(
+            f"the database cannot be reached: {reason}; check RENKEI_DATABASE_URL or renkei.toml"
+        ) from error
+
+
+def is_database_error(error: BaseException) -> bool:
+    """Whether the error comes from the driver or the network below it."""
+    from psycopg import Error
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return isinstance(error, SQLAlchemyError | Error | OSError)

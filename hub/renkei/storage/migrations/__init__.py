@@ -1,0 +1,1 @@
+"""Alembic migrations of the hub's database; forwards only, run as the database's owner."""

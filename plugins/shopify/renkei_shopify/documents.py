@@ -1,0 +1,143 @@
+"""Every GraphQL document this plugin sends; the tests validate each against Shopify's schema.
+
+Cost decides the shapes: a connection costs its page size times what hangs below, and one document
+may cost 1000 points at most. So a page of changed orders gives ids only, and refunds, which sit
+in a list of unbounded length, are read one by one.
+"""
+
+from dataclasses import dataclass
+
+MAX_REFUNDS = 100
+"""Refunds named by one reading of an order."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A named operation."""
+
+    name: str
+    text: str
+
+
+_PAGE_INFO = "pageInfo { hasNextPage endCursor }"
+_SHOP_MONEY = "{ shopMoney { amount } }"
+
+_LINES = f"""{{
+      {_PAGE_INFO}
+      nodes {{
+        id title sku quantity currentQuantity isGiftCard
+        originalUnitPriceSet {_SHOP_MONEY}
+        discountAllocations {{ allocatedAmountSet {_SHOP_MONEY} }}
+        taxLines {{ title rate }}
+      }}
+    }}"""
+
+_CUSTOMER = """{
+    legacyResourceId firstName lastName updatedAt verifiedEmail
+    defaultEmailAddress { emailAddress }
+    defaultPhoneNumber { phoneNumber }
+  }"""
+
+ORDER = Document(
+    "RenkeiOrder",
+    f"""query RenkeiOrder($id: ID!) {{
+  order(id: $id) {{
+    legacyResourceId name createdAt processedAt updatedAt cancelledAt
+    displayFinancialStatus displayFulfillmentStatus currencyCode taxesIncluded test email phone
+    retailLocation {{ legacyResourceId }}
+    customer {{ legacyResourceId }}
+    totalShippingPriceSet {_SHOP_MONEY}
+    lineItems(first: 25) {_LINES}
+    refunds(first: {MAX_REFUNDS}) {{ id }}
+  }}
+}}""",
+)
+
+ORDER_LINES = Document(
+    "RenkeiOrderLines",
+    f"""query RenkeiOrderLines($id: ID!, $after: String) {{
+  order(id: $id) {{
+    lineItems(first: 25, after: $after) {_LINES}
+  }}
+}}""",
+)
+
+REFUND_LINES = Document(
+    "RenkeiRefundLines",
+    f"""query RenkeiRefundLines($id: ID!, $after: String) {{
+  refund(id: $id) {{
+    refundLineItems(first: 25, after: $after) {{
+      {_PAGE_INFO}
+      nodes {{
+        lineItem {{ id }} quantity subtotalSet {_SHOP_MONEY} totalTaxSet {_SHOP_MONEY}
+      }}
+    }}
+  }}
+}}""",
+)
+
+ORDERS_CHANGED = Document(
+    "RenkeiOrdersChanged",
+    f"""query RenkeiOrdersChanged($filter: String!, $first: Int!, $after: String) {{
+  orders(query: $filter, sortKey: UPDATED_AT, first: $first, after: $after) {{
+    {_PAGE_INFO}
+    nodes {{ legacyResourceId }}
+  }}
+}}""",
+)
+
+CUSTOMER = Document(
+    "RenkeiCustomer",
+    f"""query RenkeiCustomer($id: ID!) {{
+  customer(id: $id) {_CUSTOMER}
+}}""",
+)
+
+CUSTOMERS_CHANGED = Document(
+    "RenkeiCustomersChanged",
+    f"""query RenkeiCustomersChanged($filter: String!, $first: Int!, $after: String) {{
+  customers(query: $filter, sortKey: UPDATED_AT, first: $first, after: $after) {{
+    {_PAGE_INFO}
+    nodes {_CUSTOMER}
+  }}
+}}""",
+)
+
+POINTS_READ = Document(
+    "RenkeiPointsRead",
+    """query RenkeiPointsRead($id: ID!, $namespace: String, $key: String!) {
+  customer(id: $id) { metafield(namespace: $namespace, key: $key) { value } }
+}""",
+)
+
+POINTS_WRITE = Document(
+    "RenkeiPointsWrite",
+    """mutation RenkeiPointsWrite($metafields: [MetafieldsSetInput!]!) {
+  metafieldsSet(metafields: $metafields) {
+    metafields { value }
+    userErrors { field message code }
+  }
+}""",
+)
+
+CONNECTION_CHECK = Document(
+    "RenkeiConnectionCheck",
+    """query RenkeiConnectionCheck {
+  shop { currencyCode myshopifyDomain }
+  currentAppInstallation { accessScopes { handle } }
+  webhookSubscriptions(first: 100) { nodes { topic uri } }
+}""",
+)
+
+ALL = (
+    ORDER,
+    ORDER_LINES,
+    REFUND_LINES,
+    ORDERS_CHANGED,
+    CUSTOMER,
+    CUSTOMERS_CHANGED,
+    POINTS_READ,
+    POINTS_WRITE,
+    CONNECTION_CHECK,
+)
+"""For the test that validates them all."""

@@ -1,0 +1,125 @@
+"""Deliveries from Shopify: verified on raw bytes, keyed by their webhook id, read by topic."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from renkei_contracts.connection import Connection
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.errors import PayloadInvalid, SignatureInvalid
+from renkei_contracts.event import (
+    Changed,
+    Ignored,
+    MemberLeft,
+    MemberSeen,
+    ObjectKind,
+    Observation,
+    OrderSeen,
+)
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.toolkit.signature import require_hmac_base64
+from renkei_shopify import wire
+from renkei_shopify.amounts import needed
+from renkei_shopify.mapping import is_thin, to_member, to_order
+from renkei_shopify.mapping_graphql import number_of
+from renkei_shopify.settings import ShopifySettings
+
+ORDERS = frozenset(
+    f"orders/{event}"
+    for event in ("create", "paid", "updated", "cancelled", "fulfilled", "partially_fulfilled")
+)
+MEMBERS = frozenset(f"customers/{event}" for event in ("create", "update", "enable", "disable"))
+IGNORED = {
+    "customers/data_request": "privacy request: recorded, a person must answer it in 30 days",
+    "customers/redact": "privacy request: recorded, a person must erase this customer",
+    "shop/redact": "privacy request: recorded, a person must erase this shop's customers",
+    "app/uninstalled": "the app was uninstalled: authorize the connection again or remove it",
+}
+
+
+class ShopifyWebhooks:
+    """Orders and customers come whole; refunds, edits, deletions and merges only as hints."""
+
+    def __init__(self, connection: Connection[ShopifySettings]) -> None:
+        self._id = connection.id
+        self._settings = connection.settings
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        """The signature over the raw body, then the shop; Shopify signs no timestamp."""
+        given = _header(delivery, "Hmac-Sha256")
+        require_hmac_base64(given, self._settings.signing_secrets(), delivery.body)
+        # One app signs for every store that installed it: the shop tells the connections apart.
+        if (_header(delivery, "Shop-Domain") or "").lower() != self._settings.shop:
+            raise SignatureInvalid("the delivery is from another shop than this connection's")
+
+    def key(self, delivery: Delivery) -> str | None:
+        """The webhook id, the same on every retry; without one a digest of topic and body."""
+        topic = _header(delivery, "Topic") or ""
+        named = _header(delivery, "Webhook-Id")
+        return named or hashlib.sha256(topic.encode() + b"\n" + delivery.body).hexdigest()
+
+    def read(self, delivery: Delivery) -> Sequence[Observation]:
+        """What the topic and the body tell."""
+        topic = _header(delivery, "Topic") or ""
+        if topic in ORDERS:
+            return [self._order(_json(delivery.body))]
+        if topic in MEMBERS:
+            return [self._member(_json(delivery.body))]
+        if topic in IGNORED:
+            return [Ignored(reason=IGNORED[topic])]
+        return [self._hint(topic, delivery)]
+
+    def _order(self, body: Any) -> Observation:
+        order = wire.parse(wire.Order, body, "order")
+        if is_thin(order):
+            return self._changed("order", order.id)
+        return OrderSeen(order=to_order(order, self._id))
+
+    def _member(self, body: Any) -> Observation:
+        customer = wire.parse(wire.Customer, body, "customer")
+        if not {"updated_at", "email", "verified_email"} <= customer.model_fields_set:
+            return self._changed("member", customer.id)
+        trust = self._settings.trust_verified_email
+        return MemberSeen(member=to_member(customer, self._id, trust_verified_email=trust))
+
+    def _hint(self, topic: str, delivery: Delivery) -> Observation:
+        if topic not in ("refunds/create", "orders/edited", "orders/delete", *_MEMBER_HINTS):
+            return Ignored(reason=f"topic {ascii(topic)[:100]} is of no concern")
+        hint = wire.parse(wire.Hint, _json(delivery.body), topic)
+        if topic == "refunds/create":
+            return self._changed("order", hint.order_id)
+        if topic == "orders/edited":
+            return self._changed("order", needed(hint.order_edit, "order_edit").order_id)
+        if topic == "orders/delete":
+            return self._changed("order", hint.id)
+        if topic == "customers/delete":
+            return MemberLeft(ref=self._ref(hint.id), at=delivery.received_at)
+        kept = needed(hint.admin_graphql_api_customer_kept_id, "the customer kept")
+        return self._changed("member", number_of(kept))
+
+    def _changed(self, kind: ObjectKind, id: int | None) -> Changed:
+        return Changed(kind=kind, ref=self._ref(id))
+
+    def _ref(self, id: int | None) -> ExternalRef:
+        return ExternalRef(connection=self._id, id=str(needed(id, "the id")))
+
+
+_MEMBER_HINTS = ("customers/delete", "customers/merge")
+
+
+def _header(delivery: Delivery, name: str) -> str | None:
+    """A header in its usual spelling, or in the newer one without ``X-``."""
+    usual = delivery.header(f"X-Shopify-{name}")
+    return delivery.header(f"Shopify-{name}") if usual is None else usual
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        problem = PayloadInvalid("the body is not JSON")
+    # Raised outside: the decoder's error carries the whole body, personal data included.
+    raise problem

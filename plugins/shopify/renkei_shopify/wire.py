@@ -1,0 +1,144 @@
+"""Shapes as Shopify's webhooks send them (REST style), every field optional.
+
+A merchant's subscription may trim any field (``includeFields``), so that what is missing is
+told apart from what is null by ``model_fields_set``.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from renkei_contracts.errors import PayloadInvalid
+
+Count = Annotated[int, Field(strict=True, ge=0)]
+Id = Annotated[int, Field(strict=True, gt=0, lt=2**64)]
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Wire(BaseModel):
+    """Ignores what we do not read; never repeats its input in an error."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class TaxLine(Wire):
+    """One tax on a line; ``rate`` is a proportion (0.1), sent as a JSON number."""
+
+    title: str | None = None
+    rate: Decimal | None = None
+
+
+class DiscountAllocation(Wire):
+    """This line's part of one discount, removed and refunded pieces included."""
+
+    amount: Decimal | None = None
+
+
+class LineItem(Wire):
+    """A line; ``quantity`` is as ordered, ``current_quantity`` without refunded and removed."""
+
+    id: Id | None = None
+    sku: str | None = None
+    title: str | None = None
+    quantity: Count | None = None
+    current_quantity: Count | None = None
+    price: Decimal | None = None
+    gift_card: bool = False
+    discount_allocations: tuple[DiscountAllocation, ...] | None = None
+    tax_lines: tuple[TaxLine, ...] | None = None
+
+
+class RefundLine(Wire):
+    """Pieces of a line refunded; the two amounts come as JSON numbers, unlike all other money."""
+
+    line_item_id: Id | None = None
+    quantity: Count | None = None
+    subtotal: Decimal | None = None
+    total_tax: Decimal | None = None
+
+
+class Refund(Wire):
+    """One refund of an order."""
+
+    refund_line_items: tuple[RefundLine, ...] | None = None
+
+
+class Customer(Wire):
+    """A customer; in an order only a part of it."""
+
+    id: Id | None = None
+    email: str | None = None
+    phone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    verified_email: bool | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class ShippingLine(Wire):
+    """One way of shipping and its price."""
+
+    price: Decimal | None = None
+
+
+class ShopMoney(Wire):
+    """An amount in the shop's own currency."""
+
+    amount: Decimal | None = None
+
+
+class MoneySet(Wire):
+    """An amount in the shop's currency and the buyer's; only the shop's is read."""
+
+    shop_money: ShopMoney | None = None
+
+
+class Order(Wire):
+    """An order as a webhook tells it."""
+
+    id: Id | None = None
+    name: str | None = None
+    created_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+    processed_at: AwareDatetime | None = None
+    cancelled_at: AwareDatetime | None = None
+    financial_status: str | None = None
+    fulfillment_status: str | None = None
+    currency: str | None = None
+    taxes_included: bool | None = None
+    test: bool | None = None
+    email: str | None = None
+    phone: str | None = None
+    location_id: Id | None = None
+    customer: Customer | None = None
+    line_items: tuple[LineItem, ...] | None = None
+    refunds: tuple[Refund, ...] | None = None
+    shipping_lines: tuple[ShippingLine, ...] | None = None
+    total_shipping_price_set: MoneySet | None = None
+
+
+class OrderEdit(Wire):
+    """What changed in an edit; it names its order and is not one."""
+
+    order_id: Id | None = None
+
+
+class Hint(Wire):
+    """Bodies that only point at something: refunds, edits, deletions and merges."""
+
+    id: Id | None = None
+    order_id: Id | None = None
+    order_edit: OrderEdit | None = None
+    admin_graphql_api_customer_kept_id: str | None = None
+
+
+def parse(model: type[T], payload: Any, what: str) -> T:
+    """The payload as the model; raises PayloadInvalid that names the fields, never their values."""
+    try:
+        return model.model_validate(payload)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the whole"
+    raise PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")

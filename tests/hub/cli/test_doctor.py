@@ -1,0 +1,126 @@
+"""The doctor: what is found, and how it is to be mended."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+
+from renkei.cli import doctor_database as looks
+from renkei.cli.doctor_checks import data_folder, fast_parts, secret_key
+from renkei.config import Settings
+from renkei.storage.embedded import EmbeddedServer
+from renkei.storage.engine import APP_ROLE
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def owner(server: EmbeddedServer, database_name: str) -> Iterator[Connection]:
+    yield from connected(server.url(database=database_name))
+
+
+@pytest.fixture
+def running(server: EmbeddedServer, database_name: str) -> Iterator[Connection]:
+    yield from connected(server.url(APP_ROLE, database_name))
+
+
+def connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(url)
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+def test_a_new_database_has_nothing_to_mend(running: Connection) -> None:
+    checks = (
+        looks.version,
+        looks.migrations,
+        looks.roles,
+        looks.guards,
+        looks.authorizations,
+        looks.dead_letters,
+        looks.alerts,
+    )
+    assert [finding for check in checks if not (finding := check(running)).ok] == []
+
+
+def test_running_as_the_owner_is_found(owner: Connection) -> None:
+    finding = looks.roles(owner)
+    assert not finding.ok
+    assert APP_ROLE in finding.mend
+
+
+@pytest.mark.parametrize("change", ["ENABLE", "DISABLE"])
+def test_a_guard_that_does_not_always_fire_is_found(owner: Connection, change: str) -> None:
+    owner.execute(text(f"ALTER TABLE posting {change} TRIGGER frozen"))
+    finding = looks.guards(owner)
+    assert not finding.ok
+    assert "posting" in finding.said
+
+
+def test_a_schema_of_another_program_is_found(owner: Connection) -> None:
+    owner.execute(text("UPDATE alembic_version SET version_num = 'r0000'"))
+    finding = looks.migrations(owner)
+    assert "r0000" in finding.said
+    assert not finding.ok
+
+
+def test_an_open_alert_is_found(owner: Connection) -> None:
+    owner.execute(text("INSERT INTO alert VALUES ('a', 'drift', NULL, NULL, NULL, 'x', now())"))
+    assert looks.alerts(owner).said == "1 drift"
+
+
+def test_an_unreachable_database_is_found(tmp_path: Path) -> None:
+    url = "postgresql://app:hunter2@127.0.0.1:1/points"
+    findings = list(looks.database(Settings(database_url=url, secret_key=KEY)))
+    assert [finding.check for finding in findings if not finding.ok] == ["database"]
+    assert "hunter2" not in str(findings)
+
+
+KEY: Any = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+def test_a_database_that_was_never_made_is_nothing_to_mend(tmp_path: Path) -> None:
+    (finding,) = looks.database(Settings(data_dir=tmp_path))
+    assert finding.ok
+    assert "renkei serve" in finding.said
+
+
+def test_a_key_file_that_others_can_read_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    file.touch(0o600)
+    assert secret_key(Settings(data_dir=tmp_path)).ok
+    file.chmod(0o644)
+    finding = secret_key(Settings(data_dir=tmp_path))
+    assert not finding.ok
+    assert finding.mend == f"chmod 600 {file}"
+
+
+def test_a_file_in_the_place_of_the_data_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    assert not data_folder(tmp_path / "data").ok
+
+
+def test_a_data_folder_that_is_not_there_yet_is_nothing_to_mend(tmp_path: Path) -> None:
+    assert data_folder(tmp_path / "a" / "b").ok
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_missing_part_of_the_web_server_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("renkei.cli.doctor_checks.missing_fast_parts", lambda: ["uvloop"])
+    assert fast_parts().mend == "pip install uvloop"
+
+
+def test_bad_settings_are_the_only_finding(renkei: Command) -> None:
+    Path("renkei.toml").write_text("prot = 1")
+    ran = renkei("doctor", "--json")
+    assert ran.code == 1
+    (finding,) = ran.document["checks"]
+    assert finding["check"] == "settings"
+
+
+def test_findings_are_listed_for_a_person(renkei: Command) -> None:
+    ran = renkei("doctor")
+    assert "✔ settings: complete" in ran.out

@@ -1,0 +1,262 @@
+"""The twin on its stage: what a hub hears, what a person sees."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from renkei_contracts.connection import Connection, MemoryTokens
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.event import Changed, MemberSeen, OrderSeen
+from renkei_contracts.member import Grade
+from renkei_contracts.order import OrderState
+from renkei_contracts.point import Balance, BalanceWrite
+from renkei_contracts.stage import CartStage, Mischief, Shopper, StageContext, Webhook
+from renkei_contracts.twin.server import serve
+from renkei_contracts.vendor import PROTOCOLS, Vendor
+from renkei_shopify import register_vendor
+from renkei_shopify.plugin import VENDOR
+from renkei_shopify.settings import ShopifySettings
+from renkei_shopify.twin import ShopifyStage
+from renkei_shopify.twin_app import Bucket, TwinApp
+from renkei_shopify.twin_shop import CATALOGUE
+from renkei_shopify.webhooks import ShopifyWebhooks
+
+HANAKO = Shopper("hanako@example.com", "山田", "花子")
+
+
+@dataclass
+class Hub:
+    """Takes deliveries and keeps them; ``failures`` are answered 500 first."""
+
+    now: datetime
+    failures: int = 0
+    url: str = ""
+    heard: list[Delivery] = field(default_factory=list)
+    tries: list[Delivery] = field(default_factory=list)
+
+    async def take(self, request: Request) -> Response:
+        body = await request.body()
+        delivery = Delivery("shop-a", self.now, tuple(request.headers.items()), body)
+        self.tries.append(delivery)
+        if self.failures:
+            self.failures -= 1
+            return Response(status_code=500)
+        self.heard.append(delivery)
+        return Response(status_code=200)
+
+    def topics(self) -> list[str | None]:
+        return [delivery.header("X-Shopify-Topic") for delivery in self.heard]
+
+
+@asynccontextmanager
+async def listening(hub: Hub) -> AsyncIterator[Hub]:
+    app = Starlette(routes=[Route("/webhooks/shop-a", hub.take, methods=["POST"])])
+    async with serve(app) as url:
+        hub.url = f"{url}/webhooks/shop-a"
+        yield hub
+
+
+@pytest.fixture
+async def hub(now: datetime) -> AsyncIterator[Hub]:
+    async with listening(Hub(now)) as heard:
+        yield heard
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, hub: Hub) -> AsyncIterator[ShopifyStage]:
+    async with ShopifyStage(StageContext(tmp_path)) as staged:
+        await staged.listen(Webhook(hub.url, {"X-Way": "hub"}))
+        yield staged
+
+
+@pytest.fixture
+async def connection(
+    stage: ShopifyStage, now: datetime
+) -> AsyncIterator[Connection[ShopifySettings]]:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        settings = ShopifySettings.model_validate(stage.settings())
+        yield Connection("shop-a", settings, http, MemoryTokens(), lambda: now)
+
+
+class TestVendor:
+    def test_the_hook_announces_shopify(self) -> None:
+        announced: list[Vendor] = []
+        register_vendor(announced.append)
+        assert announced == [VENDOR]
+
+    def test_every_capability_satisfies_its_protocol(
+        self, connection: Connection[ShopifySettings]
+    ) -> None:
+        for name in VENDOR.capabilities():
+            assert isinstance(getattr(VENDOR, name)(connection), PROTOCOLS[name])
+
+    def test_the_twin_is_a_cart(self, tmp_path: Path) -> None:
+        assert VENDOR.twin is not None
+        assert isinstance(VENDOR.twin(StageContext(tmp_path)), CartStage)
+
+
+class TestStage:
+    async def test_registering_tells_of_a_proven_address(
+        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+    ) -> None:
+        id = await stage.register(HANAKO)
+        (seen,) = ShopifyWebhooks(connection).read(hub.heard[0])
+        assert isinstance(seen, MemberSeen)
+        assert seen.member.ref.id == id
+        assert seen.member.identities[1].grade is Grade.VERIFIED
+
+    async def test_every_delivery_is_signed_as_the_settings_say(
+        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings], now: datetime
+    ) -> None:
+        customer = await stage.register(HANAKO)
+        await stage.buy(customer, CATALOGUE[:2], Mischief())
+        assert len(hub.heard) == 3
+        for delivery in hub.heard:
+            ShopifyWebhooks(connection).verify(delivery, now)
+            assert delivery.header("X-Way") == "hub"
+
+    async def test_buying_tells_of_an_order_first_unpaid_then_paid(
+        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+    ) -> None:
+        customer = await stage.register(HANAKO)
+        id = await stage.buy(customer, (await stage.catalogue())[:2], Mischief())
+        hooks = ShopifyWebhooks(connection)
+        first, second = (hooks.read(delivery)[0] for delivery in hub.heard[1:])
+        assert isinstance(first, OrderSeen)
+        assert isinstance(second, OrderSeen)
+        assert (first.order.state, second.order.state) == (OrderState.PLACED, OrderState.PAID)
+        assert first.order.changed_at < second.order.changed_at
+        assert second.order.ref.id == id
+
+    async def test_a_reversed_and_doubled_delivery_keeps_its_keys(
+        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+    ) -> None:
+        customer = await stage.register(HANAKO)
+        await stage.buy(customer, CATALOGUE[:1], Mischief(times=2, reversed=True))
+        assert hub.topics()[1:] == ["orders/paid", "orders/create"] * 2
+        keys = [ShopifyWebhooks(connection).key(delivery) for delivery in hub.heard[1:]]
+        assert keys[:2] == keys[2:]
+        assert len(set(keys)) == 2
+
+    async def test_a_lost_delivery_leaves_the_order_to_be_polled(
+        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+    ) -> None:
+        customer = await stage.register(HANAKO)
+        id = await stage.buy(customer, CATALOGUE[:1], Mischief(lost=True))
+        assert hub.topics() == ["customers/create"]
+        assert VENDOR.orders is not None
+        assert (await VENDOR.orders(connection).fetch(id)).state is OrderState.PAID
+
+    async def test_a_refund_tells_a_hint_and_the_order(
+        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+    ) -> None:
+        customer = await stage.register(HANAKO)
+        id = await stage.buy(customer, CATALOGUE[:2], Mischief())
+        await stage.refund(id, "CHA-03", 1)
+        assert hub.topics()[3:] == ["refunds/create", "orders/updated"]
+        hooks = ShopifyWebhooks(connection)
+        hint, seen = (hooks.read(delivery)[0] for delivery in hub.heard[3:])
+        assert isinstance(hint, Changed)
+        assert isinstance(seen, OrderSeen)
+        assert [line.returned_amount for line in seen.order.lines] == [0, 3240]
+
+    async def test_more_than_was_bought_is_not_taken_back(self, stage: ShopifyStage) -> None:
+        customer = await stage.register(HANAKO)
+        id = await stage.buy(customer, CATALOGUE[:1], Mischief())
+        with pytest.raises(ValueError, match="KYUSU-01"):
+            await stage.refund(id, "KYUSU-01", 2)
+
+    async def test_the_shopper_sees_what_the_hub_wrote(
+        self, stage: ShopifyStage, connection: Connection[ShopifySettings], now: datetime
+    ) -> None:
+        customer = await stage.register(HANAKO)
+        assert await stage.points_shown(customer) is None
+        write = BalanceWrite(balance=Balance(spendable=132, version=1, as_of=now), change=132)
+        assert VENDOR.balances is not None
+        await VENDOR.balances(connection).write(customer, write)
+        assert await stage.points_shown(customer) == 132
+        page = (await connection.http.get(stage.address())).text
+        assert "山田 花子" in page
+        assert "<td>132</td>" in page
+
+    async def test_the_page_shows_names_as_text(
+        self, stage: ShopifyStage, connection: Connection[ShopifySettings]
+    ) -> None:
+        await stage.register(Shopper("x@example.com", "<script>", "{domain}"))
+        page = (await connection.http.get(stage.address())).text
+        assert "&lt;script&gt; {domain}" in page
+
+    async def test_a_hub_that_listens_is_subscribed(
+        self, stage: ShopifyStage, connection: Connection[ShopifySettings]
+    ) -> None:
+        assert VENDOR.check is not None
+        assert await VENDOR.check(connection).check() == []
+
+    async def test_a_failed_delivery_is_sent_again_as_it_was(
+        self, tmp_path: Path, hub: Hub
+    ) -> None:
+        hub.failures = 1
+        async with ShopifyStage(StageContext(tmp_path)) as stage:
+            await stage.listen(Webhook(hub.url))
+            await stage.register(HANAKO)
+        first, again = hub.tries
+        assert (first.headers, first.body) == (again.headers, again.body)
+
+    async def test_bodies_are_japanese_as_utf8(self, stage: ShopifyStage, hub: Hub) -> None:
+        await stage.register(HANAKO)
+        assert "山田".encode() in hub.heard[0].body
+        assert json.loads(hub.heard[0].body)["last_name"] == "山田"
+
+
+class TestClock:
+    def test_an_objects_times_never_repeat(self, twin: TwinApp) -> None:
+        order = twin.shop.place(None, CATALOGUE[:1])
+        times = [order.updated_at]
+        for change in (twin.shop.pay, twin.shop.fulfil, twin.shop.cancel):
+            change(order)
+            times.append(order.updated_at)
+        assert times == sorted(set(times))
+
+    def test_times_have_whole_seconds(self, twin: TwinApp) -> None:
+        twin.shop._now = lambda: datetime.fromisoformat("2026-11-26T12:00:00.999999+09:00")
+        assert twin.shop.clock() == datetime.fromisoformat("2026-11-26T03:00:00+00:00")
+
+
+class TestBucket:
+    def test_cost_is_taken_and_restored(self) -> None:
+        at = [0.0]
+        bucket = Bucket(clock=lambda: at[0])
+        assert bucket.holds(2000)
+        bucket.take(1990)
+        assert not bucket.holds(20)
+        at[0] = timedelta(milliseconds=100).total_seconds()
+        assert bucket.holds(20)
+
+    def test_it_never_holds_more_than_its_maximum(self) -> None:
+        at = [0.0]
+        bucket = Bucket(clock=lambda: at[0])
+        assert bucket.holds(2000)
+        at[0] = 1000.0
+        assert not bucket.holds(2001)
+
+
+async def test_the_twin_refuses_an_operation_it_does_not_know(twin: TwinApp) -> None:
+    twin.tokens.add("t")
+    transport = httpx.ASGITransport(twin.asgi())
+    async with httpx.AsyncClient(transport=transport, base_url="http://twin") as http:
+        answer = await http.post(
+            "/admin/api/2026-07/graphql.json",
+            json={"query": "{ shop { name } }"},
+            headers={"X-Shopify-Access-Token": "t"},
+        )
+    assert "errors" in answer.json()
