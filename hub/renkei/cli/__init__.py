@@ -4,6 +4,7 @@
 stderr that says what to do. 130: interrupted.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
     try:
         result = app(list(arguments) or ["--help"], prog_name="renkei", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
         return INTERRUPTED
     except TyperException as error:
         return _end(f"{error.format_message().rstrip('.')}: see `renkei --help`", REFUSED)

@@ -36,8 +36,7 @@ def gather(
         **(from_file(file) if file else {}),
         **from_options(options),
     }
-    if PATH_SECRET in model.model_fields:
-        given.setdefault(PATH_SECRET, secrets.token_urlsafe(PATH_SECRET_BYTES))
+    given = with_path_secret(model, given)
     missing = [
         name
         for name, field in model.model_fields.items()
@@ -79,6 +78,13 @@ def _asked_for_more(model: type[BaseModel], given: Mapping[str, Any], ask: Ask) 
 def _is_empty(default: object) -> bool:
     text = default.get_secret_value() if isinstance(default, SecretStr) else default
     return text is None or text == ""
+
+
+def with_path_secret(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with an address nobody can guess, for a vendor that signs nothing."""
+    if PATH_SECRET not in model.model_fields or given.get(PATH_SECRET):
+        return dict(given)
+    return {**given, PATH_SECRET: secrets.token_urlsafe(PATH_SECRET_BYTES)}
 
 
 def checked(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:

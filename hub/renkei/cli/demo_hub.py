@@ -44,7 +44,9 @@ class Books:
         answer.raise_for_status()
         return MemberAnswer.model_validate_json(answer.content)
 
-    async def enrolled(self, access: TillAccess, email: str, deadline: float) -> MemberAnswer | None:
+    async def enrolled(
+        self, access: TillAccess, email: str, deadline: float
+    ) -> MemberAnswer | None:
         """The member with this address as soon as the hub knows them."""
         end = time.monotonic() + deadline
         while (found := await self.resolve(access, "email", email)) is None:

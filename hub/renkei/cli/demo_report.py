@@ -1,11 +1,14 @@
-"""What the demo says at the end: a table for a person, one document for a program."""
+"""What the demo says at the end: tables for a person, one document for a program."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from renkei.cli.demo_story import Step, Told
 from renkei.cli.demo_watch import Seen
+from renkei.cli.members import show_lines
 from renkei.cli.screen import output, table
+from renkei.ledger.verify import Report as Verified
+from renkei.services.members import Line
 
 CHANNELS = ("ledger", "cart", "till")
 
@@ -17,8 +20,8 @@ class Report:
     told: Told
     cart: str
     till: str
-    explained: Any
-    ledger: Any
+    lines: list[Line]
+    ledger: Verified
     addresses: dict[str, str]
     seconds: float
 
@@ -27,7 +30,7 @@ class Report:
         """Whether everything is as it must be."""
         return not self.told.faults
 
-    def as_json(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """Everything, for a program."""
         return {
             "ok": self.ok,
@@ -38,33 +41,41 @@ class Report:
             "card": self.told.card,
             "masked_name": self.told.masked_name,
             "steps": [_step(step) for step in self.told.steps],
-            "explained": self.explained,
-            "ledger": self.ledger,
+            "explained": [asdict(line) for line in self.lines],
+            "ledger": asdict(self.ledger),
+            "addresses": self.addresses,
             "seconds": round(self.seconds, 1),
         }
 
 
 def _step(step: Step) -> dict[str, Any]:
-    shown = {who: {"shows": one.shown, "ms": one.ms} for who, one in step.seen.items()}
+    shown = {who: asdict(seen) for who, seen in step.seen.items()}
     return {"name": step.name, "expected": step.expected, **shown}
 
 
-def show_steps(report: Report) -> None:
-    """The balances step by step, and what is not as it must be."""
+def show(report: Report) -> None:
+    """The balances step by step, the explained ledger, and what is not as it must be."""
+    told = report.told
     rows = [
         (step.name, step.expected, *(_cell(step.seen.get(who)) for who in CHANNELS))
-        for step in report.told.steps
+        for step in told.steps
     ]
-    table(
-        f"cart: {report.cart} · till: {report.till} · card {report.told.card}"
-        f" · {report.told.masked_name}",
-        ("what happened", "must be", *CHANNELS),
-        rows,
-    )
-    for fault in report.told.faults:
+    title = f"cart: {report.cart} · till: {report.till} · {told.masked_name} {told.card}"
+    table(title, ("what happened", "must be", *CHANNELS), rows)
+    show_lines(f"the ledger of {told.member}", report.lines)
+    looked = f"{report.ledger.checks} invariants over {report.ledger.transactions} transactions"
+    output.print(f"checked: {looked}", markup=False)
+    for fault in told.faults:
         output.print(f"✘ {fault}", markup=False, soft_wrap=True)
     if report.ok:
-        output.print(f"✔ every number is as it must be ({report.seconds:.1f} s)", markup=False)
+        output.print(f"✔ everything is as it must be ({report.seconds:.1f} s)", markup=False)
+
+
+def show_addresses(report: Report) -> None:
+    """Where to look around."""
+    for what, where in report.addresses.items():
+        output.print(f"{what}: {where}", markup=False, soft_wrap=True)
+    output.print("Ctrl-C ends it.")
 
 
 def _cell(seen: Seen | None) -> str:

@@ -52,3 +52,26 @@ def working(label: str) -> Iterator[None]:
         return
     with errors.status(label):
         yield
+
+
+class Progress:
+    """What is going on now, in one line that changes, where a person looks."""
+
+    def __init__(self) -> None:
+        self._status = errors.status("") if errors.is_terminal else None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.say("")
+
+    def say(self, label: str) -> None:
+        """Show this instead; nothing where it is empty."""
+        if self._status is None:
+            return
+        if label:
+            self._status.update(label)
+            self._status.start()
+        else:
+            self._status.stop()

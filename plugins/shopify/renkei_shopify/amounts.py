@@ -106,6 +106,6 @@ def _refunded_yen(
     if fits(subtotal):
         return subtotal
     tax = sum(whole_yen(one.total_tax, f"{what}.refund.tax") for one in refunds)
-    if False:
+    if tax_included and fits(subtotal + tax):
         return subtotal + tax
     raise PayloadInvalid(f"{what}: its refunds do not agree with its price")

@@ -1,0 +1,103 @@
+"""The web application and the worker in one process: started together, drained in their order."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvicorn
+
+if TYPE_CHECKING:
+    from renkei.bootstrap import Hub
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 20
+"""How long requests that are under way at the end may take."""
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the program it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs; ``worker`` is None where this process works nothing off."""
+
+    server: uvicorn.Server
+    web: asyncio.Task[None]
+    worker: asyncio.Task[None] | None
+    worker_stop: asyncio.Event
+
+    @property
+    def parts(self) -> dict[str, asyncio.Task[None]]:
+        """The tasks by name."""
+        return {"web": self.web} | ({"worker": self.worker} if self.worker else {})
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Wait until ``stop``, or until a part has ended by itself."""
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({*self.parts.values(), waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+    async def drain(self) -> bool:
+        """Finish the requests, then the work; gives whether every part ended well."""
+        self.server.should_exit = True
+        await asyncio.wait({self.web})
+        self.worker_stop.set()
+        await asyncio.wait(self.parts.values())
+        failed = {name: task for name, task in self.parts.items() if task.exception()}
+        for name, task in failed.items():
+            log.error("part_failed", part=name, exc_info=task.exception())
+        return not failed
+
+
+@asynccontextmanager
+async def running(hub: "Hub", listener: socket.socket) -> "AsyncIterator[Running]":
+    """Run both while the block runs; whoever leaves it early drains them, too."""
+    from renkei.web.app import build_app
+
+    server = web_server(build_app(hub))
+    web = asyncio.create_task(server.serve(sockets=[listener]))
+    worker_stop = asyncio.Event()
+    started = Running(server, web, _worker(hub, worker_stop), worker_stop)
+    try:
+        yield started
+    finally:
+        await started.drain()
+
+
+def _worker(hub: "Hub", stop: asyncio.Event) -> asyncio.Task[None] | None:
+    from renkei.worker import run_worker
+
+    return asyncio.create_task(run_worker(hub, stop)) if hub.settings.workers else None
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def web_server(app: Any) -> uvicorn.Server:
+    """A server of the application; its addresses may hold secrets, so there is no access log."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+    )

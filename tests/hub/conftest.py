@@ -1,0 +1,67 @@
+"""A booking service on a fresh database, with connections of an invented vendor."""
+
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from renkei.services import installation
+from renkei.services.batch import run_batch
+from renkei.services.booking import Booking
+from renkei.services.till import Terminal, TillService
+from renkei.storage.committer import GroupCommitter
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+
+CONNECT = """
+INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
+                        leads, binds_holds, state, created_at)
+VALUES (:id, 'acme', 'default', 'default', :settings, :since, 'hub', false, 'active', now())"""
+
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def ring() -> KeyRing:
+    """A key ring of the tests."""
+    return KeyRing({"1": b"k" * 32}, "1")
+
+
+@pytest.fixture
+async def booking(database: Database, ring: KeyRing) -> AsyncIterator[Booking]:
+    """Booking on a fresh database with the connections ``cart`` and ``shop``."""
+    numbers = itertools.count(1)
+    async with database.begin() as conn:
+        await installation.ensure(conn, ring)
+        for name in ("cart", "shop"):
+            sealed = ring.seal(b"{}", f"connection/{name}/settings")
+            values = {"id": name, "settings": sealed, "since": SINCE}
+            await conn.execute(text(CONNECT), values)
+    async with GroupCommitter(database, run_batch) as committer:
+        yield Booking(
+            database=database,
+            ring=ring,
+            committer=committer,
+            new_id=lambda prefix: f"{prefix}_{next(numbers):08d}",
+            new_serial=lambda: next(numbers),
+        )
+
+
+@pytest.fixture
+def till(booking: Booking) -> TillService:
+    """The till's use cases on that booking."""
+    return TillService(booking)
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    """A register of the store Shibuya."""
+    return Terminal("trm_1", "pos", "shibuya", "1")
+
+
+@pytest.fixture
+def an_hour_ago() -> datetime:
+    """A moment that has certainly passed."""
+    return datetime.now(UTC) - timedelta(hours=1)

@@ -1,0 +1,48 @@
+"""The program as its users have it: a process of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+RENKEI = (sys.executable, "-m", "renkei")
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty folder that every user of this machine may pass through, with a short name."""
+    with tempfile.TemporaryDirectory(prefix="rk-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture
+def renkei(place: Path) -> Run:
+    """Run ``renkei`` with these arguments and environment, in an empty folder."""
+
+    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*RENKEI, *arguments],
+            cwd=place,
+            env=clean_environment(place, environment),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+            timeout=150,
+        )
+
+    return run
+
+
+def clean_environment(place: Path, more: dict[str, str]) -> dict[str, str]:
+    """This machine's environment without settings of a hub, and with the data folder below."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RENKEI_")}
+    return kept | {"RENKEI_DATA_DIR": str(place / "data")} | more
