@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ import uuid_utils
 from renkei.clock import Clock, utcnow
 from renkei.config import Settings, key_bytes
 from renkei.connections.opened import OpenConnections
-from renkei.messaging.inbox import store_batch
+from renkei.messaging.inbox import Keyed, store_batch
 from renkei.registry import Registry, load_registry
 from renkei.services import installation
 from renkei.services.attempt import Command
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
+from renkei.services.connect import Connecting
 from renkei.services.receive import Receiver
 from renkei.services.till import TillService
 from renkei.storage import embedded
@@ -27,26 +28,28 @@ from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import APP_ROLE, Database, open_database, require_reachable
 from renkei.storage.schema import migrate, set_app_password
 from renkei.storage.sealed import KeyRing
+from renkei.storage.wakers import Wakers
 
 KEY_FILE = "secret.key"
 
 
 @dataclass
 class Hub:
-    """Everything a running hub is made of. ``kick`` is set after each commit."""
+    """Everything a running hub is made of. ``wakers`` are set after each commit."""
 
     settings: Settings
     database: Database
     ring: KeyRing
     registry: Registry
     connections: OpenConnections
+    connecting: Connecting
     booking: Booking
     till: TillService
     receiver: Receiver
-    intake: GroupCommitter[Any, Any]
+    intake: GroupCommitter[Keyed, bool]
     ledger: GroupCommitter[Command[Any], Any]
     clock: Clock
-    kick: asyncio.Event = field(default_factory=asyncio.Event)
+    wakers: Wakers
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
     home = database_home(settings)
     server = embedded.start(home, binaries=settings.postgres_bin)
     migrate(server.url())
-    if not embedded.has_password(home, APP_ROLE):
+    if f":{APP_ROLE}:" not in server.passfile.read_text():
         password = secrets.token_urlsafe(24)
         set_app_password(server.url(), password)
         embedded.remember_password(home, APP_ROLE, password)
@@ -128,16 +131,16 @@ async def _build(
 ) -> Hub:
     ring = key_ring(settings)
     registry = load_registry(settings.disabled_plugins)
-    kick = asyncio.Event()
+    wakers = Wakers()
     async with database.begin() as conn:
         await installation.ensure(conn, ring)
-    connections = OpenConnections(registry, database.engine, ring, clock)
+    connections = OpenConnections(registry.vendors, database, ring, clock)
     stack.push_async_callback(connections.close)
-    intake = await stack.enter_async_context(
-        GroupCommitter(database, partial(store_batch, ring), on_commit=kick.set)
+    intake: GroupCommitter[Keyed, bool] = await stack.enter_async_context(
+        GroupCommitter(database, partial(store_batch, ring), on_commit=wakers.wake)
     )
     ledger: GroupCommitter[Command[Any], Any] = await stack.enter_async_context(
-        GroupCommitter(database, run_batch, on_commit=kick.set)
+        GroupCommitter(database, run_batch, on_commit=wakers.wake)
     )
     booking = Booking(database, ring, ledger, new_id, new_serial)
     return Hub(
@@ -146,11 +149,12 @@ async def _build(
         ring=ring,
         registry=registry,
         connections=connections,
+        connecting=Connecting(connections, clock),
         booking=booking,
         till=TillService(booking),
         receiver=Receiver(connections, intake, clock, new_id),
         intake=intake,
         ledger=ledger,
         clock=clock,
-        kick=kick,
+        wakers=wakers,
     )

@@ -1,10 +1,12 @@
 """The program as its users have it: a process of its own."""
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from asyncio.subprocess import Process
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 RENKEI = (sys.executable, "-m", "renkei")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Spawn = Callable[..., Awaitable[Process]]
 
 
 @pytest.fixture
@@ -27,7 +30,9 @@ def place() -> Iterator[Path]:
 def renkei(place: Path) -> Run:
     """Run ``renkei`` with these arguments and environment, in an empty folder."""
 
-    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        *arguments: str, patience: float = 150, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [*RENKEI, *arguments],
             cwd=place,
@@ -36,10 +41,27 @@ def renkei(place: Path) -> Run:
             stdin=subprocess.DEVNULL,
             text=True,
             check=False,
-            timeout=150,
+            timeout=patience,
         )
 
     return run
+
+
+@pytest.fixture
+def spawn(place: Path) -> Spawn:
+    """Start ``renkei`` with these arguments, its standard output in a pipe."""
+
+    async def start(*arguments: str, **environment: str) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *RENKEI,
+            *arguments,
+            cwd=place,
+            env=clean_environment(place, environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+
+    return start
 
 
 def clean_environment(place: Path, more: dict[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Running the demo: its own database, the hub on a free port, both stages, the story, the report."""
+"""Running the demo: its own database, the hub on a free port, both stages, the story, a report."""
 
 import asyncio
 import os
@@ -98,7 +98,7 @@ async def _run(plan: Plan, settings: Settings) -> int:
                 told = await _tell(books, played, plan.wanted, progress)
                 progress.say("")
                 report = await _report(books, played, told, time.monotonic() - began)
-                    _show(plan, report)
+                _show(plan, report)
                 if plan.stay:
                     await _stay(report)
     return 0 if report.ok else 1

@@ -131,4 +131,4 @@ def _seconds(extensions: Extensions | None) -> float | None:
     left, rate = cost.throttle_status.currently_available, cost.throttle_status.restore_rate
     if left is None or not rate or rate < 0:
         return None
-    return max(0.0, float((cost.requested_query_cost - left)))
+    return max(0.0, float((cost.requested_query_cost - left) / rate))

@@ -1,0 +1,89 @@
+"""From exceptions to problems; whatever is not known here is a bug and becomes ``internal``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from renkei.errors import Busy, DatabaseUnreachable, TillRefused
+from renkei.storage.committer import LostRace, brief, may_pass_later
+from renkei.web.problems import BY_STATUS, Fault, refused, respond
+from renkei.web.trace import trace_of
+
+log = structlog.get_logger(__name__)
+
+FAULTS_SHOWN = 20
+CLIENT_CLOSED = 499
+"""What the log calls a request whose caller hung up; nobody reads the answer."""
+
+
+def register(app: FastAPI) -> None:
+    """Let the application answer with problems."""
+    app.add_exception_handler(TillRefused, _till_refused)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(DatabaseUnreachable, _unavailable)
+    app.add_exception_handler(LostRace, _unavailable)
+    app.add_exception_handler(SQLAlchemyError, _database_error)
+    app.add_exception_handler(ClientDisconnect, _hung_up)
+
+
+async def _till_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TillRefused)
+    return respond(request.scope, error)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = respond(request.scope, refused(BY_STATUS.get(error.status_code, "bad_request")))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [_fault(one) for one in error.errors()[:FAULTS_SHOWN]]
+    return respond(request.scope, refused("request_invalid"), faults)
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Busy)
+    return respond(request.scope, refused("busy"), retry_after=error.retry_after)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.warning("unavailable", reason=type(error).__name__)
+    return respond(request.scope, refused("unavailable"))
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    """A lost connection or race passes; anything else is a bug."""
+    if not (isinstance(error, PoolExhausted) or may_pass_later(error)):
+        raise error
+    log.warning("unavailable", reason=brief(error))
+    return respond(request.scope, refused("unavailable"))
+
+
+async def _hung_up(request: Request, error: Exception) -> Response:
+    trace_of(request.scope).code = "client_closed"
+    return Response(status_code=CLIENT_CLOSED)
+
+
+def _fault(error: dict[str, Any]) -> Fault:
+    place, *path = error["loc"]
+    if place == "body":
+        return Fault(detail=error["msg"], pointer=_pointer(path))
+    return Fault(detail=error["msg"], parameter=str(path[0]) if path else str(place))
+
+
+def _pointer(path: Sequence[object]) -> str:
+    steps = (str(step)[:100].replace("~", "~0").replace("/", "~1") for step in path)
+    return "#" + "".join(f"/{step}" for step in steps)

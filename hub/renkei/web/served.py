@@ -1,0 +1,44 @@
+"""What the web layer needs of an open hub, and how a handler reaches it."""
+
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from renkei.clock import Clock
+from renkei.config import Settings
+from renkei.services.receive import Receiver
+from renkei.services.till import TillService
+from renkei.storage.committer import GroupCommitter
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+
+
+class ServedHub(Protocol):
+    """The parts of bootstrap's Hub that are reached over HTTP."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def ring(self) -> KeyRing: ...
+    @property
+    def till(self) -> TillService: ...
+    @property
+    def receiver(self) -> Receiver: ...
+    @property
+    def intake(self) -> GroupCommitter[Any, Any]: ...
+    @property
+    def ledger(self) -> GroupCommitter[Any, Any]: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+async def hub_of(request: Request) -> ServedHub:
+    """The hub this application serves."""
+    hub: ServedHub = request.app.state.hub
+    return hub
+
+
+TheHub = Annotated[ServedHub, Depends(hub_of)]

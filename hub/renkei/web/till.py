@@ -1,0 +1,98 @@
+"""/pos/v1: what a register asks and books; every answer comes from services/till.py."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
+from renkei.web.problems import documented
+from renkei.web.served import TheHub
+from renkei_contracts.till import (
+    CommitAnswer,
+    CommitRequest,
+    HoldAnswer,
+    HoldRequest,
+    MemberAnswer,
+    QuoteAnswer,
+    QuoteRequest,
+    ResolveMember,
+)
+
+ALWAYS = (
+    "unauthorized",
+    "clock_skew",
+    "nonce_reused",
+    "scope_missing",
+    "body_timeout",
+    "body_too_large",
+    "content_type_unsupported",
+    "request_invalid",
+    "internal",
+    "unavailable",
+)
+"""What any operation of a register may meet."""
+
+HoldId = Annotated[str, Path(pattern=r"^hld_[0-9A-Za-z]{1,64}_[0-9]{1,18}$")]
+
+router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], dependencies=SCHEMES)
+
+
+@router.post(
+    "/members:resolve",
+    summary="Find a member by card, phone or mail",
+    responses=documented(*ALWAYS, "member_not_found", "member_ambiguous", "member_not_active"),
+)
+async def resolve(ask: ResolveMember, terminal: Reader, hub: TheHub) -> MemberAnswer:
+    """The member, masked, with what they can spend in this channel."""
+    return await hub.till.resolve(terminal, ask)
+
+
+@router.post(
+    "/quotes",
+    summary="What a basket earns and may use",
+    responses=documented(*ALWAYS, "member_not_found"),
+)
+async def quote(ask: QuoteRequest, terminal: Reader, hub: TheHub) -> QuoteAnswer:
+    """Books nothing and binds nobody."""
+    return await hub.till.quote(terminal, ask)
+
+
+@router.post(
+    "/holds",
+    summary="Set points aside for a sale",
+    responses=documented(*ALWAYS, "member_not_found", "insufficient_points", "key_reused", "busy"),
+)
+async def hold(ask: HoldRequest, terminal: Writer, hub: TheHub) -> HoldAnswer:
+    """The same key with the same content gives the first answer again."""
+    return await hub.till.hold(terminal, ask)
+
+
+@router.post(
+    "/holds/{hold}:release",
+    summary="Give a hold back",
+    responses=documented(*ALWAYS, "hold_not_found", "busy"),
+)
+async def release(hold: HoldId, terminal: Writer, hub: TheHub) -> HoldAnswer:
+    """Releasing again, or a hold that has ended, changes nothing."""
+    return await hub.till.release(terminal, hold)
+
+
+@router.post(
+    "/transactions",
+    summary="Book a finished sale, or restate one",
+    responses=documented(
+        *ALWAYS,
+        "member_not_found",
+        "insufficient_points",
+        "points_exceed_total",
+        "points_without_member",
+        "hold_not_found",
+        "hold_of_other_member",
+        "key_reused",
+        "sale_of_other_till",
+        "busy",
+    ),
+)
+async def commit(ask: CommitRequest, terminal: Writer, hub: TheHub) -> CommitAnswer:
+    """The same receipt and revision give the first answer again; a higher revision restates."""
+    return await hub.till.commit(terminal, ask)
