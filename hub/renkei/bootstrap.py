@@ -118,12 +118,22 @@ def _make_key(file: Path) -> None:
 async def open_hub(settings: Settings, *, clock: Clock = utcnow) -> AsyncIterator[Hub]:
     """A hub on a migrated database, ready to serve; everything is closed at the end."""
     urls = await asyncio.to_thread(database_urls, settings)
+    await _require_owner(urls.owner)
     await asyncio.to_thread(migrate, urls.owner)
     async with AsyncExitStack() as stack:
         database = open_database(urls.app)
         stack.push_async_callback(database.close)
         await require_reachable(database)
         yield await _build(settings, database, clock, stack)
+
+
+async def _require_owner(url: str) -> None:
+    """Say plainly that the database is away, rather than let the migration fail on it."""
+    database = open_database(url)
+    try:
+        await require_reachable(database)
+    finally:
+        await database.close()
 
 
 async def _build(

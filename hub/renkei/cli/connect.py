@@ -1,17 +1,20 @@
 """``renkei connect`` and ``connections``: the shops whose orders and points the hub handles."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from renkei.cli.connection_settings import Ask, gather
+from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
+from renkei.cli.screen import as_json, errors, local, output, table
+from renkei.config import Settings
 from renkei.registry import load_registry
 
 if TYPE_CHECKING:
-    pass
+    from renkei.cli.connection_settings import Ask
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
@@ -22,27 +25,60 @@ def connect(
     id: Annotated[
         str | None, typer.Option(help="the connection's name (else the vendor's)")
     ] = None,
-    set_: Annotated[
+    setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="one setting")
     ] = None,
-    settings_file: Annotated[
+    file: Annotated[
         Path | None, typer.Option("--settings", help="TOML file with the settings")
     ] = None,
     json: Json = False,
 ) -> None:
     """Connect a shop: its settings are asked for, checked at the vendor, and kept sealed."""
+    from renkei.cli.connection_settings import gather
+
     settings = invocation(context).settings()
-    model = load_registry(settings.disabled_plugins).vendor(vendor).settings
-    gather(model, set_ or (), settings_file, _ask() if not json else None)
+    plugin = load_registry(settings.disabled_plugins).vendor(vendor)
+    given = gather(plugin.settings, setting or (), file, _ask())
+    made = with_hub(settings, lambda hub: hub.connecting.connect(plugin, id or vendor, given))
+    url = webhook_url(settings, made.webhook_path)
+    findings = [finding.text for finding in made.findings]
+    if json:
+        as_json({"id": made.id, "vendor": vendor, "webhook_url": url, "findings": findings})
+        return
+    output.print(f"✔ {made.id} is connected to {plugin.title}", markup=False)
+    for finding in findings:
+        errors.print(f"  note: {finding}", markup=False, soft_wrap=True)
+    if url:
+        output.print("Let the vendor send its webhooks to this address, and keep it secret:")
+        output.print(f"  {url}", markup=False, soft_wrap=True)
 
 
 def connections(context: typer.Context, json: Json = False) -> None:
     """List the connections with their state and the address their vendor calls."""
-    raise NotImplementedError
+    settings = invocation(context).settings()
+    lines = with_hub(settings, lambda hub: hub.connecting.lines())
+    urls = [webhook_url(settings, line.webhook_path) for line in lines]
+    if json:
+        rows = [asdict(line) | {"webhook_url": url} for line, url in zip(lines, urls, strict=True)]
+        as_json({"connections": rows})
+        return
+    shown = [
+        (line.id, line.vendor, line.state, local(line.settles_from), url, line.last_error)
+        for line, url in zip(lines, urls, strict=True)
+    ]
+    table("", ("connection", "vendor", "state", "counts from", "webhooks to", "last error"), shown)
 
 
-def _ask() -> Ask | None:
+def webhook_url(settings: Settings, path: str | None) -> str | None:
+    """Where a vendor reaches this hub."""
+    base = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return None if path is None else f"{base.rstrip('/')}{path}"
+
+
+def _ask() -> "Ask | None":
     """How to ask the person at the keyboard; None where there is none."""
     if not sys.stdin.isatty():
         return None
-    return lambda what, hidden: str(typer.prompt(what, hide_input=hidden, err=True))
+    return lambda what, hidden: str(
+        typer.prompt(what, default="", show_default=False, hide_input=hidden, err=True)
+    )

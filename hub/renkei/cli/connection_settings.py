@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import tomllib
 import types
 import typing
@@ -12,12 +11,15 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from renkei.errors import ConfigInvalid
+from renkei.services.connect import PATH_SECRET
 
 ENV_PREFIX = "RENKEI_CONNECT_"
-PATH_SECRET = "path_secret"  # noqa: S105 - the name of the field, for vendors that sign nothing
-PATH_SECRET_BYTES = 24
+
+STAND_IN = "0" * 32
+"""For a webhook address that is made when connecting."""
 
 Ask = Callable[[str, bool], str]
 """Asks a person for one value: what it is, and whether it must not be shown."""
@@ -31,16 +33,15 @@ def gather(
     Options win over the file, the file over the environment (RENKEI_CONNECT_<NAME>). ``ask`` is
     asked for what is required and still missing; without it, what is missing is an error.
     """
-    given = {
+    given: dict[str, Any] = {
         **from_environment(model, os.environ),
         **(from_file(file) if file else {}),
         **from_options(options),
     }
-    given = with_path_secret(model, given)
     missing = [
         name
         for name, field in model.model_fields.items()
-        if field.is_required() and name not in given
+        if field.is_required() and name not in given and name != PATH_SECRET
     ]
     if missing and ask is None:
         raise ConfigInvalid(
@@ -49,19 +50,10 @@ def gather(
         )
     for name in missing:
         given[name] = _asked(name, model.model_fields[name], ask)
-    if ask is not None and not _together(model, given):
+    if ask is not None and any(not fault["loc"] for fault in _faults(model, given)):
         given |= _asked_for_more(model, given, ask)
-    checked(model, given)
+    require_valid(model, given)
     return given
-
-
-def _together(model: type[BaseModel], given: Mapping[str, Any]) -> bool:
-    """Whether the settings satisfy what the vendor wants of several fields at once."""
-    try:
-        model.model_validate(given)
-    except ValidationError as error:
-        return any(one["loc"] for one in error.errors(include_input=False))
-    return True
 
 
 def _asked_for_more(model: type[BaseModel], given: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
@@ -80,22 +72,19 @@ def _is_empty(default: object) -> bool:
     return text is None or text == ""
 
 
-def with_path_secret(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with an address nobody can guess, for a vendor that signs nothing."""
-    if PATH_SECRET not in model.model_fields or given.get(PATH_SECRET):
-        return dict(given)
-    return {**given, PATH_SECRET: secrets.token_urlsafe(PATH_SECRET_BYTES)}
+def require_valid(model: type[BaseModel], given: Mapping[str, Any]) -> None:
+    """Raise ConfigInvalid, with every fault and without any value."""
+    if found := _faults(model, given):
+        raise ConfigInvalid("; ".join(_said(model, one) for one in found))
 
 
-def checked(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
-    """The settings as the vendor's own model; raises ConfigInvalid without any value."""
+def _faults(model: type[BaseModel], given: Mapping[str, Any]) -> list[ErrorDetails]:
+    later = {PATH_SECRET: STAND_IN} if PATH_SECRET in model.model_fields else {}
     try:
-        return model.model_validate(given)
+        model.model_validate({**later, **given})
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        raise ConfigInvalid(
-            "; ".join(_fault(model, one["loc"], one["type"], one["msg"]) for one in faults)
-        ) from None  # its inputs are secrets
+        return error.errors(include_input=False, include_url=False, include_context=False)
+    return []
 
 
 def from_options(options: Sequence[str]) -> dict[str, Any]:
@@ -132,21 +121,6 @@ def is_secret(field: FieldInfo) -> bool:
     return _holds_secret(field.annotation)
 
 
-def plain(settings: BaseModel) -> dict[str, Any]:
-    """The settings as JSON values with the secrets spelled out, for sealing."""
-    return {name: _spelled_out(value) for name, value in dict(settings).items()}
-
-
-def _spelled_out(value: object) -> object:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, BaseModel):
-        return plain(value)
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_spelled_out(one) for one in value]
-    return value if isinstance(value, str | int | bool | None) else str(value)
-
-
 def _holds_secret(kind: object) -> bool:
     if typing.get_origin(kind) in (typing.Union, types.UnionType, tuple, list):
         return any(_holds_secret(part) for part in typing.get_args(kind))
@@ -167,9 +141,9 @@ def _asked(name: str, field: FieldInfo, ask: Ask | None) -> str:
     return ask(f"{name} ({field.description})" if field.description else name, is_secret(field))
 
 
-def _fault(model: type[BaseModel], loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    where = ".".join(map(str, loc))
-    if kind == "extra_forbidden":
+def _said(model: type[BaseModel], fault: ErrorDetails) -> str:
+    where = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
         return f"{where} is not a setting of this vendor (it has {', '.join(model.model_fields)})"
-    reason = message.removeprefix("Value error, ")
+    reason = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {reason}" if where else reason

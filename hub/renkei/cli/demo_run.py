@@ -9,11 +9,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from renkei.bootstrap import database_home
-from renkei.cli.connecting import connect_shop
-from renkei.cli.connection_settings import with_path_secret
 from renkei.cli.demo_hub import Books
 from renkei.cli.demo_report import Report, show, show_addresses
 from renkei.cli.demo_stages import Cast, Wanted, cast
@@ -32,6 +31,7 @@ from renkei_contracts.stage import Staged, Webhook
 from renkei_contracts.vendor import Vendor
 
 CART, TILL = "cart", "till"
+POLL_EVERY = timedelta(seconds=1)
 PATIENCE = {"twin": 15.0, "peer": 60.0}
 """Seconds a balance may take to be seen."""
 
@@ -92,7 +92,7 @@ async def _run(plan: Plan, settings: Settings) -> int:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with closing(listen(settings.host, 0)) as listener, Progress() as progress:
-        async with opened(settings) as hub, running(hub, listener):
+        async with opened(settings) as hub, running(hub, listener, POLL_EVERY):
             books = Books(hub, url_of(listener))
             async with _on_stage(books, plan.wanted, progress) as played:
                 told = await _tell(books, played, plan.wanted, progress)
@@ -120,9 +120,10 @@ async def _on_stage(books: Books, wanted: Wanted, progress: Progress) -> AsyncIt
 
 
 async def _connect(books: Books, id: str, vendor: Vendor, stage: Staged) -> None:
-    settings = with_path_secret(vendor.settings, stage.settings())
-    connected = await connect_shop(books.hub, vendor, id, settings, books.url)
-    await stage.listen(Webhook(connected.webhook_url))
+    """As an administrator does it; a finding that blocks ends the demo."""
+    made = await books.hub.connecting.connect(vendor, id, stage.settings())
+    if made.webhook_path:
+        await stage.listen(Webhook(books.url + made.webhook_path))
 
 
 async def _tell(books: Books, played: Cast, wanted: Wanted, progress: Progress) -> Told:

@@ -6,10 +6,14 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
+
+from renkei.web.app import build_app
+from renkei.worker import POLL_EVERY, run_worker
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -61,24 +65,20 @@ class Running:
 
 
 @asynccontextmanager
-async def running(hub: "Hub", listener: socket.socket) -> "AsyncIterator[Running]":
+async def running(
+    hub: "Hub", listener: socket.socket, poll_every: timedelta = POLL_EVERY
+) -> AsyncIterator[Running]:
     """Run both while the block runs; whoever leaves it early drains them, too."""
-    from renkei.web.app import build_app
-
     server = web_server(build_app(hub))
     web = asyncio.create_task(server.serve(sockets=[listener]))
-    worker_stop = asyncio.Event()
-    started = Running(server, web, _worker(hub, worker_stop), worker_stop)
+    stop = asyncio.Event()
+    working = hub.settings.workers
+    worker = asyncio.create_task(run_worker(hub, stop, poll_every=poll_every)) if working else None
+    started = Running(server, web, worker, stop)
     try:
         yield started
     finally:
         await started.drain()
-
-
-def _worker(hub: "Hub", stop: asyncio.Event) -> asyncio.Task[None] | None:
-    from renkei.worker import run_worker
-
-    return asyncio.create_task(run_worker(hub, stop)) if hub.settings.workers else None
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -1,4 +1,4 @@
-"""The HTTP clients with which plugins call vendors: bounded, direct, and silent about secrets."""
+"""The HTTP client a plugin is given: bounded in time and number, silent about what it carries."""
 
 import httpx
 import structlog
@@ -8,28 +8,27 @@ from renkei_contracts.toolkit.transport import TIMEOUT
 
 log = structlog.get_logger(__name__)
 
-LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
+LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=30)
 
 
-def new_client(connection: str) -> httpx.AsyncClient:
-    """A client for one connection; follows no redirect and reads no proxy settings."""
+def new_client() -> httpx.AsyncClient:
+    """A client of its own for one connection, so that a slow vendor takes no other's place.
 
-    async def note(response: httpx.Response) -> None:
-        request = response.request
-        log.debug(
-            "vendor_called",
-            connection=connection,
-            method=request.method,
-            host=request.url.host,
-            path=request.url.path,
-            status=response.status_code,
-        )
-
+    A redirect would carry credentials to where nobody has set them to go.
+    """
     return httpx.AsyncClient(
         timeout=TIMEOUT,
         limits=LIMITS,
-        follow_redirects=False,
         trust_env=False,
+        follow_redirects=False,
         headers={"user-agent": f"renkei/{__version__}"},
-        event_hooks={"response": [note]},
+        event_hooks={"response": [_log]},
+    )
+
+
+async def _log(response: httpx.Response) -> None:
+    """Host and status only: a path or query may name a person or hold a secret."""
+    request = response.request
+    log.debug(
+        "vendor_called", method=request.method, host=request.url.host, status=response.status_code
     )

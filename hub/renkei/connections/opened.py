@@ -1,17 +1,18 @@
-"""Connections ready for use: the row, the vendor, and its capabilities made on first use."""
+"""Connections ready for use: the row, the vendor's plugin, a client, and what the plugin can do."""
 
+import asyncio
 import hashlib
-import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import structlog
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from renkei.clock import Clock
 from renkei.connections import store
@@ -19,167 +20,178 @@ from renkei.connections.http import new_client
 from renkei.connections.store import ConnectionRow
 from renkei.connections.tokens import DatabaseTokens
 from renkei.errors import UnknownConnection
-from renkei.storage.engine import Database
+from renkei.registry import Registry
 from renkei.storage.sealed import KeyRing
 from renkei_contracts import capability
-from renkei_contracts.connection import Connection, TokenStore
-from renkei_contracts.errors import SettingsInvalid
+from renkei_contracts.connection import Connection
+from renkei_contracts.errors import RenkeiError, SettingsInvalid
 from renkei_contracts.vendor import Vendor
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 FRESH_SECONDS = 1.0
-"""How old a connection's row may be before it is read again."""
+"""How long a row may be used before it is read again."""
+
+UNKNOWN_SECONDS = 0.05
+"""The same for a name we do not have: it may just have been added by another process."""
 
 
-@dataclass
+class PluginFailed(RenkeiError):
+    """A plugin's own code raised something it must not: a bug of the plugin."""
+
+
+@dataclass(eq=False)
 class OpenConnection:
-    """One connection with its plugin. A capability that the vendor lacks is None."""
+    """One connection with its plugin's capabilities, made on first use; None: not supported.
+
+    ``row`` is renewed in place; other settings make another OpenConnection.
+    """
 
     row: ConnectionRow
-    vendor: Vendor | None
-    plugin: Connection[Any] | None
-    http: httpx.AsyncClient
+    vendor: Vendor
+    connection: Connection[Any]
 
-    def may_call(self, now: datetime) -> bool:
-        """Whether the vendor may be called now: active, and the circuit closed."""
-        closed = self.row.open_until is None or self.row.open_until <= now
-        return self.row.state == "active" and closed
-
-    def has(self, name: str) -> bool:
-        """Whether the vendor supports this capability."""
-        return self.vendor is not None and name in self.vendor.capabilities()
+    @property
+    def id(self) -> str:
+        """The connection's name."""
+        return self.row.id
 
     @cached_property
     def webhooks(self) -> capability.Webhooks | None:
-        """Deliveries from the vendor."""
-        made: capability.Webhooks | None = self._made("webhooks")
-        return made
+        """Its deliveries."""
+        return self._made("webhooks", self.vendor.webhooks)
 
     @cached_property
     def orders(self) -> capability.Orders | None:
         """Reading orders."""
-        made: capability.Orders | None = self._made("orders")
-        return made
+        return self._made("orders", self.vendor.orders)
 
     @cached_property
     def members(self) -> capability.Members | None:
         """Reading members."""
-        made: capability.Members | None = self._made("members")
-        return made
+        return self._made("members", self.vendor.members)
 
     @cached_property
     def member_creation(self) -> capability.MemberCreation | None:
-        """Creating members."""
-        made: capability.MemberCreation | None = self._made("member_creation")
-        return made
+        """Creating members there."""
+        return self._made("member_creation", self.vendor.member_creation)
 
     @cached_property
     def balances(self) -> capability.Balances | None:
         """Mirroring points."""
-        made: capability.Balances | None = self._made("balances")
-        return made
+        return self._made("balances", self.vendor.balances)
 
     @cached_property
     def check(self) -> capability.Check | None:
-        """Checking the connection."""
-        made: capability.Check | None = self._made("check")
-        return made
+        """Checking that it works."""
+        return self._made("check", self.vendor.check)
 
-    def _made(self, name: str) -> Any:
-        factory = getattr(self.vendor, name) if self.vendor else None
-        return factory(self.plugin) if factory is not None and self.plugin is not None else None
+    def _made(self, name: str, factory: Callable[[Connection[Any]], T] | None) -> T | None:
+        if factory is None:
+            return None
+        try:
+            return factory(self.connection)
+        except RenkeiError:
+            raise
+        except Exception as error:  # whatever a stranger's code does; it stops no other connection
+            raise PluginFailed(
+                f"connection {self.id}: the plugin {self.vendor.name} fails to make {name} "
+                f"({type(error).__name__}); update it"
+            ) from error
 
 
 @dataclass
 class OpenConnections:
-    """Opens connections once and keeps them until their settings change."""
+    """Every connection of this process; rows are read again at most each second."""
 
-    vendors: Mapping[str, Vendor]
-    database: Database
+    registry: Registry
+    engine: AsyncEngine = field(repr=False)
     ring: KeyRing
     clock: Clock
-    _open: dict[str, tuple[float, str, OpenConnection]] = field(default_factory=dict)
+    _rows: dict[str, ConnectionRow] = field(default_factory=dict)
+    _open: dict[str, tuple[bytes, OpenConnection]] = field(default_factory=dict)
+    _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    _read_at: float = -1e9
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @cached_property
+    def _refreshing(self) -> AsyncEngine:
+        return create_async_engine(
+            self.engine.url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={"application_name": "renkei tokens", "connect_timeout": 5},
+        )
+
+    async def rows(self) -> list[ConnectionRow]:
+        """Every connection that has a vendor, as it was at most a second ago."""
+        await self._refresh(FRESH_SECONDS)
+        return [row for row in self._rows.values() if row.vendor]
 
     async def get(self, id: str) -> OpenConnection:
-        """The connection, its state at most a second old; raises UnknownConnection."""
-        kept = self._open.get(id)
-        if kept is not None and time.monotonic() - kept[0] < FRESH_SECONDS:
-            return kept[2]
-        async with self.database.begin() as conn:
-            row = await store.load(conn, self.ring, id)
-        return await self._keep(row)
+        """The connection ready for use.
 
-    async def all(self) -> list[OpenConnection]:
-        """Every connection, by name; one whose plugin is broken is among them, without it."""
-        async with self.database.begin() as conn:
-            rows = await store.load_all(conn, self.ring)
-        return [await self._keep(row) for row in rows]
+        Raises UnknownConnection, UnknownVendor (no plugin), SettingsInvalid, SealBroken.
+        """
+        await self._refresh(FRESH_SECONDS if id in self._rows else UNKNOWN_SECONDS)
+        row = self._rows.get(id)
+        if row is None or not row.vendor:
+            raise UnknownConnection(f"no connection {id} of a vendor; see `renkei connections`")
+        return self._opened(row)
 
-    async def supporting(self, names: Iterable[str]) -> list[OpenConnection]:
-        """The connections that support all of these capabilities."""
-        wanted = list(names)
-        return [one for one in await self.all() if all(one.has(name) for name in wanted)]
+    def forget(self) -> None:
+        """Read every row again at the next use: something was just changed."""
+        self._read_at = -1e9
 
     async def close(self) -> None:
         """Close every client."""
-        for _, _, opened in self._open.values():
-            await opened.http.aclose()
-        self._open.clear()
+        await asyncio.gather(*(client.aclose() for client in self._clients.values()))
+        if "_refreshing" in self.__dict__:
+            await self._refreshing.dispose()
 
-    def open(self, row: ConnectionRow, tokens: TokenStore | None = None) -> OpenConnection:
-        """A connection that is not kept; the caller closes its client."""
-        http = new_client(row.id)
-        vendor = self.vendors.get(row.vendor)
-        kept = tokens or DatabaseTokens(self.database, self.ring, row.id)
-        plugin = self._plugin(row, vendor, http, kept) if vendor is not None else None
-        return OpenConnection(row, vendor, plugin, http)
+    async def _refresh(self, within: float) -> None:
+        async with self._reading:
+            if time.monotonic() - self._read_at < within:
+                return
+            async with self.engine.begin() as conn:
+                rows = await store.load_all(conn)
+            self._rows = {row.id: row for row in rows}
+            self._read_at = time.monotonic()
 
-    async def _keep(self, row: ConnectionRow) -> OpenConnection:
-        digest = _digest(row)
+    def _opened(self, row: ConnectionRow) -> OpenConnection:
+        """The one made before while its settings are the same; a new state needs no new client."""
+        settings = hashlib.sha256(row.sealed).digest()
         kept = self._open.get(row.id)
-        if kept is not None and kept[1] == digest:
-            kept[2].row = row
-            self._open[row.id] = (time.monotonic(), digest, kept[2])
-            return kept[2]
-        opened = self.open(row)
-        self._open[row.id] = (time.monotonic(), digest, opened)
-        if kept is not None:
-            await kept[2].http.aclose()
+        if kept is None or kept[0] != settings or kept[1].vendor.name != row.vendor:
+            opened = self._make(row)
+        else:
+            opened = kept[1]
+            opened.row = row
+        self._open[row.id] = (settings, opened)
         return opened
 
-    def _plugin(
-        self, row: ConnectionRow, vendor: Vendor, http: httpx.AsyncClient, tokens: TokenStore
-    ) -> Connection[Any] | None:
-        """What the plugin is given; settings it no longer accepts disable this connection only."""
+    def _make(self, row: ConnectionRow) -> OpenConnection:
+        vendor = self.registry.vendor(row.vendor)
         try:
-            settings = vendor.settings.model_validate(dict(row.settings))
+            settings = vendor.settings.model_validate(row.settings(self.ring))
         except ValidationError as error:
-            names = sorted({str(one["loc"][0]) for one in error.errors() if one["loc"]})
-            log.warning("settings_invalid", connection=row.id, settings=names)
-            return None
-        return Connection(row.id, settings, http, tokens, self.clock)
-
-
-def require_valid(vendor: Vendor, settings: dict[str, Any]) -> None:
-    """Raise SettingsInvalid with every setting that is missing or wrong, without its value."""
-    try:
-        vendor.settings.model_validate(settings)
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        raise SettingsInvalid(f"settings of {vendor.name}: {'; '.join(faults)}") from None
-
-
-def require_vendor(opened: OpenConnection) -> Vendor:
-    """The vendor of the connection; raises UnknownConnection when its plugin is not installed."""
-    if opened.vendor is None or opened.plugin is None:
-        raise UnknownConnection(
-            f"the plugin {opened.row.vendor!r} of the connection {opened.row.id} cannot be used: "
-            "see `renkei plugins` and `renkei doctor`"
+            names = {".".join(map(str, one["loc"])) or "settings" for one in error.errors()}
+            raise SettingsInvalid(
+                f"connection {row.id}: {', '.join(sorted(names))} missing or wrong; "
+                f"set it again with `renkei connect`"
+            ) from None  # the inputs are secrets
+        connection: Connection[Any] = Connection(
+            id=row.id,
+            settings=settings,
+            http=self._client(row.id),
+            tokens=DatabaseTokens(self.engine, self._refreshing, self.ring, row.id),
+            now=self.clock,
         )
-    return opened.vendor
+        return OpenConnection(row, vendor, connection)
 
-
-def _digest(row: ConnectionRow) -> str:
-    content = json.dumps([row.vendor, dict(row.settings)], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+    def _client(self, id: str) -> httpx.AsyncClient:
+        if id not in self._clients:
+            self._clients[id] = new_client()
+        return self._clients[id]

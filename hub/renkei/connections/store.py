@@ -1,10 +1,13 @@
-"""Connections as rows: settings sealed, state and circuit readable by every node."""
+"""Connections as rows: settings sealed, the state, and the circuit that spares a vendor in trouble.
+
+The circuit opens after some failures in a row and then waits ever longer; one success closes it.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,123 +15,156 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.errors import UnknownConnection
 from renkei.storage.sealed import KeyRing
 
+State = Literal["active", "paused", "needs_authorization"]
+Leads = Literal["hub", "vendor"]
+
+FAILURES_ALLOWED = 5
+SHORTEST_BREAK = timedelta(seconds=5)
+LONGEST_BREAK = timedelta(minutes=5)
+REASON_LENGTH = 500
+
 COLUMNS = """connection_id, vendor, program_id, company_id, settings, settles_from, leads,
        binds_holds, state, failures, open_until, last_error"""
 
-BY_ID = f"SELECT {COLUMNS} FROM connection WHERE connection_id = :id"
-
 ALL = f"SELECT {COLUMNS} FROM connection ORDER BY connection_id"
+
+ONE = f"SELECT {COLUMNS} FROM connection WHERE connection_id = :id"
 
 INSERT = """
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
                         leads, binds_holds, state, created_at)
-VALUES (:id, :vendor, :program, :company, :settings, :settles_from, 'hub', :binds, 'active', :now)
-ON CONFLICT DO NOTHING"""
+VALUES (:id, :vendor, :program, :company, :settings, :since, :leads, :binds, 'active', :now)"""
+
+SETTINGS = "UPDATE connection SET settings = :settings WHERE connection_id = :id"
 
 STATE = """
-UPDATE connection SET state = :state, last_error = :error
+UPDATE connection SET state = :state, last_error = :reason
 WHERE connection_id = :id AND state <> :state"""
 
 FAILURE = """
-UPDATE connection SET failures = failures + 1, last_error = :error,
-       open_until = CASE WHEN failures + 1 >= :limit THEN CAST(:until AS timestamptz) END
+UPDATE connection SET failures = failures + 1, last_error = :reason,
+    open_until = greatest(open_until, CAST(:until AS timestamptz),
+        CASE WHEN failures + 1 < :allowed THEN NULL
+             ELSE :now + least(CAST(:longest AS interval),
+                               CAST(:shortest AS interval)
+                               * power(2, least(failures + 1 - :allowed, 20)))
+        END)
 WHERE connection_id = :id"""
 
 SUCCESS = """
 UPDATE connection SET failures = 0, open_until = NULL, last_error = NULL
 WHERE connection_id = :id AND (failures > 0 OR open_until IS NOT NULL)"""
 
-FAILURES_TO_OPEN = 5
-"""After so many failures in a row no call is made for a while."""
 
-OPEN_FOR = timedelta(seconds=20)
+@dataclass(frozen=True)
+class NewConnection:
+    """A connection to be added; ``settings`` are the vendor's own, secrets included."""
+
+    id: str
+    vendor: str
+    settings: Mapping[str, Any] = field(repr=False)
+    settles_from: datetime
+    program: str = "default"
+    company: str = "default"
+    leads: Leads = "hub"
+    binds_holds: bool = False
 
 
 @dataclass(frozen=True)
 class ConnectionRow:
-    """One connection. ``open_until``: no call to the vendor before this instant."""
+    """A connection as it is kept; ``sealed`` opens to its settings, secrets included."""
 
     id: str
     vendor: str
     program: str
     company: str
-    settings: Mapping[str, Any] = field(repr=False)
+    sealed: bytes = field(repr=False)
     settles_from: datetime
-    leads: str
+    leads: Leads
     binds_holds: bool
-    state: str
+    state: State
     failures: int
     open_until: datetime | None
     last_error: str | None
 
-
-@dataclass(frozen=True)
-class NewConnection:
-    """A connection to be made; ``settings`` are the vendor's, secrets in the clear."""
-
-    id: str
-    vendor: str
-    settings: Mapping[str, Any] = field(repr=False)
-    settles_from: datetime
-    binds_holds: bool = False
-    program: str = "default"
-    company: str = "default"
+    def settings(self, ring: KeyRing) -> dict[str, Any]:
+        """The settings; raises SealBroken."""
+        opened: dict[str, Any] = json.loads(ring.open(self.sealed, _about(self.id)))
+        return opened
 
 
-async def load(conn: AsyncConnection, ring: KeyRing, id: str) -> ConnectionRow:
-    """The connection; raises UnknownConnection."""
-    row = (await conn.execute(text(BY_ID), {"id": id})).first()
-    if row is None:
-        raise UnknownConnection(f"no connection {id!r}; see `renkei connections`")
-    return _row(ring, row)
+def _about(id: str) -> str:
+    return f"connection/{id}/settings"
 
 
-async def load_all(conn: AsyncConnection, ring: KeyRing) -> list[ConnectionRow]:
+def _sealed(ring: KeyRing, id: str, settings: Mapping[str, Any]) -> bytes:
+    return ring.seal(json.dumps(settings, ensure_ascii=False).encode(), _about(id))
+
+
+def _row(row: Any) -> ConnectionRow:
+    return ConnectionRow(*row[:4], bytes(row[4]), *row[5:])
+
+
+async def load_all(conn: AsyncConnection) -> list[ConnectionRow]:
     """Every connection, by name."""
-    return [_row(ring, row) for row in (await conn.execute(text(ALL))).all()]
+    return [_row(row) for row in (await conn.execute(text(ALL))).all()]
 
 
-async def insert(conn: AsyncConnection, ring: KeyRing, new: NewConnection, now: datetime) -> bool:
-    """Add it; False when the name is taken."""
-    sealed = ring.seal(json.dumps(dict(new.settings)).encode(), about(new.id))
-    done = await conn.execute(
-        text(INSERT),
-        {
-            "id": new.id,
-            "vendor": new.vendor,
-            "program": new.program,
-            "company": new.company,
-            "settings": sealed,
-            "settles_from": new.settles_from,
-            "binds": new.binds_holds,
-            "now": now,
-        },
-    )
-    return done.rowcount == 1
+async def load(conn: AsyncConnection, id: str) -> ConnectionRow:
+    """One connection; raises UnknownConnection."""
+    row = (await conn.execute(text(ONE), {"id": id})).first()
+    if row is None:
+        raise UnknownConnection(f"no connection {id}; see `renkei connections`")
+    return _row(row)
 
 
-async def set_state(conn: AsyncConnection, id: str, state: str, error: str | None = None) -> bool:
-    """Change the state; False when it was so already, so that it is told only once."""
-    done = await conn.execute(text(STATE), {"id": id, "state": state, "error": error})
-    return done.rowcount == 1
+async def insert(conn: AsyncConnection, ring: KeyRing, new: NewConnection, now: datetime) -> None:
+    """Add a connection; it is active at once."""
+    values = {
+        "id": new.id,
+        "vendor": new.vendor,
+        "program": new.program,
+        "company": new.company,
+        "settings": _sealed(ring, new.id, new.settings),
+        "since": new.settles_from,
+        "leads": new.leads,
+        "binds": new.binds_holds,
+        "now": now,
+    }
+    await conn.execute(text(INSERT), values)
 
 
-async def note_failure(conn: AsyncConnection, id: str, now: datetime, error: str) -> None:
-    """Count a failed call; after several in a row the circuit opens for a while."""
-    values = {"id": id, "error": error, "limit": FAILURES_TO_OPEN, "until": now + OPEN_FOR}
+async def set_settings(
+    conn: AsyncConnection, ring: KeyRing, id: str, settings: Mapping[str, Any]
+) -> None:
+    """Replace the settings."""
+    await conn.execute(text(SETTINGS), {"id": id, "settings": _sealed(ring, id, settings)})
+
+
+async def set_state(
+    conn: AsyncConnection, id: str, state: State, reason: str | None = None
+) -> bool:
+    """Change the state; gives whether it was another one before."""
+    values = {"id": id, "state": state, "reason": reason and reason[:REASON_LENGTH]}
+    return (await conn.execute(text(STATE), values)).rowcount == 1
+
+
+async def note_failure(
+    conn: AsyncConnection, id: str, now: datetime, reason: str, until: datetime | None = None
+) -> None:
+    """Count a failure of the vendor; ``until`` is when it said that we may come again."""
+    values = {
+        "id": id,
+        "now": now,
+        "reason": reason[:REASON_LENGTH],
+        "until": until,
+        "allowed": FAILURES_ALLOWED,
+        "shortest": SHORTEST_BREAK,
+        "longest": LONGEST_BREAK,
+    }
     await conn.execute(text(FAILURE), values)
 
 
 async def note_success(conn: AsyncConnection, id: str) -> None:
-    """A call went well: the circuit closes."""
+    """The vendor works: the circuit is closed."""
     await conn.execute(text(SUCCESS), {"id": id})
-
-
-def about(id: str) -> str:
-    """What a connection's settings are sealed for."""
-    return f"connection/{id}/settings"
-
-
-def _row(ring: KeyRing, row: Any) -> ConnectionRow:
-    settings = json.loads(ring.open(bytes(row[4]), about(row[0])))
-    return ConnectionRow(row[0], row[1], row[2], row[3], settings, *row[5:])

@@ -1,73 +1,77 @@
-"""A connection's access token in the database; one refresher at a time across processes."""
+"""A connection's access token in the database, sealed; one refresher at a time, whatever process.
+
+A refresh token is often good for one use: two refreshers would lock each other out.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.connection import Token
 
-READ = "SELECT token, expires_at FROM connection_token WHERE connection_id = :id"
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('connection_token/' || :c, 0))"
 
-LOCK = "SELECT 1 FROM connection WHERE connection_id = :id FOR NO KEY UPDATE"
+READ = "SELECT token FROM connection_token WHERE connection_id = :c"
 
-WRITE = """
-INSERT INTO connection_token (connection_id, token, expires_at) VALUES (:id, :token, :expires_at)
+KEEP = """
+INSERT INTO connection_token (connection_id, token, expires_at) VALUES (:c, :token, :expires_at)
 ON CONFLICT (connection_id) DO UPDATE
 SET token = excluded.token, expires_at = excluded.expires_at"""
 
 
 @dataclass(frozen=True)
 class DatabaseTokens:
-    """The contracts' TokenStore for one connection."""
+    """The token store of one connection.
 
-    database: Database
+    ``refreshing`` must have no pool: it is held while the vendor is called, and a slow vendor must
+    take no connection from others.
+    """
+
+    engine: AsyncEngine = field(repr=False)
+    refreshing: AsyncEngine = field(repr=False)
     ring: KeyRing
     connection: str
 
     async def current(self) -> Token | None:
         """The token kept, expired or not."""
-        async with self.database.begin() as conn:
+        async with self.engine.begin() as conn:
             return await self._read(conn)
 
     async def replace(
         self, refused: Token | None, fetch: Callable[[Token | None], Awaitable[Token]]
     ) -> Token:
-        """Fetch a new token under the connection's lock, unless ``refused`` was replaced before."""
-        async with self.database.begin() as conn:
-            await conn.execute(text(LOCK), {"id": self.connection})
+        """Fetch and keep a new token, unless somebody else has replaced ``refused`` meanwhile."""
+        async with self.refreshing.begin() as conn:
+            await conn.execute(text(LOCK), {"c": self.connection})
             kept = await self._read(conn)
-            if kept is not None and kept != refused:
+            if kept is not None and (refused is None or kept.access != refused.access):
                 return kept
-            fresh = await fetch(kept)
-            await self._write(conn, fresh)
-            return fresh
+            token = await fetch(kept)
+            values = {"token": self._sealed(token), "expires_at": token.expires_at}
+            await conn.execute(text(KEEP), {"c": self.connection} | values)
+        return token
 
     async def _read(self, conn: AsyncConnection) -> Token | None:
-        row = (await conn.execute(text(READ), {"id": self.connection})).first()
-        if row is None:
+        sealed = (await conn.execute(text(READ), {"c": self.connection})).scalar_one_or_none()
+        if sealed is None:
             return None
-        content = json.loads(self.ring.open(bytes(row[0]), self._about()))
-        return Token(content["access"], _instant(row[1]), content["refresh"])
+        kept = json.loads(self.ring.open(bytes(sealed), self._about()))
+        at = kept["expires_at"]
+        return Token(kept["access"], at and datetime.fromisoformat(at), kept["refresh"])
 
-    async def _write(self, conn: AsyncConnection, token: Token) -> None:
-        content = json.dumps({"access": token.access, "refresh": token.refresh}).encode()
-        values = {
-            "id": self.connection,
-            "token": self.ring.seal(content, self._about()),
-            "expires_at": token.expires_at,
+    def _sealed(self, token: Token) -> bytes:
+        at = token.expires_at
+        content = {
+            "access": token.access,
+            "expires_at": at and at.isoformat(),
+            "refresh": token.refresh,
         }
-        await conn.execute(text(WRITE), values)
+        return self.ring.seal(json.dumps(content).encode(), self._about())
 
     def _about(self) -> str:
         return f"connection/{self.connection}/token"
-
-
-def _instant(value: Any) -> datetime | None:
-    return value if isinstance(value, datetime) else None

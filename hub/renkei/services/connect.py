@@ -59,14 +59,15 @@ class Connecting:
     ) -> Connected:
         """Check the settings at the vendor and add the connection.
 
-        Orders placed before ``settles_from`` (default: now) are history only. Raises
+        Orders placed before ``settles_from`` are history only; the default is the start of this
+        minute, as vendors tell time in whole seconds and by their own clocks. Raises
         SettingsInvalid when a finding blocks, the name is taken, or a setting is wrong.
         """
         if not SLUG.fullmatch(id):
             raise SettingsInvalid(f"{id!r} is no name: use a-z, 0-9 and hyphens, at most 63")
         complete = _with_path_secret(vendor, settings)
         require_valid(vendor, complete)
-        new = NewConnection(id, vendor.name, complete, settles_from or self.clock())
+        new = NewConnection(id, vendor.name, complete, settles_from or _this_minute(self.clock()))
         findings = await self._check(new)
         _refuse_blocked(id, findings)
         async with self.connections.database.begin() as conn:
@@ -109,6 +110,10 @@ class Connecting:
             return await opened.check.check() if opened.check is not None else ()
         finally:
             await opened.http.aclose()
+
+
+def _this_minute(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)
 
 
 def _with_path_secret(vendor: Vendor, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""The application describes itself completely, and answers as it says."""
+
+from typing import Any
+
+import httpx
+import pytest
+from openapi_core import OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
+from openapi_spec_validator import validate
+
+from renkei.web.problems import PROBLEMS
+from renkei.web.till import ALWAYS
+
+
+@pytest.fixture
+async def spec(client: httpx.AsyncClient) -> dict[str, Any]:
+    described: dict[str, Any] = (await client.get("/openapi.json")).json()
+    return described
+
+
+def test_the_description_is_valid_openapi(spec: dict[str, Any]) -> None:
+    validate(spec)
+
+
+def operations(spec: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method, path): operation
+        for path, item in spec["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
+    assert set(operations(spec)) == {
+        ("post", "/webhooks/{connection}"),
+        ("post", "/webhooks/{connection}/{path_secret}"),
+        ("post", "/pos/v1/members:resolve"),
+        ("post", "/pos/v1/quotes"),
+        ("post", "/pos/v1/holds"),
+        ("post", "/pos/v1/holds/{hold}:release"),
+        ("post", "/pos/v1/transactions"),
+        ("get", "/pos/v1/changes"),
+        ("get", "/livez"),
+        ("get", "/readyz"),
+        ("get", "/metrics"),
+        ("get", "/problems/{code}"),
+    }
+
+
+def test_operations_have_names_of_their_own(spec: dict[str, Any]) -> None:
+    names = [operation["operationId"] for operation in operations(spec).values()]
+    assert len(names) == len(set(names))
+    assert {"resolve", "quote", "hold", "release", "commit", "changes"} <= set(names)
+
+
+def test_every_refusal_of_a_register_is_described_with_an_example(spec: dict[str, Any]) -> None:
+    for (_, path), operation in operations(spec).items():
+        if not path.startswith("/pos/"):
+            continue
+        examples: dict[str, Any] = {}
+        for status, answer in operation["responses"].items():
+            if status != "200":
+                content = answer["content"]["application/problem+json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                examples |= content["examples"]
+        assert set(ALWAYS) <= set(examples) <= set(PROBLEMS)
+        assert operation["security"] == [{"signed": []}, {"static": []}]
+
+
+def test_the_frameworks_own_errors_are_nowhere(spec: dict[str, Any]) -> None:
+    assert "HTTPValidationError" not in spec["components"]["schemas"]
+
+
+@pytest.mark.parametrize(
+    ("path", "ask"),
+    [
+        ("/pos/v1/members:resolve", {"value": "nobody"}),
+        ("/pos/v1/members:resolve", {"value": "hanako@example.jp"}),
+        ("/pos/v1/members:resolve", {"wrong": 1}),
+        ("/pos/v1/quotes", {"lines": []}),
+        ("/pos/v1/holds", {"key": "h", "member": "mem_1", "points": 5}),
+    ],
+)
+async def test_answers_are_as_described(
+    register: Any, regular: Any, spec: dict[str, Any], path: str, ask: dict[str, Any]
+) -> None:
+    answer = await register.post(path, ask)
+    described = OpenAPI.from_dict({**spec, "servers": [{"url": "http://hub"}]})
+    request = MockRequest("http://hub", "post", path)
+    response = MockResponse(
+        answer.content, answer.status_code, content_type=answer.headers["content-type"]
+    )
+    described.validate_response(request, response)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_no_page_that_loads_scripts_from_elsewhere_is_served(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    assert (await client.get(path)).status_code == 404
