@@ -1,8 +1,11 @@
 """A booking service on a fresh database, with connections of an invented vendor."""
 
+import importlib.util
 import itertools
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -14,6 +17,14 @@ from renkei.services.till import Terminal, TillService
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
+
+# The tests have no packages: what they share is loaded from beside this file.
+_SPEC = importlib.util.spec_from_file_location("acme", Path(__file__).with_name("acme.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+acme = importlib.util.module_from_spec(_SPEC)
+sys.modules["acme"] = acme
+_SPEC.loader.exec_module(acme)
 
 CONNECT = """
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import statements as sql
+from renkei.ledger.transaction import Lot
 from renkei.ledger.world import Entry, OrderRow, World
 from renkei.storage.committer import LostRace
 
@@ -139,12 +140,15 @@ def _new_lots(entry: Entry, world: World) -> list[dict[str, Any]]:
             "store": lot.store,
             "usable_from": _iso(lot.usable_from),
             "expires_at": _iso(lot.expires_at),
-            "pending": final[lot.number].pending,
-            "available": final[lot.number].available,
-            "held": final[lot.number].held,
+            **_counters(final[lot.number]),
         }
         for lot in entry.new_lots
     ]
+
+
+def _counters(lot: Lot) -> dict[str, int]:
+    names = ("pending", "available", "held", "expired", "netted")
+    return {name: int(getattr(lot, name)) for name in names}
 
 
 def _iso(value: datetime | date | None) -> str | None:
@@ -155,7 +159,7 @@ async def _holds_and_lots(conn: AsyncConnection, world: World) -> None:
     staged = world.staged
     made = {(entry.member, lot.number) for entry in staged.entries for lot in entry.new_lots}
     lots = [
-        {"m": m, "l": n, "pending": lot.pending, "available": lot.available, "held": lot.held}
+        {"m": m, "l": n, **_counters(lot)}
         for (m, n), lot in sorted(staged.lots.items())
         if (m, n) not in made
     ]

@@ -7,13 +7,14 @@ A lock joined to its data would read stale rows.
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.settlement import Settled
-from renkei.ledger.transaction import Books, Hold, Lot
+from renkei.ledger.transaction import DEBT_LOT, Books, Hold, Lot
 from renkei.ledger.world import (
     ConnectionFacts,
     IdentityKey,
@@ -64,8 +65,12 @@ WHERE member_id = ANY(CAST(:ids AS text[])) AND (connection_id, order_ref) IN
 
 LOTS = """
 SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
-       held, connection_id, order_ref, parent_lot, net_base, yen_value, company_id, store
-FROM lot WHERE member_id = ANY(CAST(:ids AS text[])) AND (open OR (member_id, lot) IN
+       held, expired, netted, connection_id, order_ref, parent_lot, net_base, yen_value, company_id,
+       store
+FROM lot WHERE member_id = ANY(CAST(:ids AS text[])) AND (open
+   OR (expired > 0 AND expires_at > CAST(:since AS timestamptz))
+   OR (netted > 0 AND member_id = ANY(CAST(:debtors AS text[])))
+   OR (member_id, lot) IN
       (SELECT m, l FROM json_to_recordset(CAST(:named AS json)) AS x(m text, l int)))
 ORDER BY member_id, lot"""
 
@@ -118,7 +123,7 @@ async def load(conn: AsyncConnection, needs: Needs) -> World:
         orders=orders,
         sales=sales,
         identities=identities,
-        books=await _books(conn, heads, settled),
+        books=await _books(conn, heads, settled, needs.since),
         settled=settled,
         requests=await _requests(conn, needs.requests),
         member_keys=await _member_keys(conn, {member for member, _ in identities.values()}),
@@ -129,7 +134,7 @@ async def read_books(conn: AsyncConnection, members: Sequence[str]) -> dict[str,
     """The books of these members as they are, without a lock: for balances, not for booking."""
     unlocked = MEMBERS.replace("FOR NO KEY UPDATE", "")
     heads = await _all(conn, unlocked, ids=sorted(members))
-    return await _books(conn, heads, {})
+    return await _books(conn, heads, {}, None)
 
 
 async def _all(conn: AsyncConnection, statement: str, **values: Any) -> Rows:
@@ -195,19 +200,24 @@ async def _settled(
 
 
 async def _books(
-    conn: AsyncConnection, heads: Rows, settled: dict[tuple[str, OrderKey], Settled]
+    conn: AsyncConnection,
+    heads: Rows,
+    settled: dict[tuple[str, OrderKey], Settled],
+    since: datetime | None,
 ) -> dict[str, Books]:
-    """Open lots, and closed ones that an order of this batch made or used."""
+    """Open lots, and closed ones that a decision of this batch may need (Books says which)."""
     ids = [head[0] for head in heads]
     if not ids:
         return {}
     named = [
         {"m": member, "l": lot}
         for (member, _), done in settled.items()
-        for lot in {*done.lots, *(lot for lot, _ in done.used)}
+        for lot in {*done.lots, *(lot for lot, _ in done.used)} - {DEBT_LOT}
     ]
+    debtors = [member for (member, _), done in settled.items() if DEBT_LOT in dict(done.used)]
     lots: dict[str, list[Lot]] = {}
-    for row in await _all(conn, LOTS, ids=ids, named=json.dumps(named)):
+    values = {"ids": ids, "named": json.dumps(named), "since": since, "debtors": debtors}
+    for row in await _all(conn, LOTS, **values):
         lots.setdefault(row[0], []).append(Lot(*row[1:]))
     holds: dict[str, list[Hold]] = {}
     for row in await _all(conn, HOLDS, ids=ids):

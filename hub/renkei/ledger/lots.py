@@ -37,7 +37,13 @@ def usable(draft: Draft, now: datetime) -> list[Lot]:
 
 
 def redeem_as_fact(draft: Draft, amount: int, now: datetime) -> Taken:
-    """Book a use that has happened: lots alive then, then lots alive now, then debt."""
+    """Book a use that has happened: lots alive then, then lots alive now, then debt.
+
+    Points that were alive then and whose expiry was booked since come back for it first.
+    """
+    late = [lot for lot in draft.sorted_lots() if lot.expired and lot.alive(draft.event_at)]
+    then = [lot for lot in draft.sorted_lots() if lot.alive(draft.event_at)]
+    revive(draft, late, amount - sum(lot.available for lot in then))
     then = [lot for lot in draft.sorted_lots() if lot.alive(draft.event_at)]
     since = [lot for lot in usable(draft, now) if not lot.alive(draft.event_at)]
     taken = take([*then, *since], amount)
@@ -63,6 +69,16 @@ def expire_dead(draft: Draft, numbers: Iterable[int], now: datetime) -> int:
     dead = [draft.lots[number] for number in numbers if draft.lots[number].dead(now)]
     moves = [Allocation(lot.number, available=-lot.available) for lot in dead]
     return draft.post("expire", A.AVAILABLE, A.EXPIRED, moves)
+
+
+def revive(draft: Draft, lots: Iterable[Lot], amount: int) -> int:
+    """Undo the booked expiry of up to ``amount`` points of these lots; gives how many came back."""
+    back: list[tuple[int, int]] = []
+    for lot in lots:
+        part = min(lot.expired, amount - total(back))
+        back += [(lot.number, part)] if part > 0 else []
+    moves = [Allocation(number, available=part) for number, part in back]
+    return draft.post("expire.undo", A.EXPIRED, A.AVAILABLE, moves)
 
 
 def _from_available(taken: Taken) -> list[Allocation]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from renkei.ledger.chart import Account as A
 from renkei.ledger.holds import capture
-from renkei.ledger.lots import Taken, redeem_as_fact, repay_debt, total
+from renkei.ledger.lots import Taken, expire_dead, redeem_as_fact, repay_debt, revive, total
 from renkei.ledger.transaction import DEBT_LOT, Allocation, Draft, Hold, Lot
 
 
@@ -84,6 +84,7 @@ def settle(
     _redeem(work, target.redeemed - settled.redeemed, hold)
     _earn(work, target.earned - settled.earned)
     _confirm(work)
+    expire_dead(draft, sorted(draft.fresh), now)
     return work
 
 
@@ -118,21 +119,38 @@ def _restore(work: Settlement, amount: int) -> None:
 
 
 def _give_back(work: Settlement, lot: int, part: int) -> None:
-    draft = work.draft
-    if lot == DEBT_LOT:
-        owed = min(part, -draft.debt)
-        draft.post("refund.restore", A.REDEEMED, A.DEBT, [Allocation(DEBT_LOT, debt=owed)])
-        part -= owed
-    home = draft.lots.get(lot)
-    if part and (home is None or home.dead(work.now)):
-        lot = _restore_lot(work, lot, part)
+    if lot != DEBT_LOT:
+        _to_lot(work, lot, part)
+        return
+    owed = min(part, -work.draft.debt)
+    work.draft.post("refund.restore", A.REDEEMED, A.DEBT, [Allocation(DEBT_LOT, debt=owed)])
+    _to_netting_lots(work, part - owed)
+
+
+def _to_netting_lots(work: Settlement, part: int) -> None:
+    """A debt that later points repaid goes back to those points, the last that repaid first."""
+    paid = [lot for lot in work.draft.lots.values() if lot.netted]
+    for lot in sorted(paid, key=lambda one: -one.number):
+        back = min(lot.netted, part)
+        if back:
+            part -= back
+            work.draft.unnet(lot.number, back)
+            _to_lot(work, lot.number, back)
     if part:
-        draft.post("refund.restore", A.REDEEMED, A.AVAILABLE, [Allocation(lot, available=part)])
-        repay_debt(draft, [lot])
+        _to_lot(work, DEBT_LOT, part)
+
+
+def _to_lot(work: Settlement, lot: int, part: int) -> None:
+    """Give points back to their lot, or to a new one where its time is over."""
+    draft = work.draft
+    if lot == DEBT_LOT or draft.lots[lot].dead(work.now):
+        lot = _restore_lot(work, lot, part)
+    draft.post("refund.restore", A.REDEEMED, A.AVAILABLE, [Allocation(lot, available=part)])
+    repay_debt(draft, [lot])
 
 
 def _restore_lot(work: Settlement, parent: int, granted: int) -> int:
-    """A new lot for points whose own lot is over (or, for netted debt, was never one)."""
+    """A new lot for points whose own lot is over (or for a debt that was written off)."""
     return work.draft.open_lot(
         Lot(
             number=0,
@@ -150,17 +168,22 @@ def _restore_lot(work: Settlement, parent: int, granted: int) -> int:
 
 
 def _take_back(work: Settlement, amount: int) -> None:
-    """Take earned points out of the lots this order made; what they lack becomes debt."""
+    """Take earned points out of the lots this order made; what they lack becomes debt.
+
+    Points of these lots that have expired are taken back as such and cost the member nothing.
+    """
     if amount <= 0:
         return
     draft, left = work.draft, amount
-    lots = [draft.lots[number] for number in reversed(work.settled.lots) if number in draft.lots]
+    own = list(reversed(work.settled.lots))
     waiting, ready = [], []
-    for lot in lots:
+    for lot in (draft.lots[number] for number in own):
         part = min(lot.pending, left)
         waiting.append(Allocation(lot.number, pending=-part))
         left -= part
-    for lot in lots:
+    there = sum(draft.lots[number].available for number in own)
+    revive(draft, [draft.lots[number] for number in own], left - there)
+    for lot in (draft.lots[number] for number in own):
         part = min(lot.available, left)
         ready.append(Allocation(lot.number, available=-part))
         left -= part

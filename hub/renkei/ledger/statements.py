@@ -37,20 +37,23 @@ SELECT m, v, leg, rule, source, destination, amount FROM json_to_recordset(CAST(
 NEW_LOTS = """
 INSERT INTO lot (member_id, lot, version, origin, connection_id, order_ref, parent_lot, granted,
                  granted_at, grant_year, net_base, yen_value, company_id, store, usable_from,
-                 expires_at, pending, available, held, open)
+                 expires_at, pending, available, held, expired, netted, open)
 SELECT m, l, v, origin, c, r, parent, granted, granted_at, grant_year, net_base, yen_value, company,
-       store, usable_from, expires_at, pending, available, held, pending + available + held > 0
+       store, usable_from, expires_at, pending, available, held, expired, netted,
+       pending + available + held > 0
 FROM json_to_recordset(CAST(:p AS json))
   AS x(m text, l int, v bigint, origin text, c text, r text, parent int, granted bigint,
        granted_at timestamptz, grant_year int, net_base bigint, yen_value bigint, company text,
        store text, usable_from timestamptz, expires_at timestamptz, pending bigint,
-       available bigint, held bigint)"""
+       available bigint, held bigint, expired bigint, netted bigint)"""
 
 LOTS = """
 UPDATE lot SET pending = x.pending, available = x.available, held = x.held,
+               expired = x.expired, netted = x.netted,
                open = x.pending + x.available + x.held > 0
 FROM json_to_recordset(CAST(:p AS json))
-  AS x(m text, l int, pending bigint, available bigint, held bigint)
+  AS x(m text, l int, pending bigint, available bigint, held bigint, expired bigint,
+       netted bigint)
 WHERE lot.member_id = x.m AND lot.lot = x.l"""
 
 ALLOCATIONS = """

@@ -16,11 +16,16 @@ DEBT_LOT = 0
 """The lot number under which allocations speak of debt."""
 
 
+EXPIRY_RULES = ("expire", "expire.undo")
+
+
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Points granted together. All but the three counters is fixed for ever.
+    """Points granted together. All but the counters is fixed for ever.
 
-    ``usable_from`` None: still pending. ``expires_at`` None: never. Yen are whole yen.
+    ``pending``, ``available`` and ``held`` are what is there; ``expired`` what a booked expiry
+    ended, ``netted`` what went into repaying debt: both may come back. ``usable_from`` None: still
+    pending. ``expires_at`` None: never. Yen are whole yen.
     """
 
     number: int
@@ -32,6 +37,8 @@ class Lot:
     pending: int = 0
     available: int = 0
     held: int = 0
+    expired: int = 0
+    netted: int = 0
     connection: str | None = None
     order: str | None = None
     parent: int | None = None
@@ -89,10 +96,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """One member's books, as locked and loaded: open lots, debt and open holds.
+    """One member's books, as locked and loaded: lots, debt and open holds.
 
-    ``netted`` are debts that later points repaid and that no return has undone: (lot, amount),
-    oldest first; loaded only where a decision needs them.
+    Closed lots are among them where a decision may need them: those that an order of the batch made
+    or used, that expired after an event came late, that repaid a debt which may be undone.
     """
 
     member: str
@@ -153,12 +160,20 @@ class Draft:
             pending=lot.pending + move.pending,
             available=lot.available + move.available,
             held=lot.held + move.held,
+            expired=lot.expired - (move.available if rule in EXPIRY_RULES else 0),
+            netted=lot.netted - (move.available if rule == "debt.repay" else 0),
         )
-        sums = (moved.pending, moved.available, moved.held)
+        sums = (moved.pending, moved.available, moved.held, moved.expired, moved.netted)
         if min(sums) < 0 or sum(sums) > lot.granted:
             raise BooksBroken(f"{rule}: lot {lot.number} of {self.books.member} would be {sums}")
         self.lots[move.lot] = moved
         self.changed.add(move.lot)
+
+    def unnet(self, number: int, amount: int) -> None:
+        """What this lot paid of a debt comes back to it; the posting that follows books it."""
+        lot = self.lots[number]
+        self.lots[number] = replace(lot, netted=lot.netted - amount)
+        self.changed.add(number)
 
     def open_lot(self, lot: Lot) -> int:
         """Add an empty new lot under the next number; gives the number."""

@@ -68,6 +68,14 @@ CHECKS: tuple[tuple[str, str], ...] = (
                  (coalesce(l.p, 0), coalesce(l.a, 0), coalesce(l.h, 0), coalesce(x.d, 0))""",
     ),
     (
+        "what expired of a lot is what was booked as expired",
+        """SELECT l.member_id, 'lot ' || l.lot FROM lot l LEFT JOIN
+             (SELECT member_id, lot, -sum(d_available) n FROM allocation
+              JOIN posting USING (member_id, version, leg)
+              WHERE rule IN ('expire', 'expire.undo') GROUP BY 1, 2) e USING (member_id, lot)
+           WHERE l.expired <> coalesce(e.n, 0)""",
+    ),
+    (
         "every allocation speaks of a lot that exists",
         """SELECT a.member_id, 'transaction ' || a.version || ' lot ' || a.lot FROM allocation a
            WHERE a.lot <> 0 AND NOT EXISTS

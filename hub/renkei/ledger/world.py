@@ -27,7 +27,10 @@ RequestKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Needs:
-    """What one command must have locked and loaded before it decides."""
+    """What one command must have locked and loaded before it decides.
+
+    ``since``: when its event happened, so that lots which expired after it are loaded, too.
+    """
 
     connections: frozenset[str] = frozenset()
     orders: frozenset[OrderKey] = frozenset()
@@ -35,6 +38,7 @@ class Needs:
     members: frozenset[str] = frozenset()
     identities: frozenset[IdentityKey] = frozenset()
     requests: frozenset[RequestKey] = frozenset()
+    since: datetime | None = None
 
     def __or__(self, other: "Needs") -> "Needs":
         return Needs(
@@ -44,6 +48,7 @@ class Needs:
             self.members | other.members,
             self.identities | other.identities,
             self.requests | other.requests,
+            min((one.since for one in (self, other) if one.since is not None), default=None),
         )
 
 

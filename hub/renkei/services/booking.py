@@ -13,6 +13,7 @@ from renkei.identity.normalize import normalized
 from renkei.ledger.world import IdentityKey
 from renkei.services.attempt import Command
 from renkei.services.enrol import Enrol, EnrolAnswer
+from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.storage.committer import GroupCommitter
@@ -32,6 +33,10 @@ WHERE NOT EXISTS (SELECT FROM hold_end d WHERE (d.member_id, d.version) = (h.mem
 GROUP BY h.member_id, h.version, h.lapses_at
 HAVING greatest(h.lapses_at, max(e.lapses_at)) <= clock_timestamp()
 LIMIT 100"""
+
+EXPIRED = """
+SELECT DISTINCT member_id FROM lot
+WHERE open AND available > 0 AND expires_at <= clock_timestamp() LIMIT 100"""
 
 PROOF_ORDER = [IdentityKind.VENDOR_CUSTOMER, IdentityKind.CARD, IdentityKind.LINE]
 
@@ -88,6 +93,15 @@ class Booking:
             members = (await conn.execute(text(LAPSED))).scalars().all()
         ended = await asyncio.gather(
             *(self.committer.submit(LapseHolds(member)) for member in members)
+        )
+        return sum(ended)
+
+    async def expire_lots(self) -> int:
+        """Book what has expired, in bounded batches; gives how many points ended."""
+        async with self.database.begin() as conn:
+            members = (await conn.execute(text(EXPIRED))).scalars().all()
+        ended = await asyncio.gather(
+            *(self.committer.submit(ExpireLots(member)) for member in members)
         )
         return sum(ended)
 

@@ -61,6 +61,7 @@ class SettleOrder:
             sales=frozenset({sale_key(self.key[0], self.order.till)} if self.order.till else ()),
             members=frozenset({self.member} if self.member else ()),
             identities=frozenset(self.identities),
+            since=self.order.placed_at,
         )
 
     def decide(self, attempt: Attempt) -> SettleAnswer:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from renkei.ledger import holds
+from renkei.ledger.lots import expire_dead
 from renkei.ledger.settlement import OrderName, Settled, Target, settle
 from renkei.ledger.transaction import Books, Draft, Hold, Lot
 
@@ -39,8 +40,9 @@ class Ledger:
         expires_at: datetime | None = None,
         usable_from: datetime | None = None,
         hold: Hold | None = None,
+        event_at: datetime | None = None,
     ) -> None:
-        """Settle an order to this target."""
+        """Settle an order to this target; ``event_at`` makes it a late fact."""
         target = Target(
             earned=earned,
             confirmed=earned if paid else 0,
@@ -50,7 +52,7 @@ class Ledger:
             expires_at=expires_at,
             restored_until=self.now + timedelta(days=30),
         )
-        draft = Draft(self.books, self.now)
+        draft = Draft(self.books, event_at or self.now)
         before = self.settled.get(ref, Settled())
         work = settle(draft, before, OrderName("shop", ref), target, self.now, hold)
         self.settled[ref] = work.settled
@@ -74,6 +76,13 @@ class Ledger:
         holds.release(draft, hold, self.now)
         self._keep(draft)
         self._end(hold)
+
+    def expire(self) -> int:
+        """Run the expiry job."""
+        draft = Draft(self.books, self.now)
+        ended = expire_dead(draft, [lot.number for lot in self.books.lots], self.now)
+        self._keep(draft)
+        return ended
 
     def _end(self, hold: Hold) -> None:
         rest = tuple(one for one in self.books.holds if one.version != hold.version)

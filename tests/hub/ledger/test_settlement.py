@@ -157,6 +157,52 @@ def test_expired_points_are_not_spendable_before_any_job_has_run(ledger: Ledger)
     assert left(ledger) == 0
 
 
+def test_a_late_receipt_undoes_the_expiry_that_was_booked_meanwhile(ledger: Ledger) -> None:
+    ledger.order("L1", earned=100, expires_at=DECEMBER)
+    ledger.now = DECEMBER + timedelta(hours=9)
+    assert ledger.expire() == 100
+    ledger.order("R", redeemed=100, event_at=DECEMBER - timedelta(hours=12))
+    assert ledger.rules() == ["expire.undo", "redeem"]
+    assert (ledger.lot(1).expired, ledger.books.debt) == (0, 0)
+
+
+def test_a_receipt_of_today_revives_nothing_that_expired_before(ledger: Ledger) -> None:
+    ledger.order("L1", earned=100, expires_at=DECEMBER)
+    ledger.now = DECEMBER + timedelta(hours=9)
+    ledger.expire()
+    ledger.order("R", redeemed=100)
+    assert (ledger.lot(1).expired, ledger.books.debt) == (100, -100)
+
+
+def test_taking_back_points_that_have_expired_costs_the_member_nothing(ledger: Ledger) -> None:
+    ledger.order("A", earned=33, expires_at=DECEMBER)
+    ledger.now = DECEMBER
+    ledger.expire()
+    ledger.order("A", earned=0)
+    assert ledger.rules() == ["expire.undo", "refund.clawback"]
+    assert ledger.books.debt == 0
+
+
+def test_a_returned_debt_that_a_later_earn_repaid_goes_back_to_that_earn(ledger: Ledger) -> None:
+    ledger.order("C", redeemed=60)
+    ledger.order("D", earned=100, expires_at=MARCH)
+    assert (ledger.books.debt, ledger.lot(1).netted, left(ledger)) == (0, 60, 40)
+    ledger.order("C", redeemed=0)
+    assert (ledger.lot(1).netted, ledger.lot(1).available) == (0, 100)
+    assert [lot.number for lot in ledger.books.lots] == [1]
+
+
+def test_a_lot_born_expired_is_earned_and_expired_together(ledger: Ledger) -> None:
+    ledger.order("A", earned=33, expires_at=ledger.now)
+    assert ledger.rules() == ["earn", "expire"]
+
+
+def test_expiring_twice_is_the_same_as_once(ledger: Ledger) -> None:
+    ledger.order("A", earned=33, expires_at=DECEMBER)
+    ledger.now = DECEMBER
+    assert (ledger.expire(), ledger.expire()) == (33, 0)
+
+
 def test_a_posting_that_is_not_in_the_table_is_refused(ledger: Ledger) -> None:
     ledger.order("A", earned=10)
     draft = Draft(ledger.books, ledger.now)
@@ -191,6 +237,8 @@ def test_after_any_history_each_order_stands_at_its_target_and_the_books_add_up(
         ledger.now += timedelta(days=days)
         ends = ledger.now + timedelta(days=30)
         ledger.order(ref, earned=earned, redeemed=redeemed, paid=paid, expires_at=ends)
+        if days % 3 == 0:
+            ledger.expire()
         assert (ledger.settled[ref].earned, ledger.settled[ref].redeemed) == (earned, redeemed)
     postings = [posting for draft in ledger.log for posting in draft.postings]
     for account in MEMBER_ACCOUNTS:

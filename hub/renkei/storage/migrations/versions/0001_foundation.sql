@@ -202,8 +202,10 @@ CREATE TABLE lot (
     pending bigint NOT NULL CHECK (pending >= 0),
     available bigint NOT NULL CHECK (available >= 0),
     held bigint NOT NULL CHECK (held >= 0),
+    expired bigint NOT NULL DEFAULT 0 CHECK (expired >= 0),   -- ended by a booked expiry
+    netted bigint NOT NULL DEFAULT 0 CHECK (netted >= 0),     -- went into repaying debt
     open bool NOT NULL,
-    CHECK (pending + available + held <= granted),
+    CHECK (pending + available + held + expired + netted <= granted),
     CHECK (open = (pending > 0 OR available > 0 OR held > 0)),
     PRIMARY KEY (member_id, lot),
     FOREIGN KEY (member_id, version) REFERENCES txn
@@ -211,6 +213,8 @@ CREATE TABLE lot (
 CREATE INDEX ON lot (member_id, expires_at, lot) WHERE open;
 CREATE INDEX ON lot (expires_at) WHERE open;
 CREATE INDEX ON lot (usable_from) WHERE open;
+CREATE INDEX ON lot (member_id, expires_at) WHERE expired > 0;
+CREATE INDEX ON lot (member_id) WHERE netted > 0;
 CREATE TABLE allocation (
     member_id text COLLATE "C" NOT NULL,
     version bigint NOT NULL,

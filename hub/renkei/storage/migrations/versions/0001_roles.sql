@@ -13,7 +13,7 @@ GRANT UPDATE (merged_into, version, lots, chain, available, pending, held, debt)
 GRANT UPDATE (sealed, state) ON member_profile TO renkei_app;
 GRANT UPDATE (valid_until, grade) ON identity TO renkei_app;
 GRANT UPDATE (sealed_at, merkle_root, signature) ON period TO renkei_app;
-GRANT UPDATE (pending, available, held, open) ON lot TO renkei_app;
+GRANT UPDATE (pending, available, held, expired, netted, open) ON lot TO renkei_app;
 GRANT UPDATE (used) ON quota TO renkei_app;
 GRANT UPDATE (revision, clock, read_at, digest, placed_at, customer_id, member_id, same_connection, same_ref,
               program_id, program_version, facts, document) ON orders TO renkei_app;
