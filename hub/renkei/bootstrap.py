@@ -14,7 +14,7 @@ import uuid_utils
 from renkei.clock import Clock, utcnow
 from renkei.config import Settings, key_bytes
 from renkei.connections.opened import OpenConnections
-from renkei.messaging.inbox import Keyed, store_batch
+from renkei.messaging.inbox import Incoming, store_batch
 from renkei.registry import Registry, load_registry
 from renkei.services import installation
 from renkei.services.attempt import Command
@@ -46,7 +46,7 @@ class Hub:
     booking: Booking
     till: TillService
     receiver: Receiver
-    intake: GroupCommitter[Keyed, bool]
+    intake: GroupCommitter[Incoming, bool]
     ledger: GroupCommitter[Command[Any], Any]
     clock: Clock
     wakers: Wakers
@@ -144,9 +144,9 @@ async def _build(
     wakers = Wakers()
     async with database.begin() as conn:
         await installation.ensure(conn, ring)
-    connections = OpenConnections(registry.vendors, database, ring, clock)
+    connections = OpenConnections(registry, database.engine, ring, clock)
     stack.push_async_callback(connections.close)
-    intake: GroupCommitter[Keyed, bool] = await stack.enter_async_context(
+    intake: GroupCommitter[Incoming, bool] = await stack.enter_async_context(
         GroupCommitter(database, partial(store_batch, ring), on_commit=wakers.wake)
     )
     ledger: GroupCommitter[Command[Any], Any] = await stack.enter_async_context(
@@ -159,7 +159,7 @@ async def _build(
         ring=ring,
         registry=registry,
         connections=connections,
-        connecting=Connecting(connections, clock),
+        connecting=Connecting(registry, database, ring, clock),
         booking=booking,
         till=TillService(booking),
         receiver=Receiver(connections, intake, clock, new_id),

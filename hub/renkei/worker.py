@@ -1,265 +1,212 @@
-"""Working off what came in: deliveries, changed objects, polls, mirror rows, lapsed holds.
+"""Works off what waits: one task per queue and connection, so that none waits for another.
 
-Each kind of work has its own loop, and every connection its own task within it, so that a slow
-vendor delays nobody else. A loop wakes when something was committed here, or after a short while.
+Looks for work when something was committed in this process, otherwise every ``tick``: other
+processes commit, too, and time alone makes things due.
 """
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar
+from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
-from renkei.connections import store
-from renkei.connections.opened import OpenConnection
-from renkei.messaging import changed, inbox, mirror, polls
-from renkei.messaging.changed import ChangedObject
-from renkei.messaging.inbox import Claimed
-from renkei.messaging.polls import Poll
+from renkei.clock import Clock
+from renkei.connections.opened import OpenConnections
+from renkei.messaging import polls
+from renkei.messaging.due import Lane, due
+from renkei.messaging.reason import place_of, reason_of
+from renkei.services.booking import Booking
+from renkei.services.create_member import CreateMember
 from renkei.services.ingest import Ingest
+from renkei.services.lanes import Tools
 from renkei.services.push import Push
-from renkei_contracts.errors import FixData, GiveUp, NotFound, RateLimited, Reauthorize, TryLater
-from renkei_contracts.member import Member
-from renkei_contracts.order import Order
-
-if TYPE_CHECKING:
-    from renkei.bootstrap import Hub
+from renkei.services.read_changed import ReadChanged
+from renkei.services.read_deliveries import ReadDeliveries
+from renkei.services.read_polls import ReadPolls
+from renkei.services.trouble import Trouble
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+from renkei.storage.wakers import Wakers
+from renkei_contracts.errors import RenkeiError
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
 
-IDLE_SECONDS = 0.2
-POLL_EVERY = timedelta(seconds=60)
-BATCH = 50
-AT_ONCE = 8
-"""How many things of one connection are worked on at the same time."""
+@dataclass(frozen=True)
+class Pace:
+    """How often, in seconds where no unit is said. The demo and the tests are faster."""
+
+    tick: float = 0.2
+    breath: float = 0.01
+    poll_interval: timedelta = polls.INTERVAL
+    poll_overlap: timedelta = polls.OVERLAP
+    lapse_every: float = 5.0
+    rest_after_fault: float = 1.0
+    longest_rest: float = 60.0
+    drain: float = 15.0
+    lanes: int = 64
+
+
+class WorkedHub(Protocol):
+    """The parts of bootstrap's Hub that the worker needs."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def ring(self) -> KeyRing: ...
+    @property
+    def connections(self) -> OpenConnections: ...
+    @property
+    def booking(self) -> Booking: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def wakers(self) -> Wakers: ...
+
+
+class Work(Protocol):
+    """Works off one connection's queue."""
+
+    async def work(self, connection: str) -> int:
+        """One batch; gives how much there was."""
+        ...
+
+
+async def run_worker(hub: WorkedHub, stop: asyncio.Event, pace: Pace | None = None) -> None:
+    """Work until ``stop``, then finish what has begun."""
+    await Worker(hub, pace or Pace()).run(stop)
 
 
 @dataclass
 class Worker:
-    """The loops of one process. ``poll_every`` is how often each readable connection is polled."""
+    """Gives each lane in which something is due a task of its own."""
 
-    hub: "Hub"
-    poll_every: timedelta = POLL_EVERY
-    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    hub: WorkedHub
+    pace: Pace = field(default_factory=Pace)
+    running: dict[Lane, "asyncio.Task[None]"] = field(default_factory=dict)
+    faults: dict[Lane, tuple[int, float]] = field(default_factory=dict)
+    polled: set[str] = field(default_factory=set)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         hub = self.hub
-        self.ingest = Ingest(hub.database, hub.connections, hub.booking)
-        self.push = Push(hub.database, hub.ring, hub.connections)
+        self.tools = Tools(
+            database=hub.database,
+            ring=hub.ring,
+            connections=hub.connections,
+            ingest=Ingest(hub.booking, hub.connections),
+            trouble=Trouble(hub.database, hub.connections, hub.clock),
+            clock=hub.clock,
+            owner=f"wrk_{secrets.token_hex(8)}",
+        )
+        self.polls = ReadPolls(self.tools, self.pace.poll_interval, self.pace.poll_overlap)
+        create = CreateMember(hub.database, hub.ring, hub.booking, hub.clock)
+        self.queues: dict[str, Work] = {
+            "deliveries": ReadDeliveries(self.tools),
+            "changed": ReadChanged(self.tools),
+            "polls": self.polls,
+            "mirror": Push(self.tools, create),
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop``; what is under way is finished."""
-        rounds = (self.deliveries, self.changes, self.polls, self.mirrors, self.lapses)
-        async with asyncio.TaskGroup() as group:
-            for one in rounds:
-                group.create_task(self._loop(one, stop), name=one.__name__)
+        """Work until ``stop``; what is under way then is finished, or cut off after a while."""
+        self.woken = self.hub.wakers.register()
+        lapses = asyncio.create_task(self._lapses(stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                await self._turn()
+                await self._wait(stopping)
+        finally:
+            stopping.cancel()
+            self.hub.wakers.forget(self.woken)
+            await self._drain(lapses)
 
-    async def _loop(self, work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            waker = self.hub.wakers.register()
+    async def _turn(self) -> None:
+        """Start a task for each lane that has work and no task. Never raises but to end."""
+        self.woken.clear()
+        try:
+            await self._begin_polls()
+            async with self.hub.database.begin() as conn:
+                lanes = await due(conn, self.hub.clock())
+        except Exception as error:  # the database is away, or a bug: the worker outlives both
+            log.warning("worker_turn_failed", reason=reason_of(error), at=place_of(error))
+            await asyncio.sleep(self.pace.rest_after_fault)
+            return
+        now = time.monotonic()
+        for lane in lanes:
+            _, rests_until = self.faults.get(lane, (0, 0.0))
+            if lane not in self.running and now >= rests_until:
+                if len(self.running) >= self.pace.lanes:
+                    break
+                self.running[lane] = asyncio.create_task(self._lane(lane))
+
+    async def _lane(self, lane: Lane) -> None:
+        try:
+            done = await self.queues[lane.queue].work(lane.connection)
+        except Exception as error:  # one lane's trouble is not the others'
+            self._rest(lane, error)
+        else:
+            self.faults.pop(lane, None)
+            if done:
+                self.woken.set()
+        finally:
+            del self.running[lane]
+
+    def _rest(self, lane: Lane, error: Exception) -> None:
+        count = self.faults.get(lane, (0, 0.0))[0] + 1
+        rest = min(self.pace.rest_after_fault * 2.0 ** min(count - 1, 10), self.pace.longest_rest)
+        self.faults[lane] = (count, time.monotonic() + rest)
+        log.warning(
+            "lane_rests",
+            queue=lane.queue,
+            connection=lane.connection,
+            seconds=rest,
+            reason=reason_of(error),
+            at=place_of(error),
+        )
+
+    async def _begin_polls(self) -> None:
+        """Polls of connections that are new to this process."""
+        for row in await self.hub.connections.rows():
+            if row.id in self.polled or row.state != "active":
+                continue
             try:
-                done = await work()
+                await self.polls.begin(await self.hub.connections.get(row.id))
+            except RenkeiError as error:
+                log.warning("connection_unusable", connection=row.id, reason=reason_of(error))
+            self.polled.add(row.id)
+
+    async def _lapses(self, stop: asyncio.Event) -> None:
+        """Book what time has ended; balances have counted it out before."""
+        while not stop.is_set():
+            try:
+                await self.hub.booking.lapse_holds()
+                await self.hub.booking.expire_lots()
             except Exception as error:
-                # A database that is away for a moment must not end the loop.
-                log.warning("work_failed", work=work.__name__, reason=type(error).__name__)
-                done = 0
-            if not done:
-                await _first(waker.wait(), stop.wait(), within=IDLE_SECONDS)
-            self.hub.wakers.forget(waker)
+                log.warning("lapses_failed", reason=reason_of(error), at=place_of(error))
+            await _until(stop, self.pace.lapse_every)
 
-    async def deliveries(self) -> int:
-        """Read what was delivered."""
-        async with self.hub.database.begin() as conn:
-            claimed = await inbox.claim(conn, self.hub.ring, self.owner, BATCH)
-        await _by_connection(claimed, lambda one: one.delivery.connection, self._delivery)
-        return len(claimed)
+    async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
+        kicked = asyncio.create_task(self.woken.wait())
+        await asyncio.wait(
+            {kicked, stopping}, timeout=self.pace.tick, return_when=asyncio.FIRST_COMPLETED
+        )
+        kicked.cancel()
+        await asyncio.sleep(self.pace.breath)  # commits come in bursts; one look is enough
 
-    async def _delivery(self, one: Claimed) -> None:
-        try:
-            state, reason = await self._read(one)
-        except FixData as error:
-            state, reason = "dead", str(error)
-        except Exception as error:
-            log.exception("delivery_failed", connection=one.delivery.connection, key=one.key)
-            async with self.hub.database.begin() as conn:
-                await inbox.try_again(conn, one, type(error).__name__)
-            return
-        async with self.hub.database.begin() as conn:
-            await inbox.finish(conn, one, state, reason)
-
-    async def _read(self, one: Claimed) -> tuple[str, str | None]:
-        connection = await self.hub.connections.get(one.delivery.connection)
-        if connection.webhooks is None:
-            raise TryLater(f"the plugin of {connection.row.id} cannot be used now")
-        seen = connection.webhooks.read(one.delivery)
-        reasons = [await self.ingest.observe(each, delivery_key=one.key) for each in seen]
-        ignored = [reason for reason in reasons if reason is not None]
-        if len(ignored) == len(reasons):
-            return "ignored", "; ".join(ignored) or "tells nothing"
-        return "done", "; ".join(ignored) or None
-
-    async def changes(self) -> int:
-        """Read again what is said to have changed."""
-        closed = await self._closed()
-        async with self.hub.database.begin() as conn:
-            claimed = await changed.claim(conn, self.owner, BATCH, closed)
-        await _by_connection(claimed, lambda one: one.connection, self._change)
-        return len(claimed)
-
-    async def _change(self, one: ChangedObject) -> None:
-        connection = await self.hub.connections.get(one.connection)
-        try:
-            await self._fetch(connection, one)
-        except NotFound:
-            log.info("changed_object_gone", connection=one.connection, kind=one.kind)
-        except (TryLater, Reauthorize) as error:
-            await self._failed(connection, error)
-            async with self.hub.database.begin() as conn:
-                await changed.try_again(conn, one, str(error), _asked_wait(error))
-            return
-        except (FixData, GiveUp) as error:
-            async with self.hub.database.begin() as conn:
-                await changed.give_up(conn, one, str(error))
-            return
-        except Exception as error:
-            log.exception("change_failed", connection=one.connection, kind=one.kind)
-            async with self.hub.database.begin() as conn:
-                await changed.try_again(conn, one, type(error).__name__)
-            return
-        async with self.hub.database.begin() as conn:
-            await changed.clear(conn, one)
-
-    async def _fetch(self, connection: OpenConnection, one: ChangedObject) -> None:
-        read_at = self.hub.clock()
-        if one.kind == "order" and connection.orders is not None:
-            await self.ingest.order(await connection.orders.fetch(one.id), read_at=read_at)
-        elif one.kind == "member" and connection.members is not None:
-            await self.ingest.member(await connection.members.fetch(one.id))
-        else:
-            raise GiveUp(f"{one.connection} cannot read a {one.kind}")
-
-    async def polls(self) -> int:
-        """Read one window of one connection that is due."""
-        connections = await self.hub.connections.all()
-        async with self.hub.database.begin() as conn:
-            for connection in connections:
-                for kind in ("orders", "members"):
-                    if connection.has(kind):
-                        since = connection.row.settles_from
-                        await polls.ensure(conn, connection.row.id, kind, since)
-            poll = await polls.claim(conn, self.owner, self._closed_of(connections))
-        if poll is None:
-            return 0
-        await self._poll(poll)
-        return 1
-
-    async def _poll(self, poll: Poll) -> None:
-        connection = await self.hub.connections.get(poll.connection)
-        try:
-            await self._pages(connection, poll)
-        except Exception as error:
-            if not isinstance(error, TryLater | Reauthorize):
-                log.exception("poll_failed", connection=poll.connection, kind=poll.kind)
-            await self._failed(connection, error)
-            async with self.hub.database.begin() as conn:
-                await polls.try_again(conn, poll, _asked_wait(error))
-            return
-        async with self.hub.database.begin() as conn:
-            await polls.finish(conn, poll, self.poll_every)
-
-    async def _pages(self, connection: OpenConnection, poll: Poll) -> None:
-        reader = connection.orders if poll.kind == "orders" else connection.members
-        if reader is None:
-            raise TryLater(f"the plugin of {poll.connection} cannot be used now")
-        cursor = poll.cursor
-        while True:
-            read_at = self.hub.clock()
-            page = await reader.changed(poll.window(), cursor)
-            await asyncio.gather(*(self._item(item, read_at) for item in page.items))
-            for id, reason in page.rejected:
-                log.warning("not_understood", connection=poll.connection, id=id, reason=reason)
-            cursor = page.cursor
-            if cursor is None:
-                return
-            async with self.hub.database.begin() as conn:
-                if not await polls.advance(conn, poll, cursor):
-                    raise TryLater("another process reads this window now")
-
-    async def _item(self, item: Order | Member, read_at: datetime) -> None:
-        if isinstance(item, Order):
-            await self.ingest.order(item, read_at=read_at)
-        else:
-            await self.ingest.member(item)
-
-    async def mirrors(self) -> int:
-        """Write balances that channels do not show yet."""
-        closed = await self._closed()
-        async with self.hub.database.begin() as conn:
-            claimed = await mirror.claim(conn, self.owner, BATCH, closed)
-        await _by_connection(claimed, lambda one: one.connection, self.push.push)
-        return len(claimed)
-
-    async def lapses(self) -> int:
-        """Book the end of holds whose time is over."""
-        return await self.hub.booking.lapse_holds()
-
-    async def _closed(self) -> list[str]:
-        return self._closed_of(await self.hub.connections.all())
-
-    def _closed_of(self, connections: Iterable[OpenConnection]) -> list[str]:
-        now = self.hub.clock()
-        return [one.row.id for one in connections if not one.may_call(now) or one.plugin is None]
-
-    async def _failed(self, connection: OpenConnection, error: Exception) -> None:
-        """Count it; a vendor that no longer knows us is told of once and left alone."""
-        id, reason = connection.row.id, str(error)
-        async with self.hub.database.begin() as conn:
-            if isinstance(error, Reauthorize):
-                if await store.set_state(conn, id, "needs_authorization", reason):
-                    log.error("connection_needs_authorization", connection=id)
-            elif isinstance(error, TryLater):
-                await store.note_failure(conn, id, self.hub.clock(), reason)
+    async def _drain(self, lapses: "asyncio.Task[None]") -> None:
+        """What is cut off is found again when its lease is over."""
+        tasks = {lapses, *self.running.values()}
+        _, late = await asyncio.wait(tasks, timeout=self.pace.drain)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _asked_wait(error: Exception) -> timedelta | None:
-    seconds = error.retry_after if isinstance(error, RateLimited) else None
-    return timedelta(seconds=seconds) if seconds is not None else None
-
-
-async def _by_connection(
-    items: Sequence[T], key: Callable[[T], str], work: Callable[[T], Awaitable[None]]
-) -> None:
-    """Work on every connection's items beside the others', a few of each at a time."""
-    groups = [list(group) for _, group in groupby(sorted(items, key=key), key=key)]
-    await asyncio.gather(*(_a_few_at_once(group, work) for group in groups))
-
-
-async def _a_few_at_once(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(item: T) -> None:
-        async with gate:
-            await work(item)
-
-    await asyncio.gather(*(one(item) for item in items))
-
-
-async def _first(*waits: Awaitable[object], within: float) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def run_worker(
-    hub: "Hub", stop: asyncio.Event, *, poll_every: timedelta = POLL_EVERY
-) -> None:
-    """Run this process's worker until ``stop``."""
-    await Worker(hub, poll_every).run(stop)
+async def _until(stop: asyncio.Event, seconds: float) -> None:
+    """Wait this long, or until ``stop``."""
+    await asyncio.wait({asyncio.create_task(stop.wait())}, timeout=seconds)

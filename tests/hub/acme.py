@@ -1,5 +1,6 @@
 """An invented vendor whose cloud is this module: what it holds, how it fails, what it was told."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,9 +38,11 @@ class Cloud:
     acts_before_failing: bool = False
     calls: list[str] = field(default_factory=list)
     cards: dict[str, str] = field(default_factory=dict)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fail(self, call: str) -> None:
         self.calls.append(call)
+        self.called.set()
         if self.failures:
             raise self.failures.pop(0)
 

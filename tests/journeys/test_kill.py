@@ -4,9 +4,11 @@ import asyncio
 import json
 import socket
 import subprocess
-from collections.abc import Callable
+from asyncio.subprocess import Process
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ from renkei.registry import load_registry
 from renkei_contracts.stage import CartStage, Mischief, Shopper, Staged, Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Spawn = Callable[..., Any]
+Spawn = Callable[..., Awaitable[Process]]
+
+POINTS = 132
+"""What the first two things of a twin's catalogue earn."""
 
 SHOPPERS = 3
 ORDERS = 6
@@ -27,26 +32,33 @@ TWICE_BACKWARDS = Mischief(times=2, reversed=True)
 
 
 @dataclass
-class Hub:
-    """A hub in a process of its own, on a port that stays its own over a restart."""
+class Installation:
+    """A hub in a process of its own; its folder and its port stay over a restart."""
 
+    renkei: Run
     spawn: Spawn
+    folder: Path
     port: int
-    process: asyncio.subprocess.Process | None = None
-    said: list[str] = field(default_factory=list)
-    listener: asyncio.Task[None] | None = None
+    process: Process | None = None
+    listener: "asyncio.Task[None] | None" = None
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def environment(self) -> dict[str, str]:
+        return {"RENKEI_DATA_DIR": str(self.folder / "data"), "RENKEI_PORT": str(self.port)}
+
+    async def ask(self, *arguments: str) -> Any:
+        """Run one command, and give the JSON it wrote."""
+        ran = await asyncio.to_thread(self.renkei, *arguments, "--json", **self.environment)
+        assert ran.returncode == 0, ran.stderr
+        return json.loads(ran.stdout)
 
     async def start(self) -> None:
         """Start it, and wait until it says that it listens."""
-        self.process = await self.spawn("serve", RENKEI_PORT=str(self.port))
+        self.process = await self.spawn("serve", **self.environment)
         assert self.process.stdout is not None
         while b"listens on" not in (line := await self.process.stdout.readline()):
             assert line, "the hub ended before it listened"
-        self.listener = asyncio.create_task(self._listen(self.process.stdout))
+        self.listener = asyncio.create_task(_drained(self.process.stdout))
 
     async def kill(self) -> None:
         """kill -9."""
@@ -60,9 +72,10 @@ class Hub:
         self.process.terminate()
         return await self.process.wait()
 
-    async def _listen(self, stream: asyncio.StreamReader) -> None:
-        async for line in stream:
-            self.said.append(line.decode())
+
+async def _drained(stream: asyncio.StreamReader) -> None:
+    async for _ in stream:
+        pass
 
 
 def free_port() -> int:
@@ -70,7 +83,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def options(settings: dict[str, Any]) -> list[str]:
+def options(settings: Mapping[str, object]) -> list[str]:
     """Settings as the command line takes them."""
     texts = {
         name: value if isinstance(value, str) else json.dumps(value)
@@ -79,18 +92,13 @@ def options(settings: dict[str, Any]) -> list[str]:
     return [part for name, text in texts.items() for part in ("--set", f"{name}={text}")]
 
 
-async def connect(renkei: Run, hub: Hub, id: str, vendor: str, stage: Staged) -> None:
+async def connect(hub: Installation, id: str, vendor: str, stage: Staged) -> None:
     """As an administrator does it; the vendor is told where the hub listens."""
-    ran = await asyncio.to_thread(
-        renkei,
-        *("connect", vendor, "--id", id, "--json", *options(dict(stage.settings()))),
-        RENKEI_PORT=str(hub.port),
-    )
-    assert ran.returncode == 0, ran.stderr
-    await stage.listen(Webhook(json.loads(ran.stdout)["webhook_url"]))
+    made = await hub.ask("connect", vendor, "--id", id, *options(stage.settings()))
+    await stage.listen(Webhook(made["webhook_url"]))
 
 
-async def shop(cart: CartStage, customers: list[str], hub: Hub, *, kill: bool) -> None:
+async def shop(cart: CartStage, customers: list[str], hub: Installation, *, kill: bool) -> None:
     """Everybody orders at once; perhaps the hub dies and comes back meanwhile."""
     items = list(await cart.catalogue())[:2]
     orders = [
@@ -106,43 +114,59 @@ async def shop(cart: CartStage, customers: list[str], hub: Hub, *, kill: bool) -
     await asyncio.gather(*orders)
 
 
-async def final_state(renkei: Run, played: Cast, hub: Hub, *, kill: bool) -> dict[str, Any]:
-    """Run the burst, and say what the ledger and the cart show when all is quiet."""
-    await connect(renkei, hub, "cart", played.cart_vendor.name, played.cart)
-    await connect(renkei, hub, "till", played.till_vendor.name, played.till)
+async def shown(cart: CartStage, customer: str) -> int | None:
+    """What the shop shows when all is quiet."""
+    seen = await watch(lambda: cart.points_shown(customer), POINTS * ORDERS, PATIENCE)
+    return seen.shown
+
+
+async def earned(hub: Installation, member: str) -> list[tuple[str, int]]:
+    """What each of the member's orders has come to, whatever the steps were."""
+    orders: Counter[str] = Counter()
+    for line in (await hub.ask("explain", member))["lines"]:
+        orders[line["order"]] += line["after"] - line["before"]
+    return sorted(Counter(orders.values()).items())
+
+
+async def final_state(played: Cast, hub: Installation, *, kill: bool) -> dict[str, Any]:
+    """Run the burst, and say what ledger and cart show at the end."""
+    await connect(hub, "cart", played.cart_vendor.name, played.cart)
+    await connect(hub, "till", played.till_vendor.name, played.till)
     await hub.start()
     customers = [
         await played.cart.register(Shopper(f"shopper{n}@example.jp", "山田", f"花子{n}"))
         for n in range(SHOPPERS)
     ]
     await shop(played.cart, customers, hub, kill=kill)
-    shown = [
-        (await watch(lambda who=who: played.cart.points_shown(who), 132 * ORDERS, PATIENCE)).shown
-        for who in customers
-    ]
-    books = await asyncio.to_thread(renkei, "members", "--json")
-    checked = await asyncio.to_thread(renkei, "ledger", "verify", "--json")
-    assert await hub.stop() == 0
-    members = json.loads(books.stdout)["members"]
-    return {
-        "shown": shown,
+    in_the_shop = [await shown(played.cart, customer) for customer in customers]
+    members = (await hub.ask("members"))["members"]
+    state = {
+        "shown": in_the_shop,
         "balances": sorted((one["available"], one["pending"], one["debt"]) for one in members),
-        "findings": json.loads(checked.stdout)["findings"],
+        "orders": [await earned(hub, one["member"]) for one in members],
+        "findings": (await hub.ask("ledger", "verify"))["findings"],
     }
+    assert await hub.stop() == 0
+    return state
 
 
-async def one_run(renkei: Run, spawn: Spawn, place: Path, *, kill: bool) -> dict[str, Any]:
+async def one_run(renkei: Run, spawn: Spawn, folder: Path, *, kill: bool) -> dict[str, Any]:
+    hub = Installation(renkei, spawn, folder, free_port())
     async with AsyncExitStack() as stack:
-        played = cast(load_registry(), Wanted(), place / "stages")
+        played = cast(load_registry(), Wanted(), folder / "stages")
         await stack.enter_async_context(played.cart)
         await stack.enter_async_context(played.till)
-        return await final_state(renkei, played, Hub(spawn, free_port()), kill=kill)
+        return await final_state(played, hub, kill=kill)
 
 
 async def test_a_hub_that_was_killed_ends_where_it_would_have_ended(
     renkei: Run, spawn: Spawn, place: Path
 ) -> None:
-    killed = await one_run(renkei, spawn, place, kill=True)
-    assert killed["shown"] == [132 * ORDERS] * SHOPPERS
-    assert killed["balances"] == [(132 * ORDERS, 0, 0)] * SHOPPERS
+    killed, undisturbed = await asyncio.gather(
+        one_run(renkei, spawn, place / "killed", kill=True),
+        one_run(renkei, spawn, place / "undisturbed", kill=False),
+    )
+    assert killed == undisturbed
+    assert killed["shown"] == [POINTS * ORDERS] * SHOPPERS
+    assert killed["balances"] == [(POINTS * ORDERS, 0, 0)] * SHOPPERS
     assert killed["findings"] == []

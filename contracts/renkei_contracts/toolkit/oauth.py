@@ -76,12 +76,14 @@ async def fetch_grant(
         answer = await _ask(http, credentials, where)
     except OAuthError as error:
         code = error.error if ERROR_CODE.fullmatch(str(error.error)) else "an unknown error"
-        raise AuthenticationFailed(f"{where}: the vendor refuses the credentials ({code})") from None
+        raise AuthenticationFailed(
+            f"{where}: the vendor refuses the credentials ({code})"
+        ) from None
     except GiveUp as error:
         raise AuthenticationFailed(str(error)) from None
     except httpx.TransportError as error:
         raise Unavailable(f"{where}: {type(error).__name__}") from error
-    except (ValueError, TypeError, OverflowError, httpx.HTTPStatusError):
+    except (ValueError, TypeError, OverflowError, RecursionError, httpx.HTTPStatusError):
         # Not chained: authlib's errors may hold the answer, and with it a token.
         raise PayloadInvalid(f"{where}: the answer is not a token") from None
     return _grant(answer, now, where)

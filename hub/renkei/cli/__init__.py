@@ -13,6 +13,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from renkei.cli.logs import silence_logs
 from renkei.cli.screen import errors
 from renkei.storage.embedded import EmbeddedRefused
 from renkei_contracts.errors import RenkeiError
@@ -25,7 +26,9 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command of ``arguments`` (None: the process's own) and exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(given, debug="--debug" in given or bool(os.environ.get("RENKEI_DEBUG"))))
+    debug = "--debug" in given or bool(os.environ.get("RENKEI_DEBUG"))
+    silence_logs(debug=debug)
+    sys.exit(run(given, debug=debug))
 
 
 def run(arguments: Sequence[str], *, debug: bool = False) -> int:

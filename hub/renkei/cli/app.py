@@ -7,7 +7,6 @@ import typer
 
 from renkei.cli import connect, demo, doctor, ledger, members, plugins, serve, terminal
 from renkei.cli.invocation import Invocation
-from renkei.cli.logs import silence_logs
 
 app = typer.Typer(
     name="renkei",
@@ -31,7 +30,6 @@ def common(
 ) -> None:
     """Options before the command."""
     context.obj = Invocation(config, data_dir, debug)
-    silence_logs(debug=debug)
 
 
 app.command("serve")(serve.serve)

@@ -6,9 +6,11 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import httpx
+from sqlalchemy import text
 
 from renkei.cli.demo_watch import LOOK_EVERY
 from renkei.cli.terminal import added
@@ -19,6 +21,9 @@ from renkei_contracts.toolkit.signature import hmac_sha256_base64
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
+
+POLLED = """
+SELECT NOT EXISTS (SELECT FROM poll WHERE connection_id = :c AND since < :at)"""
 
 RESOLVE = "/pos/v1/members:resolve"
 TIMEOUT = httpx.Timeout(10, connect=3)
@@ -68,6 +73,20 @@ class Books:
                 return None
             await asyncio.sleep(LOOK_EVERY)
         return found
+
+    async def polled(self, connection: str, deadline: float) -> bool:
+        """Wait until all that happened at the vendor up to now was read by a poll, too."""
+        began, end = self.hub.clock(), time.monotonic() + deadline
+        while not await self._polled_since(connection, began):
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(LOOK_EVERY)
+        return True
+
+    async def _polled_since(self, connection: str, instant: datetime) -> bool:
+        async with self.hub.database.begin() as conn:
+            values = {"c": connection, "at": instant}
+            return bool((await conn.execute(text(POLLED), values)).scalar_one())
 
     async def terminal(self, connection: str, store: str, till: str) -> TillAccess:
         """A credential for the register, as an administrator would make it."""

@@ -16,7 +16,7 @@ from renkei.bootstrap import database_home
 from renkei.cli.demo_hub import Books
 from renkei.cli.demo_report import Report, show, show_addresses
 from renkei.cli.demo_stages import Cast, Wanted, cast
-from renkei.cli.demo_story import Story, StoryBroken, Told
+from renkei.cli.demo_story import CART, TILL, Story, StoryBroken, Told
 from renkei.cli.hubs import opened
 from renkei.cli.invocation import Invocation, require_data_dir
 from renkei.cli.ledger import verified
@@ -30,7 +30,9 @@ from renkei.storage import embedded
 from renkei_contracts.stage import Staged, Webhook
 from renkei_contracts.vendor import Vendor
 
-CART, TILL = "cart", "till"
+SOME_PLACE = ("1", "1")
+"""The store and till of a register whose stage does not name its ``place``: it never asks."""
+
 POLL_EVERY = timedelta(seconds=1)
 PATIENCE = {"twin": 15.0, "peer": 60.0}
 """Seconds a balance may take to be seen."""
@@ -127,7 +129,8 @@ async def _connect(books: Books, id: str, vendor: Vendor, stage: Staged) -> None
 
 
 async def _tell(books: Books, played: Cast, wanted: Wanted, progress: Progress) -> Told:
-    access = await books.terminal(TILL, "1", "1")
+    store, till = getattr(played.till, "place", SOME_PLACE)
+    access = await books.terminal(TILL, store, till)
     await played.till.connect(access)
     story = Story(books, played, access, PATIENCE[wanted.appearance], progress.say)
     try:

@@ -10,6 +10,9 @@ from renkei.cli.demo_watch import Look, Seen, watch_all
 from renkei_contracts.stage import Item, Mischief, Shopper, TillAccess
 
 SHOPPER = Shopper(email="hanako@example.jp", family_name="山田", given_name="花子")
+CART, TILL = "cart", "till"
+"""The connections' names."""
+
 POINTS_USED = 50
 TWICE = Mischief(times=2)
 TWICE_BACKWARDS = Mischief(times=2, reversed=True)
@@ -107,14 +110,18 @@ class Story:
         await self.cast.till.sell(self.told.card, [item], POINTS_USED, TWICE)
         after = balance - POINTS_USED + points_for([item], POINTS_USED)
         await self._see(f"paid {POINTS_USED} points at the till", customer, after)
+        if not await self.books.polled(TILL, self.deadline):
+            self.told.faults.append("the sale at the till was not found by a poll, too")
+        await self._see("the sale was found again by a poll", customer, after)
         return after
 
     async def _return(
         self, customer: str, order: str, bought: Sequence[Item], other_points: int
     ) -> None:
-        self.on_step("she gives an item back to the shop")
-        await self.cast.cart.refund(order, bought[0].sku, 1)
-        after = points_for(kept(bought, bought[0])) + other_points
+        self.on_step("she gives the cheapest item back to the shop")
+        returned = min(bought, key=lambda item: item.yen)
+        await self.cast.cart.refund(order, returned.sku, 1)
+        after = points_for(kept(bought, returned)) + other_points
         await self._see("gave an item back", customer, after)
 
     async def _see(

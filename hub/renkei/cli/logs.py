@@ -10,6 +10,7 @@ from structlog.typing import Processor
 # httpx writes whole addresses, SQLAlchemy whole statements; uvicorn's access log is off, since a
 # webhook's address may hold its secret.
 QUIET = ("httpx", "httpcore", "sqlalchemy", "alembic", "asyncio")
+WARNINGS = "py.warnings"
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -37,8 +38,10 @@ def configure_logs(level: str, stream: TextIO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.captureWarnings(True)  # a library's warnings are no lines of ours on stderr
     for name in QUIET:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    logging.getLogger(WARNINGS).setLevel(root.level if level == "debug" else logging.CRITICAL)
 
 
 def silence_logs(*, debug: bool) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 import uvicorn
 
+from renkei.messaging.polls import INTERVAL
 from renkei.web.app import build_app
-from renkei.worker import POLL_EVERY, run_worker
+from renkei.worker import Pace, run_worker
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -66,14 +67,18 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    hub: "Hub", listener: socket.socket, poll_every: timedelta = POLL_EVERY
+    hub: "Hub", listener: socket.socket, poll_every: timedelta = INTERVAL
 ) -> AsyncIterator[Running]:
     """Run both while the block runs; whoever leaves it early drains them, too."""
     server = web_server(build_app(hub))
     web = asyncio.create_task(server.serve(sockets=[listener]))
     stop = asyncio.Event()
     working = hub.settings.workers
-    worker = asyncio.create_task(run_worker(hub, stop, poll_every=poll_every)) if working else None
+    worker = (
+        asyncio.create_task(run_worker(hub, stop, Pace(poll_interval=poll_every)))
+        if working
+        else None
+    )
     started = Running(server, web, worker, stop)
     try:
         yield started

@@ -1,7 +1,6 @@
 """Connections ready for use: the row, the vendor's plugin, a client, and what the plugin can do."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,13 +8,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import httpx
-import structlog
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from renkei.clock import Clock
 from renkei.connections import store
+from renkei.connections.calling import ask
 from renkei.connections.http import new_client
 from renkei.connections.store import ConnectionRow
 from renkei.connections.tokens import DatabaseTokens
@@ -24,10 +23,8 @@ from renkei.registry import Registry
 from renkei.storage.sealed import KeyRing
 from renkei_contracts import capability
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import RenkeiError, SettingsInvalid
+from renkei_contracts.errors import SettingsInvalid
 from renkei_contracts.vendor import Vendor
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -37,9 +34,7 @@ FRESH_SECONDS = 1.0
 UNKNOWN_SECONDS = 0.05
 """The same for a name we do not have: it may just have been added by another process."""
 
-
-class PluginFailed(RenkeiError):
-    """A plugin's own code raised something it must not: a bug of the plugin."""
+LONG_AGO = float("-inf")
 
 
 @dataclass(eq=False)
@@ -91,15 +86,7 @@ class OpenConnection:
     def _made(self, name: str, factory: Callable[[Connection[Any]], T] | None) -> T | None:
         if factory is None:
             return None
-        try:
-            return factory(self.connection)
-        except RenkeiError:
-            raise
-        except Exception as error:  # whatever a stranger's code does; it stops no other connection
-            raise PluginFailed(
-                f"connection {self.id}: the plugin {self.vendor.name} fails to make {name} "
-                f"({type(error).__name__}); update it"
-            ) from error
+        return ask(f"connection {self.id}: {name}", lambda: factory(self.connection))
 
 
 @dataclass
@@ -111,9 +98,9 @@ class OpenConnections:
     ring: KeyRing
     clock: Clock
     _rows: dict[str, ConnectionRow] = field(default_factory=dict)
-    _open: dict[str, tuple[bytes, OpenConnection]] = field(default_factory=dict)
+    _open: dict[str, OpenConnection] = field(default_factory=dict)
     _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
-    _read_at: float = -1e9
+    _read_at: float = LONG_AGO
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @cached_property
@@ -126,24 +113,28 @@ class OpenConnections:
         )
 
     async def rows(self) -> list[ConnectionRow]:
-        """Every connection that has a vendor, as it was at most a second ago."""
+        """Every connection that has a vendor, by name, as it was at most a second ago."""
         await self._refresh(FRESH_SECONDS)
         return [row for row in self._rows.values() if row.vendor]
 
     async def get(self, id: str) -> OpenConnection:
-        """The connection ready for use.
+        """The connection with a plugin that can be used.
 
-        Raises UnknownConnection, UnknownVendor (no plugin), SettingsInvalid, SealBroken.
+        Raises UnknownConnection; UnknownVendor, SettingsInvalid or SealBroken where it cannot.
         """
         await self._refresh(FRESH_SECONDS if id in self._rows else UNKNOWN_SECONDS)
         row = self._rows.get(id)
         if row is None or not row.vendor:
             raise UnknownConnection(f"no connection {id} of a vendor; see `renkei connections`")
-        return self._opened(row)
+        kept = self._open.get(id)
+        if kept is None or (kept.row.vendor, kept.row.sealed) != (row.vendor, row.sealed):
+            kept = self._open[id] = self._made(row)
+        kept.row = row
+        return kept
 
     def forget(self) -> None:
         """Read every row again at the next use: something was just changed."""
-        self._read_at = -1e9
+        self._read_at = LONG_AGO
 
     async def close(self) -> None:
         """Close every client."""
@@ -155,24 +146,13 @@ class OpenConnections:
         async with self._reading:
             if time.monotonic() - self._read_at < within:
                 return
+            began = time.monotonic()
             async with self.engine.begin() as conn:
                 rows = await store.load_all(conn)
             self._rows = {row.id: row for row in rows}
-            self._read_at = time.monotonic()
+            self._read_at = began
 
-    def _opened(self, row: ConnectionRow) -> OpenConnection:
-        """The one made before while its settings are the same; a new state needs no new client."""
-        settings = hashlib.sha256(row.sealed).digest()
-        kept = self._open.get(row.id)
-        if kept is None or kept[0] != settings or kept[1].vendor.name != row.vendor:
-            opened = self._make(row)
-        else:
-            opened = kept[1]
-            opened.row = row
-        self._open[row.id] = (settings, opened)
-        return opened
-
-    def _make(self, row: ConnectionRow) -> OpenConnection:
+    def _made(self, row: ConnectionRow) -> OpenConnection:
         vendor = self.registry.vendor(row.vendor)
         try:
             settings = vendor.settings.model_validate(row.settings(self.ring))
@@ -192,6 +172,7 @@ class OpenConnections:
         return OpenConnection(row, vendor, connection)
 
     def _client(self, id: str) -> httpx.AsyncClient:
+        """Kept when settings change: calls may be under way."""
         if id not in self._clients:
             self._clients[id] = new_client()
         return self._clients[id]

@@ -72,7 +72,10 @@ class NewConnection:
 
 @dataclass(frozen=True)
 class ConnectionRow:
-    """A connection as it is kept; ``sealed`` opens to its settings, secrets included."""
+    """A connection as it is kept. ``sealed`` are its settings, secrets included.
+
+    ``open_until``: no call to the vendor before this instant.
+    """
 
     id: str
     vendor: str
@@ -98,11 +101,11 @@ def _about(id: str) -> str:
 
 
 def _sealed(ring: KeyRing, id: str, settings: Mapping[str, Any]) -> bytes:
-    return ring.seal(json.dumps(settings, ensure_ascii=False).encode(), _about(id))
+    return ring.seal(json.dumps(dict(settings), ensure_ascii=False).encode(), _about(id))
 
 
 def _row(row: Any) -> ConnectionRow:
-    return ConnectionRow(*row[:4], bytes(row[4]), *row[5:])
+    return ConnectionRow(row[0], row[1], row[2], row[3], bytes(row[4]), *row[5:])
 
 
 async def load_all(conn: AsyncConnection) -> list[ConnectionRow]:
@@ -119,7 +122,7 @@ async def load(conn: AsyncConnection, id: str) -> ConnectionRow:
 
 
 async def insert(conn: AsyncConnection, ring: KeyRing, new: NewConnection, now: datetime) -> None:
-    """Add a connection; it is active at once."""
+    """Add a connection, active at once; raises IntegrityError when the name is taken."""
     values = {
         "id": new.id,
         "vendor": new.vendor,

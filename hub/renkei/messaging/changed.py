@@ -1,50 +1,82 @@
-"""Objects that a vendor says have changed: to be read again, never deduplicated."""
+"""Objects that changed at the vendor and must be read: hints, merged per object and never lost.
 
-from collections.abc import Iterable
+``changed_at`` is the moment from which on a read sees the change. A hint always makes it later, so
+that a read which began before the hint cannot clear it.
+"""
+
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.messaging.lease import MOST_TRIES, backoff
-from renkei_contracts.event import Changed
+from renkei.messaging.reason import ID_LENGTH, storable
+from renkei_contracts.event import ObjectKind
 
 LEASE = timedelta(seconds=30)
-"""Longer than any call to a vendor may take."""
 
-MARK = """
+HINT = """
 INSERT INTO changed_object (connection_id, kind, object_id, changed_at, due)
-VALUES (:c, :kind, :id, clock_timestamp(), clock_timestamp() + :delay)
+SELECT c, kind, id, at, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, kind text, id text, at timestamptz)
+ORDER BY c, kind, id
 ON CONFLICT (connection_id, kind, object_id) DO UPDATE
-SET changed_at = excluded.changed_at, due = LEAST(changed_object.due, excluded.due),
-    dead = false, tries = 0"""
+SET changed_at = greatest(excluded.changed_at, changed_object.changed_at + interval '1 us'),
+    due = least(excluded.due, changed_object.due),
+    tries = CASE WHEN changed_object.dead THEN 0 ELSE changed_object.tries END,
+    dead = false"""
 
 CLAIM = """
-UPDATE changed_object AS o
-SET owner = :owner, leased_until = clock_timestamp() + :lease, tries = o.tries + 1
-FROM (SELECT connection_id, kind, object_id FROM changed_object
-      WHERE NOT dead AND due <= clock_timestamp()
-        AND (leased_until IS NULL OR leased_until <= clock_timestamp())
-        AND connection_id <> ALL(CAST(:closed AS text[]))
-      ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED) AS x
-WHERE (o.connection_id, o.kind, o.object_id) = (x.connection_id, x.kind, x.object_id)
+WITH picked AS (
+    SELECT connection_id, kind, object_id FROM changed_object
+    WHERE NOT dead AND connection_id = :c AND due <= :now
+      AND (leased_until IS NULL OR leased_until <= :now)
+    ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED)
+UPDATE changed_object o
+SET leased_until = :now + CAST(:lease AS interval), owner = :owner, tries = o.tries + 1
+FROM picked p
+WHERE (o.connection_id, o.kind, o.object_id) = (p.connection_id, p.kind, p.object_id)
 RETURNING o.connection_id, o.kind, o.object_id, o.changed_at, o.tries"""
 
-CLEAR = """
-DELETE FROM changed_object WHERE connection_id = :c AND kind = :kind AND object_id = :id
-  AND changed_at = :changed_at"""
+OURS = """
+connection_id = :c AND kind = :kind AND object_id = :id AND owner = :owner AND tries = :tries"""
 
-RELEASE = """
-UPDATE changed_object SET owner = NULL, leased_until = NULL, due = clock_timestamp() + :wait,
-       last_error = :error, dead = :dead
-WHERE connection_id = :c AND kind = :kind AND object_id = :id AND owner = :owner"""
+CLEAR = f"""
+DELETE FROM changed_object WHERE {OURS} AND changed_at = :changed_at AND changed_at <= :began"""
+
+AGAIN = f"""
+UPDATE changed_object SET owner = NULL, leased_until = NULL, tries = :count, dead = :dead,
+       last_error = :reason, due = greatest(:due, changed_at)
+WHERE {OURS}"""
+
+BURY = """
+INSERT INTO changed_object (connection_id, kind, object_id, changed_at, due, dead, last_error)
+SELECT c, kind, id, at, at, true, reason FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, kind text, id text, at timestamptz, reason text)
+ORDER BY c, kind, id
+ON CONFLICT (connection_id, kind, object_id) DO UPDATE
+SET last_error = excluded.last_error WHERE changed_object.dead"""
+
+UNDERSTOOD = """
+DELETE FROM changed_object
+WHERE dead AND connection_id = :c AND kind = :kind AND object_id = ANY(CAST(:ids AS text[]))"""
 
 
 @dataclass(frozen=True)
-class ChangedObject:
-    """One object to be read; ``changed_at`` is when it was last said to have changed."""
+class Hint:
+    """Something changed at the vendor; a read from ``at`` on sees it."""
+
+    connection: str
+    kind: ObjectKind
+    id: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """An object that is ours to read for the time of the lease."""
 
     connection: str
     kind: str
@@ -54,46 +86,98 @@ class ChangedObject:
     owner: str
 
 
-async def mark(conn: AsyncConnection, changed: Iterable[Changed]) -> None:
-    """Note that these have changed, in key order."""
-    for one in sorted(changed, key=lambda each: (each.ref.connection, each.kind, each.ref.id)):
-        values = {"c": one.ref.connection, "kind": one.kind, "id": one.ref.id, "delay": one.delay}
-        await conn.execute(text(MARK), values)
+async def hint(conn: AsyncConnection, hints: Sequence[Hint]) -> None:
+    """Remember that these must be read; several hints at one object are one read."""
+    latest: dict[tuple[str, str, str], datetime] = {}
+    for one in hints:
+        name = (one.connection, one.kind, one.id)
+        latest[name] = max(one.at, latest.get(name, one.at))
+    rows = [
+        {"c": name[0], "kind": name[1], "id": name[2], "at": at.isoformat()}
+        for name, at in latest.items()
+    ]
+    if rows:
+        await conn.execute(text(HINT), {"p": json.dumps(rows)})
 
 
 async def claim(
-    conn: AsyncConnection, owner: str, limit: int, closed: Iterable[str] = ()
-) -> list[ChangedObject]:
-    """Take what is due, but not of the connections whose vendor must not be called now."""
-    values = {"owner": owner, "lease": LEASE, "limit": limit, "closed": sorted(closed)}
+    conn: AsyncConnection,
+    connection: str,
+    owner: str,
+    now: datetime,
+    limit: int,
+    lease: timedelta = LEASE,
+) -> list[Claimed]:
+    """Take what is due at this connection, the longest waiting first."""
+    values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
     rows = (await conn.execute(text(CLAIM), values)).all()
-    return [ChangedObject(row[0], row[1], row[2], row[3], row[4], owner) for row in rows]
+    return [Claimed(row[0], row[1], row[2], row[3], row[4], owner) for row in rows]
 
 
-async def clear(conn: AsyncConnection, one: ChangedObject) -> None:
-    """It was read; if it was said to have changed since, it stays, and is due at once."""
-    done = await conn.execute(text(CLEAR), _name(one) | {"changed_at": one.changed_at})
-    if done.rowcount == 0:
-        await conn.execute(text(RELEASE), _left(one, timedelta(0), None, dead=False))
+async def read_done(conn: AsyncConnection, claimed: Claimed, began: datetime) -> None:
+    """The object was read from ``began`` on: forget it, unless another hint came meanwhile."""
+    values = _name(claimed) | {"changed_at": claimed.changed_at, "began": began}
+    if (await conn.execute(text(CLEAR), values)).rowcount == 0:
+        await _again(conn, claimed, began, count=0)
 
 
-async def try_again(
-    conn: AsyncConnection, one: ChangedObject, error: str, wait: timedelta | None = None
+async def again(
+    conn: AsyncConnection, claimed: Claimed, due: datetime, reason: str, *, dead: bool = False
 ) -> None:
-    """Let it wait, as long as the vendor asked for; after too many tries it is a dead letter."""
-    dead = one.tries >= MOST_TRIES
-    pause = max(wait or timedelta(0), backoff(one.tries))
-    await conn.execute(text(RELEASE), _left(one, pause, error, dead=dead))
+    """It could not be read: again at ``due``, or never without a person."""
+    await _again(conn, claimed, due, count=claimed.tries, reason=reason, dead=dead)
 
 
-async def give_up(conn: AsyncConnection, one: ChangedObject, error: str) -> None:
-    """A person must look at it."""
-    await conn.execute(text(RELEASE), _left(one, timedelta(0), error, dead=True))
+async def _again(
+    conn: AsyncConnection,
+    claimed: Claimed,
+    due: datetime,
+    *,
+    count: int,
+    reason: str | None = None,
+    dead: bool = False,
+) -> None:
+    values = {
+        "due": due,
+        "count": count,
+        "reason": reason,
+        "dead": dead,
+    }
+    await conn.execute(text(AGAIN), _name(claimed) | values)
 
 
-def _name(one: ChangedObject) -> dict[str, Any]:
-    return {"c": one.connection, "kind": one.kind, "id": one.id}
+def _name(claimed: Claimed) -> dict[str, object]:
+    return {
+        "c": claimed.connection,
+        "kind": claimed.kind,
+        "id": claimed.id,
+        "owner": claimed.owner,
+        "tries": claimed.tries,
+    }
 
 
-def _left(one: ChangedObject, wait: timedelta, error: str | None, *, dead: bool) -> dict[str, Any]:
-    return _name(one) | {"wait": wait, "error": error, "dead": dead, "owner": one.owner}
+async def bury(
+    conn: AsyncConnection,
+    connection: str,
+    kind: ObjectKind,
+    rejected: Sequence[tuple[str, str]],
+    now: datetime,
+) -> None:
+    """Keep objects of a page that could not be understood, (id, reason), for a person.
+
+    One that is still to be read by itself stays as it is.
+    """
+    reasons = {storable(id, ID_LENGTH): storable(reason) for id, reason in rejected}
+    rows = [
+        {"c": connection, "kind": kind, "id": id, "at": now.isoformat(), "reason": reason}
+        for id, reason in reasons.items()
+    ]
+    if rows:
+        await conn.execute(text(BURY), {"p": json.dumps(rows)})
+
+
+async def understood(
+    conn: AsyncConnection, connection: str, kind: ObjectKind, ids: Sequence[str]
+) -> None:
+    """These were seen and are understood: nobody has to look at them any more."""
+    await conn.execute(text(UNDERSTOOD), {"c": connection, "kind": kind, "ids": list(ids)})

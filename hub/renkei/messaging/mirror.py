@@ -1,111 +1,175 @@
-"""Mirror rows: the newest balance each channel should show, and what it was told last."""
+"""Mirror rows: the balance each channel is to show, and how far that is done.
+
+Only the newest balance is ever written, so that missed ones need no replay. A write that changes
+instead of setting is announced first (``intent``), and each starts with a fresh read.
+"""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.messaging.lease import backoff
+from renkei.messaging.reason import storable
+from renkei_contracts.event import BalanceSeen
+from renkei_contracts.point import Balance, BalanceWrite
 
 LEASE = timedelta(seconds=30)
 
+UNSURE = timedelta(seconds=30)
+"""Rest after a change whose outcome is unknown: the vendor may be about to act on it still."""
+
 CLAIM = """
-UPDATE mirror AS m
-SET owner = :owner, leased_until = clock_timestamp() + :lease, tries = m.tries + 1
-FROM (SELECT connection_id, member_id FROM mirror
-      WHERE NOT parked AND due <= clock_timestamp()
-        AND (written_version < wanted_version OR next_change_at <= clock_timestamp())
-        AND (leased_until IS NULL OR leased_until <= clock_timestamp())
-        AND connection_id <> ALL(CAST(:closed AS text[]))
-      ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED) AS x
-WHERE (m.connection_id, m.member_id) = (x.connection_id, x.member_id)
-RETURNING m.connection_id, m.member_id, m.external_id, m.wanted_version, m.written_version,
-          m.written_points, m.tries"""
+WITH picked AS (
+    SELECT connection_id, member_id FROM mirror
+    WHERE connection_id = :c AND NOT parked AND due <= :now
+      AND (written_version < wanted_version OR next_change_at <= :now)
+      AND (leased_until IS NULL OR leased_until <= :now)
+    ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED)
+UPDATE mirror m
+SET owner = :owner, leased_until = :now + CAST(:lease AS interval), tries = m.tries + 1
+FROM picked p WHERE (m.connection_id, m.member_id) = (p.connection_id, p.member_id)
+RETURNING m.connection_id, m.member_id, m.external_id, m.written_points, m.intent, m.tries"""
 
-CREATED = """
-UPDATE mirror SET external_id = :external WHERE connection_id = :c AND member_id = :m"""
+OURS = "connection_id = :c AND member_id = :m AND owner = :owner AND tries = :tries"
 
-INTENT = """
-UPDATE mirror SET intent = CAST(:intent AS json), seen_points = :seen, seen_at = clock_timestamp()
-WHERE connection_id = :c AND member_id = :m AND owner = :owner"""
+INTEND = f"""
+UPDATE mirror SET intent = CAST(:intent AS json), seen_points = :seen, seen_at = :now
+WHERE {OURS} AND leased_until > :now"""
 
-WRITTEN = """
-UPDATE mirror SET written_version = :version, written_points = :points,
-       written_at = clock_timestamp(), next_change_at = :next_change_at, intent = NULL, tries = 0,
-       last_error = NULL, owner = NULL, leased_until = NULL
-WHERE connection_id = :c AND member_id = :m AND owner = :owner AND written_version <= :version"""
+WRITTEN = f"""
+UPDATE mirror SET written_version = :v, written_points = :points, written_at = :now,
+       seen_points = coalesce(:seen, seen_points),
+       seen_at = CASE WHEN CAST(:seen AS bigint) IS NULL THEN seen_at ELSE :now END,
+       next_change_at = :next, tries = 0, last_error = NULL, intent = NULL, owner = NULL,
+       leased_until = NULL
+WHERE {OURS} AND written_version <= :v"""
 
-AGAIN = """
-UPDATE mirror SET owner = NULL, leased_until = NULL, due = clock_timestamp() + :wait,
-       last_error = :error, parked = :parked
-WHERE connection_id = :c AND member_id = :m AND owner = :owner"""
+AGAIN = f"""
+UPDATE mirror SET due = :due, parked = :parked, last_error = :reason, owner = NULL,
+       leased_until = CAST(:rest AS timestamptz)
+WHERE {OURS}"""
+
+SAW = """
+UPDATE mirror SET seen_points = x.points, seen_at = x.at
+FROM json_to_recordset(CAST(:p AS json)) AS x(c text, e text, points bigint, at timestamptz)
+WHERE mirror.connection_id = x.c AND mirror.external_id = x.e
+  AND (mirror.seen_at IS NULL OR mirror.seen_at < x.at)"""
 
 
 @dataclass(frozen=True)
-class MirrorRow:
-    """One channel's copy of one balance, claimed for writing."""
+class Claimed:
+    """A mirror row that is ours for the time of the lease."""
 
     connection: str
     member: str
     external_id: str | None
-    wanted_version: int
-    written_version: int
     written_points: int | None
+    intent: Any
     tries: int
     owner: str
 
 
+def next_write(
+    mode: Literal["absolute", "delta"], balance: Balance, shown: int | None
+) -> BalanceWrite | None:
+    """The write that makes ``shown`` the balance; None: nothing is to be changed.
+
+    Setting the same again is harmless and heals what was changed there; changing by zero would
+    only leave a record of nothing in the vendor's log.
+    """
+    change = balance.spendable - (shown or 0)
+    if mode == "delta" and change == 0:
+        return None
+    return BalanceWrite(balance=balance, change=change, note=f"renkei {balance.version}")
+
+
 async def claim(
-    conn: AsyncConnection, owner: str, limit: int, closed: list[str]
-) -> list[MirrorRow]:
-    """Take rows that are behind, or whose balance time alone has changed."""
-    values = {"owner": owner, "lease": LEASE, "limit": limit, "closed": closed}
+    conn: AsyncConnection,
+    connection: str,
+    owner: str,
+    now: datetime,
+    limit: int,
+    lease: timedelta = LEASE,
+) -> list[Claimed]:
+    """Take rows whose balance has changed, or changes by time alone, at this connection."""
+    values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
     rows = (await conn.execute(text(CLAIM), values)).all()
-    return [
-        MirrorRow(row[0], row[1], row[2], row[3], row[4], row[5], row[6], owner) for row in rows
-    ]
+    return [Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner) for row in rows]
 
 
-async def created(conn: AsyncConnection, row: MirrorRow, external_id: str) -> None:
-    """The member was created at the vendor under this id."""
-    await conn.execute(text(CREATED), _name(row) | {"external": external_id})
-
-
-async def intend(conn: AsyncConnection, row: MirrorRow, seen: int, change: int) -> None:
-    """Write ahead what a write that cannot be repeated is about to do."""
-    intent = json.dumps({"version": row.wanted_version, "seen": seen, "change": change})
-    await conn.execute(text(INTENT), _name(row) | {"intent": intent, "seen": seen})
+async def intend(
+    conn: AsyncConnection, claimed: Claimed, write: BalanceWrite, seen: int, now: datetime
+) -> bool:
+    """Announce a change before it is made; False when the row is no longer ours."""
+    intent = {
+        "change": write.change,
+        "from": seen,
+        "version": write.balance.version,
+        "at": now.isoformat(),
+    }
+    values = _name(claimed) | {"intent": json.dumps(intent), "seen": seen, "now": now}
+    return (await conn.execute(text(INTEND), values)).rowcount == 1
 
 
 async def written(
     conn: AsyncConnection,
-    row: MirrorRow,
-    version: int,
-    points: int,
+    claimed: Claimed,
+    balance: Balance,
+    seen: int | None,
     next_change_at: datetime | None,
+    now: datetime,
+) -> bool:
+    """The channel shows this balance; False when the row is no longer ours."""
+    values = {
+        "v": balance.version,
+        "points": balance.spendable,
+        "seen": seen,
+        "next": next_change_at,
+        "now": now,
+    }
+    return (await conn.execute(text(WRITTEN), _name(claimed) | values)).rowcount == 1
+
+
+async def again(
+    conn: AsyncConnection,
+    claimed: Claimed,
+    due: datetime,
+    reason: str,
+    *,
+    parked: bool = False,
+    rest: datetime | None = None,
 ) -> None:
-    """The channel shows this balance now; an older version never replaces a newer one."""
-    values = {"version": version, "points": points, "next_change_at": next_change_at}
-    await conn.execute(text(WRITTEN), _name(row) | values)
+    """It was not written: again at ``due``, not before ``rest`` even for a newer balance.
+
+    ``parked`` rows wait for a person.
+    """
+    values = {"due": due, "parked": parked, "reason": storable(reason), "rest": rest}
+    await conn.execute(text(AGAIN), _name(claimed) | values)
 
 
-async def try_again(
-    conn: AsyncConnection, row: MirrorRow, error: str, wait: timedelta | None = None
-) -> None:
-    """Let it wait, as long as the vendor asked for; it is never given up."""
-    pause = max(wait or timedelta(0), backoff(row.tries))
-    values = {"wait": pause, "error": error, "parked": False}
-    await conn.execute(text(AGAIN), _name(row) | values)
+async def saw(conn: AsyncConnection, balances: Sequence[BalanceSeen]) -> None:
+    """Remember what the vendor shows; the newest counts."""
+    latest = {(one.ref.connection, one.ref.id): one for one in sorted(balances, key=_at)}
+    rows = [
+        {"c": one.ref.connection, "e": one.ref.id, "points": one.points, "at": one.at.isoformat()}
+        for _, one in sorted(latest.items())
+    ]
+    if rows:
+        await conn.execute(text(SAW), {"p": json.dumps(rows)})
 
 
-async def park(conn: AsyncConnection, row: MirrorRow, error: str) -> None:
-    """The vendor refuses this one; a person must look at it."""
-    values = {"wait": timedelta(0), "error": error, "parked": True}
-    await conn.execute(text(AGAIN), _name(row) | values)
+def _at(seen: BalanceSeen) -> datetime:
+    return seen.at
 
 
-def _name(row: MirrorRow) -> dict[str, Any]:
-    return {"c": row.connection, "m": row.member, "owner": row.owner}
+def _name(claimed: Claimed) -> dict[str, object]:
+    return {
+        "c": claimed.connection,
+        "m": claimed.member,
+        "owner": claimed.owner,
+        "tries": claimed.tries,
+    }

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import IntegrityError
+
 from renkei.clock import Clock
 from renkei.connections import store
-from renkei.connections.opened import OpenConnections, require_valid
+from renkei.connections.http import new_client
 from renkei.connections.store import ConnectionRow, NewConnection
+from renkei.registry import Registry
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
 from renkei_contracts.capability import CheckFinding
-from renkei_contracts.connection import MemoryTokens
+from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.errors import SettingsInvalid
 from renkei_contracts.vendor import Vendor
 
@@ -43,11 +49,13 @@ class ConnectionLine:
     last_error: str | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Connecting:
     """Adds and lists connections."""
 
-    connections: OpenConnections
+    registry: Registry
+    database: Database
+    ring: KeyRing
     clock: Clock
 
     async def connect(
@@ -66,50 +74,57 @@ class Connecting:
         if not SLUG.fullmatch(id):
             raise SettingsInvalid(f"{id!r} is no name: use a-z, 0-9 and hyphens, at most 63")
         complete = _with_path_secret(vendor, settings)
-        require_valid(vendor, complete)
-        new = NewConnection(id, vendor.name, complete, settles_from or _this_minute(self.clock()))
-        findings = await self._check(new)
+        findings = await self._check(vendor, id, complete)
         _refuse_blocked(id, findings)
-        async with self.connections.database.begin() as conn:
-            if not await store.insert(conn, self.connections.ring, new, self.clock()):
-                raise SettingsInvalid(f"a connection {id!r} is there already: choose another name")
+        since = settles_from or _this_minute(self.clock())
+        await self._add(NewConnection(id, vendor.name, complete, since))
         return Connected(id, _webhook_path(vendor, id, complete), tuple(findings))
 
     async def lines(self) -> list[ConnectionLine]:
-        """Every connection, by name."""
-        return [
-            ConnectionLine(
-                id=one.row.id,
-                vendor=one.row.vendor,
-                state=one.row.state,
-                leads=one.row.leads,
-                settles_from=one.row.settles_from,
-                webhook_path=_webhook_path(one.vendor, one.row.id, one.row.settings),
-                last_error=one.row.last_error,
-            )
-            for one in await self.connections.all()
-        ]
+        """Every connection of a vendor, by name."""
+        async with self.database.begin() as conn:
+            rows = await store.load_all(conn)
+        return [self._line(row) for row in rows if row.vendor]
 
-    async def _check(self, new: NewConnection) -> Sequence[CheckFinding]:
-        row = ConnectionRow(
-            id=new.id,
-            vendor=new.vendor,
-            program=new.program,
-            company=new.company,
-            settings=new.settings,
-            settles_from=new.settles_from,
-            leads="hub",
-            binds_holds=new.binds_holds,
-            state="active",
-            failures=0,
-            open_until=None,
-            last_error=None,
+    def _line(self, row: ConnectionRow) -> ConnectionLine:
+        vendor = self.registry.vendors.get(row.vendor)
+        return ConnectionLine(
+            id=row.id,
+            vendor=row.vendor,
+            state=row.state,
+            leads=row.leads,
+            settles_from=row.settles_from,
+            webhook_path=_webhook_path(vendor, row.id, row.settings(self.ring)),
+            last_error=row.last_error,
         )
-        opened = self.connections.open(row, MemoryTokens())
+
+    async def _check(
+        self, vendor: Vendor, id: str, settings: Mapping[str, Any]
+    ) -> Sequence[CheckFinding]:
+        """What the vendor says; the token this needs is not kept."""
+        valid = _valid(vendor, settings)
+        if vendor.check is None:
+            return ()
+        async with new_client() as http:
+            connection = Connection(id, valid, http, MemoryTokens(), self.clock)
+            return await vendor.check(connection).check()
+
+    async def _add(self, new: NewConnection) -> None:
         try:
-            return await opened.check.check() if opened.check is not None else ()
-        finally:
-            await opened.http.aclose()
+            async with self.database.begin() as conn:
+                await store.insert(conn, self.ring, new, self.clock())
+        except IntegrityError:
+            message = f"a connection {new.id!r} is there already: choose another name with --id"
+            raise SettingsInvalid(message) from None
+
+
+def _valid(vendor: Vendor, settings: Mapping[str, Any]) -> BaseModel:
+    """The vendor's settings; what is missing or wrong is named without its value."""
+    try:
+        return vendor.settings.model_validate(dict(settings))
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise SettingsInvalid(f"settings of {vendor.name}: {'; '.join(faults)}") from None
 
 
 def _this_minute(now: datetime) -> datetime:

@@ -1,13 +1,21 @@
-"""What is seen becomes commands: orders settle, members enrol, hints are noted to be read."""
+"""What a vendor tells becomes what the ledger knows: each observation to where it belongs."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
-from renkei.connections.opened import OpenConnections
-from renkei.messaging import changed
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.connections.opened import OpenConnection, OpenConnections
+from renkei.messaging import alerts, changed, mirror
+from renkei.messaging.alerts import Alert
+from renkei.messaging.changed import Hint
 from renkei.services.booking import Booking
-from renkei.storage.engine import Database
+from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.event import (
+    ActivitySeen,
+    BalanceSeen,
     Changed,
     Ignored,
     MemberLeft,
@@ -18,67 +26,184 @@ from renkei_contracts.event import (
 )
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member, MemberState
-from renkei_contracts.order import Order
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why we know: a delivery of ``key``, or our own read that began at ``at``."""
+
+    at: datetime
+    key: str | None = None
+    read: bool = False
+
+    @property
+    def read_at(self) -> datetime | None:
+        """The start of our read; None for what a delivery carried."""
+        return self.at if self.read else None
 
 
 @dataclass
-class Ingest:
-    """Routes observations. Each method gives None, or the reason why a thing was ignored."""
+class Told:
+    """What was done, and what is still to be written down in the caller's transaction."""
 
-    database: Database
-    connections: OpenConnections
+    booked: int = 0
+    ignored: list[str] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    balances: list[BalanceSeen] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing came of it; None when something did."""
+        if self.booked or self.hints or self.balances:
+            return None
+        return "; ".join(dict.fromkeys(self.ignored)) or "it tells nothing"
+
+
+async def write_down(conn: AsyncConnection, told: list[Told], now: datetime) -> None:
+    """Write what the observations left to be written, in one statement each."""
+    await changed.hint(conn, [hint for one in told for hint in one.hints])
+    await mirror.saw(conn, [seen for one in told for seen in one.balances])
+    await alerts.raise_all(conn, [alert for one in told for alert in one.alerts], now)
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """Routes observations. Seeing one twice, or an old one late, changes nothing."""
+
     booking: Booking
+    connections: OpenConnections
 
     async def observe(
-        self, seen: Observation, *, delivery_key: str | None = None, read_at: datetime | None = None
-    ) -> str | None:
-        """Book or note one observation."""
-        match seen:
-            case OrderSeen():
-                return await self.order(seen.order, delivery_key=delivery_key, read_at=read_at)
-            case MemberSeen():
-                return await self.member(seen.member)
-            case Changed():
-                await self.mark(seen)
-                return None
-            case MemberLeft():
-                return "a member left at the vendor: kept until a person decides"
-            case MembersMerged():
-                return "members were merged at the vendor: kept until a person decides"
-            case Ignored():
-                return seen.reason
-        return f"{seen.type} is not booked yet"
+        self, opened: OpenConnection, observation: Observation, cause: Cause, told: Told
+    ) -> None:
+        """Book it, or add to ``told``; raises PayloadInvalid for what is another connection's."""
+        for ref in _refs(observation):
+            if ref.connection != opened.id:
+                raise PayloadInvalid(f"connection {opened.id} tells of {ref.connection}")
+        await self._routes[type(observation)](self, opened, observation, cause, told)
 
-    async def order(
-        self, order: Order, *, delivery_key: str | None = None, read_at: datetime | None = None
-    ) -> str | None:
-        """Settle it; what is missing for that is noted to be read."""
-        answer = await self.booking.settle(order, read_at=read_at, delivery_key=delivery_key)
-        if answer.outcome == "reread":
-            await self.mark(Changed(kind="order", ref=order.ref))
-        if answer.outcome == "unlinked" and order.customer is not None:
-            await self._mark_customer(order.customer)
-        return None
+    async def _order(
+        self, opened: OpenConnection, seen: OrderSeen, cause: Cause, told: Told
+    ) -> None:
+        order, customer = seen.order, seen.order.customer
+        answer = await self.booking.settle(order, read_at=cause.read_at, delivery_key=cause.key)
+        told.booked += 1
+        if answer.outcome == "unlinked" and customer is not None and opened.members is not None:
+            told.hints.append(Hint(opened.id, "member", customer.id, cause.at))
+        if answer.outcome != "reread":
+            return
+        if opened.orders is not None:
+            told.hints.append(Hint(opened.id, "order", order.ref.id, cause.at))
+        else:
+            _for_a_person(told, opened.id, "order_unclear", order.ref.id)
 
-    async def member(self, member: Member) -> str | None:
-        """Enrol an active member, with a row for every channel that shows balances."""
-        if member.state is not MemberState.ACTIVE:
-            return f"a member who is {member.state} at the vendor"
-        showing = await self.connections.supporting(["balances"])
-        creating = await self.connections.supporting(["balances", "member_creation"])
-        await self.booking.enrol(
-            member,
-            creates_at=[one.row.id for one in creating],
-            mirrors_at=[one.row.id for one in showing],
-        )
-        return None
+    async def _member(
+        self, opened: OpenConnection, seen: MemberSeen, cause: Cause, told: Told
+    ) -> None:
+        member = seen.member
+        if member.state in (MemberState.WITHDRAWN, MemberState.MERGED):
+            _for_a_person(told, opened.id, f"member_{member.state}", member.ref.id)
+            return
+        shown = await self._channels(opened)
+        await self.booking.enrol(member, creates_at=shown.creates_at, mirrors_at=shown.mirrors_at)
+        told.booked += 1
+        if member.points_seen is not None:
+            told.balances.append(_shown(member, member.points_seen, cause.at))
 
-    async def mark(self, hint: Changed) -> None:
-        """Note an object to be read again."""
-        async with self.database.begin() as conn:
-            await changed.mark(conn, [hint])
+    async def _channels(self, opened: OpenConnection) -> "Channels":
+        """Where members of this program have a balance to be shown."""
+        mirrors, creates = set(), set()
+        for row in await self.connections.rows():
+            vendor = self.connections.registry.vendors.get(row.vendor)
+            led = row.leads == "hub" and row.program == opened.row.program
+            if vendor is None or vendor.balances is None or not led:
+                continue
+            mirrors.add(row.id)
+            if vendor.member_creation is not None:
+                creates.add(row.id)
+        return Channels(frozenset(mirrors), frozenset(creates))
 
-    async def _mark_customer(self, customer: ExternalRef) -> None:
-        connection = await self.connections.get(customer.connection)
-        if connection.has("members"):
-            await self.mark(Changed(kind="member", ref=customer))
+    async def _changed(
+        self, opened: OpenConnection, seen: Changed, cause: Cause, told: Told
+    ) -> None:
+        told.hints.append(Hint(opened.id, seen.kind, seen.ref.id, cause.at + seen.delay))
+
+    async def _balance(
+        self, opened: OpenConnection, seen: BalanceSeen, cause: Cause, told: Told
+    ) -> None:
+        told.balances.append(seen)
+
+    async def _left(
+        self, opened: OpenConnection, seen: MemberLeft, cause: Cause, told: Told
+    ) -> None:
+        _for_a_person(told, opened.id, "member_withdrawn", seen.ref.id)
+
+    async def _merged(
+        self, opened: OpenConnection, seen: MembersMerged, cause: Cause, told: Told
+    ) -> None:
+        _for_a_person(told, opened.id, "member_merged", seen.gone.id)
+
+    async def _activity(
+        self, opened: OpenConnection, seen: ActivitySeen, cause: Cause, told: Told
+    ) -> None:
+        told.ignored.append(f"no program rewards {seen.activity}")
+
+    async def _ignored(
+        self, opened: OpenConnection, seen: Ignored, cause: Cause, told: Told
+    ) -> None:
+        told.ignored.append(seen.reason)
+
+    _routes: ClassVar[dict[type, Callable[..., Awaitable[None]]]] = {
+        OrderSeen: _order,
+        MemberSeen: _member,
+        Changed: _changed,
+        BalanceSeen: _balance,
+        MemberLeft: _left,
+        MembersMerged: _merged,
+        ActivitySeen: _activity,
+        Ignored: _ignored,
+    }
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Connections that show balances, and those of them where we may create the customer."""
+
+    mirrors_at: frozenset[str]
+    creates_at: frozenset[str]
+
+
+def _refs(observation: Observation) -> list[ExternalRef]:
+    """What the observation is about, which must be the connection's own."""
+    match observation:
+        case OrderSeen(order=order):
+            return [ref for ref in (order.ref, order.customer) if ref is not None]
+        case MemberSeen(member=member):
+            return [member.ref]
+        case BalanceSeen(ref=ref) | MemberLeft(ref=ref) | Changed(ref=ref):
+            return [ref]
+        case MembersMerged(kept=kept, gone=gone):
+            return [kept, gone]
+        case ActivitySeen(member=ref):
+            return [ref]
+        case _:
+            return []
+
+
+def _shown(member: Member, points: int, at: datetime) -> BalanceSeen:
+    return BalanceSeen(ref=member.ref, points=points, at=at)
+
+
+WORDS = {
+    "member_withdrawn": "the vendor says that a customer withdrew",
+    "member_merged": "the vendor joined two customers",
+    "order_unclear": "two states of an order have one time, and the order cannot be read",
+}
+
+
+def _for_a_person(told: Told, connection: str, kind: str, id: str) -> None:
+    """What the hub does not decide by itself."""
+    words = WORDS[kind]
+    told.ignored.append(f"{words}: a person decides")
+    told.alerts.append(Alert(kind, connection, id, f"{words} ({connection}/{id})"))

@@ -1,127 +1,161 @@
-"""Writing balances to the channels that show them: always the newest, never twice."""
+"""The lane of mirror rows: each channel is shown the newest balance of each of its members."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.connections import store
-from renkei.connections.opened import OpenConnection, OpenConnections
+from renkei.connections.calling import call
+from renkei.connections.opened import OpenConnection
 from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.loading import read_books
-from renkei.loyalty.program import Program
 from renkei.messaging import mirror
-from renkei.messaging.mirror import MirrorRow
-from renkei.services.members import RULES
-from renkei.services.personal import opened_identity, opened_names
-from renkei.storage.engine import Database
-from renkei.storage.sealed import KeyRing
+from renkei.messaging.mirror import Claimed
+from renkei.messaging.reason import reason_of
+from renkei.messaging.retry import pause
+from renkei.services.create_member import CreateMember
+from renkei.services.lanes import Tools, log_or_raise, together
 from renkei_contracts.capability import Balances
-from renkei_contracts.errors import GiveUp, RateLimited, Reauthorize, RenkeiError, TryLater
-from renkei_contracts.member import NewMember
+from renkei_contracts.errors import (
+    FixData,
+    GiveUp,
+    OutcomeUnknown,
+    Reauthorize,
+    TryLater,
+    UnsupportedFeature,
+)
 from renkei_contracts.point import BalanceWrite
 
 log = structlog.get_logger(__name__)
 
-PROFILE = """
-SELECT k.wrapped, p.sealed,
-       (SELECT i.sealed FROM identity i WHERE i.member_id = p.member_id AND i.kind = 'card'
-           AND i.valid_until IS NULL ORDER BY i.valid_from DESC LIMIT 1)
-FROM member_profile p JOIN member_key k USING (member_id) WHERE p.member_id = :m"""
+LIMIT = 4
+"""Rows of one connection written at the same time; each must be done within the lease."""
+
+ZONE = "SELECT p.zone FROM member m JOIN program p USING (program_id) WHERE m.member_id = :m"
+
+BalanceOf = Callable[[AsyncConnection, str, str, datetime], Awaitable[ChannelBalance]]
+"""The balance of (member, connection) as of an instant."""
 
 
-@dataclass
+class LeaseLost(TryLater):
+    """Somebody else has taken the row over; what we were about to do is not ours to do."""
+
+
+async def balance_of(
+    conn: AsyncConnection, member: str, connection: str, now: datetime
+) -> ChannelBalance:
+    """What the member can spend; the same in every channel."""
+    zone = (await conn.execute(text(ZONE), {"m": member})).scalar_one()
+    books = await read_books(conn, [member])
+    return channel_balance(books[member], now, ZoneInfo(zone))
+
+
+@dataclass(frozen=True)
 class Push:
-    """Brings one mirror row up to date."""
+    """Writes a connection's balances."""
 
-    database: Database
-    ring: KeyRing
-    connections: OpenConnections
+    tools: Tools
+    create: CreateMember
+    balance_of: BalanceOf = balance_of
 
-    async def push(self, row: MirrorRow) -> None:
-        """Create the member at the vendor where they are missing, then write the balance."""
-        connection = await self.connections.get(row.connection)
+    async def work(self, connection: str) -> int:
+        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        opened = await self.tools.connections.get(connection)
+        async with self.tools.database.begin() as conn:
+            now = self.tools.clock()
+            claimed = await mirror.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await together(self._one(opened, one) for one in claimed)
+        return len(claimed)
+
+    async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
         try:
-            await self._push(row, connection)
-        except RateLimited as wait:
-            pause = timedelta(seconds=wait.retry_after or 0)
-            await self._again(row, wait, pause)
-        except TryLater as error:
-            await self._again(row, error, None)
-        except Reauthorize as error:
-            await self._needs_authorization(row, error)
-        except GiveUp as error:
-            async with self.database.begin() as conn:
-                await mirror.park(conn, row, str(error))
-            log.warning("mirror_parked", connection=row.connection, reason=str(error))
+            await self._push(opened, claimed)
+            await self.tools.trouble.worked(opened)
+        except LeaseLost:
+            log.info("mirror_lease_lost", connection=claimed.connection, member=claimed.member)
+        except Exception as error:
+            log_or_raise(error, connection=claimed.connection, member=claimed.member)
+            await self.tools.trouble.failed(opened, error)
+            await self._failed(opened, claimed, error)
 
-    async def _push(self, row: MirrorRow, connection: OpenConnection) -> None:
-        balances = connection.balances
-        if balances is None:
-            return
-        external = row.external_id or await self._create(row, connection)
-        found = await self._balance(row.member)
-        points = found.balance.spendable
-        seen = await balances.read(external) if balances.mode == "delta" else None
-        if seen is None or seen != points:
-            await self._write(row, balances, external, found, seen)
-        async with self.database.begin() as conn:
-            version = found.balance.version
-            await mirror.written(conn, row, version, points, found.next_change_at)
-            await store.note_success(conn, row.connection)
+    async def _push(self, opened: OpenConnection, claimed: Claimed) -> None:
+        if opened.balances is None:
+            raise UnsupportedFeature(f"the plugin {opened.row.vendor} shows no balances")
+        id = claimed.external_id or await self.create(opened, claimed.member)
+        if opened.balances.mode == "delta":
+            await self._change(opened, opened.balances, claimed, id)
+        else:
+            await self._set(opened, opened.balances, claimed, id)
+
+    async def _set(
+        self, opened: OpenConnection, balances: Balances, claimed: Claimed, id: str
+    ) -> None:
+        found = await self._balance(claimed)
+        write = mirror.next_write("absolute", found.balance, claimed.written_points)
+        assert write is not None
+        shown = await self._write(opened, balances, id, write)
+        await self._record(claimed, found, shown)
+
+    async def _change(
+        self, opened: OpenConnection, balances: Balances, claimed: Claimed, id: str
+    ) -> None:
+        """Read, announce, change. The balance is taken after the read, so that it is the newer."""
+        what = f"connection {opened.id}: reading a balance"
+        seen = await call(what, balances.read(id))
+        found = await self._balance(claimed)
+        write = mirror.next_write("delta", found.balance, seen)
+        if write is None:
+            return await self._record(claimed, found, seen)
+        async with self.tools.database.begin() as conn:
+            if not await mirror.intend(conn, claimed, write, seen, self.tools.clock()):
+                raise LeaseLost(f"{opened.id}/{claimed.member}: taken over before the write")
+        shown = await self._write(opened, balances, id, write)
+        await self._record(claimed, found, seen + write.change if shown is None else shown)
+        return None
 
     async def _write(
-        self,
-        row: MirrorRow,
-        balances: Balances,
-        external: str,
-        found: ChannelBalance,
-        seen: int | None,
-    ) -> None:
-        """One write; for a vendor that only knows changes, from what was read just before."""
-        change = found.balance.spendable - (seen or 0)
-        if seen is not None:
-            async with self.database.begin() as conn:
-                await mirror.intend(conn, row, seen, change)
-        note = f"renkei {found.balance.version}"
-        write = BalanceWrite(balance=found.balance, change=change, note=note)
-        await balances.write(external, write)
+        self, opened: OpenConnection, balances: Balances, id: str, write: BalanceWrite
+    ) -> int | None:
+        what = f"connection {opened.id}: writing a balance"
+        done = await call(what, balances.write(id, write), writes=True)
+        if done.points is not None and done.points != write.balance.spendable:
+            log.warning("shown_differs", connection=opened.id, version=write.balance.version)
+        return done.points
 
-    async def _create(self, row: MirrorRow, connection: OpenConnection) -> str:
-        """The member at the vendor, found again or made, known by the card that tills scan."""
-        if connection.member_creation is None:
-            raise GiveUp(f"{row.connection} cannot create members: link the customer by hand")
-        async with self.database.begin() as conn:
-            profile = (await conn.execute(text(PROFILE), {"m": row.member})).one()
-        key = self.ring.unwrap(row.member, bytes(profile[0]))
-        names = opened_names(self.ring, key, row.member, bytes(profile[1]))
-        card = opened_identity(self.ring, key, row.member, bytes(profile[2]))
-        new = NewMember(
-            member=row.member, card=card, family_name=names.family, given_name=names.given
-        )
-        made = await connection.member_creation.create(new)
-        async with self.database.begin() as conn:
-            await mirror.created(conn, row, made.id)
-        return made.id
+    async def _balance(self, claimed: Claimed) -> ChannelBalance:
+        async with self.tools.database.begin() as conn:
+            now = self.tools.clock()
+            return await self.balance_of(conn, claimed.member, claimed.connection, now)
 
-    async def _balance(self, member: str) -> ChannelBalance:
-        async with self.database.begin() as conn:
-            books = (await read_books(conn, [member]))[member]
-            now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
-            rules = (await conn.execute(text(RULES), {"m": member})).scalar_one()
-        return channel_balance(books, now, ZoneInfo(Program.model_validate(rules).zone))
+    async def _record(self, claimed: Claimed, found: ChannelBalance, shown: int | None) -> None:
+        now, balance = self.tools.clock(), found.balance
+        async with self.tools.database.begin() as conn:
+            ours = await mirror.written(conn, claimed, balance, shown, found.next_change_at, now)
+        if not ours:
+            raise LeaseLost(f"{claimed.connection}/{claimed.member}: taken over during the write")
 
-    async def _again(self, row: MirrorRow, error: RenkeiError, wait: timedelta | None) -> None:
-        async with self.database.begin() as conn:
-            await mirror.try_again(conn, row, str(error), wait)
-            now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
-            await store.note_failure(conn, row.connection, now, str(error))
+    async def _failed(self, opened: OpenConnection, claimed: Claimed, error: Exception) -> None:
+        """What cannot be repeated is parked; an unsure change rests, or it could be made twice."""
+        now = self.tools.clock()
+        parked = isinstance(error, GiveUp | FixData)
+        due = now if isinstance(error, Reauthorize) else now + pause(claimed.tries)
+        unsure = isinstance(error, OutcomeUnknown) and _is_delta(opened)
+        async with self.tools.database.begin() as conn:
+            await mirror.again(
+                conn,
+                claimed,
+                due,
+                reason_of(error),
+                parked=parked,
+                rest=now + mirror.UNSURE if unsure else None,
+            )
+        if parked:
+            log.warning("mirror_parked", connection=claimed.connection, member=claimed.member)
 
-    async def _needs_authorization(self, row: MirrorRow, error: RenkeiError) -> None:
-        async with self.database.begin() as conn:
-            await mirror.try_again(conn, row, str(error))
-            told = await store.set_state(conn, row.connection, "needs_authorization", str(error))
-        if told:
-            log.error("connection_needs_authorization", connection=row.connection)
+
+def _is_delta(opened: OpenConnection) -> bool:
+    return opened.balances is not None and opened.balances.mode == "delta"

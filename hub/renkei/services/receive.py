@@ -1,38 +1,72 @@
-"""Taking deliveries in: verified on the raw bytes, stored, answered; thinking comes later."""
+"""A vendor's delivery comes in: verified on its raw bytes and stored; thinking comes later."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import structlog
+
 from renkei.clock import Clock
+from renkei.connections.calling import PluginFailed, ask
 from renkei.connections.opened import OpenConnections
 from renkei.errors import UnknownConnection
-from renkei.messaging.inbox import Keyed
+from renkei.messaging.inbox import Incoming
+from renkei.messaging.reason import storable
 from renkei.storage.committer import GroupCommitter
+from renkei_contracts.capability import Webhooks
 from renkei_contracts.delivery import Delivery
+from renkei_contracts.errors import RenkeiError, SignatureInvalid
+
+log = structlog.get_logger(__name__)
 
 Received = Literal["stored", "duplicate"]
 
+KEY_LENGTH = 200
 
-@dataclass
+
+@dataclass(frozen=True)
 class Receiver:
-    """The one door for webhooks."""
+    """Takes deliveries, also of a connection that is paused: they wait."""
 
     connections: OpenConnections
-    intake: GroupCommitter[Keyed, bool]
+    intake: GroupCommitter[Incoming, bool]
     clock: Clock
     new_id: Callable[[str], str]
 
     async def receive(self, delivery: Delivery) -> Received:
-        """Store a genuine delivery once.
+        """Store it once.
 
-        Raises Forged (store nothing, answer 401), UnknownConnection, and Busy. A delivery that has
-        no identity of its own is kept under an id of ours: a hint is never deduplicated.
+        Raises Forged, UnknownConnection, Busy, and whatever keeps the connection from opening.
         """
-        connection = await self.connections.get(delivery.connection)
-        if connection.webhooks is None:
-            raise UnknownConnection(f"the connection {delivery.connection} takes no deliveries")
-        connection.webhooks.verify(delivery, self.clock())
-        key = connection.webhooks.key(delivery) or self.new_id("dlv")
-        fresh = await self.intake.submit(Keyed(key, delivery))
-        return "stored" if fresh else "duplicate"
+        opened = await self.connections.get(delivery.connection)
+        if opened.webhooks is None:
+            raise UnknownConnection(f"connection {opened.id} takes no deliveries")
+        self._verify(opened.webhooks, delivery)
+        incoming = Incoming(delivery, self._key(opened.webhooks, delivery))
+        return "stored" if await self.intake.submit(incoming) else "duplicate"
+
+    def _verify(self, webhooks: Webhooks, delivery: Delivery) -> None:
+        """Fails closed: a check that breaks on odd input has not said that it is genuine."""
+        what = f"connection {delivery.connection}: verifying a delivery"
+        try:
+            ask(what, lambda: webhooks.verify(delivery, self.clock()))
+        except PluginFailed as error:
+            raise SignatureInvalid(f"{what} failed") from error
+
+    def _key(self, webhooks: Webhooks, delivery: Delivery) -> str:
+        """A hint gets a key of its own each time; so does what has none that can be read."""
+        what = f"connection {delivery.connection}: the key of a delivery"
+        try:
+            key = ask(what, lambda: webhooks.key(delivery))
+        except RenkeiError as error:  # read() will say why, with the delivery kept
+            log.warning("delivery_without_key", connection=delivery.connection, reason=str(error))
+            key = None
+        return self.new_id("dlv") if not key else _short(key)
+
+
+def _short(key: str) -> str:
+    """The key as it can be stored; a digest of one that cannot."""
+    if key == storable(key, KEY_LENGTH):
+        return key
+    return f"sha256:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -65,7 +65,7 @@ class Metrics:
         )
         self.deliveries = Counter(
             "renkei_deliveries",
-            "Deliveries by what became of them: stored, duplicate, refused, unknown, busy",
+            "Deliveries by what became of them: stored, duplicate, refused, unknown, busy, failed",
             ["connection", "outcome"],
             registry=self.registry,
         )

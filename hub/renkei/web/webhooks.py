@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import structlog
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -14,7 +15,9 @@ from renkei.web.problems import documented, refused
 from renkei.web.served import ServedHub, hub_of
 from renkei.web.trace import trace_of
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import Forged
+from renkei_contracts.errors import Forged, RenkeiError
+
+log = structlog.get_logger(__name__)
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -80,29 +83,19 @@ router = APIRouter(prefix="/webhooks", route_class=DeliveryRoute, tags=["webhook
 async def deliver(request: Request) -> Response:
     """Verify and store one delivery; the same one again is stored once and answered alike."""
     hub = await hub_of(request)
-    connection = request.path_params["connection"]
-    count = metrics_of(request.app).deliveries
-    try:
-        outcome = await _receive(hub, connection, request)
-    except UnknownConnection:
-        count.labels("", "unknown").inc()
-        raise refused("connection_unknown") from None
-    except Forged:
-        count.labels(connection, "refused").inc()
-        raise refused("delivery_refused") from None
-    except Busy:
-        count.labels(connection, "busy").inc()
-        raise
-    count.labels(connection, outcome).inc()
-    trace_of(request.scope).facts.update(connection=connection, outcome=outcome)
+    delivery = await _delivery(request, hub)
+    outcome, problem = await _receive(hub, delivery)
+    known = "" if outcome == "unknown" else delivery.connection  # no label for what is made up
+    metrics_of(request.app).deliveries.labels(known, outcome).inc()
+    if problem is not None:
+        raise problem
+    trace_of(request.scope).facts.update(connection=known, outcome=outcome)
     return Response()
 
 
-async def _receive(hub: ServedHub, connection: str, request: Request) -> str:
-    if not SLUG.fullmatch(connection):
-        raise UnknownConnection("not a connection's name")
-    delivery = Delivery(
-        connection=connection,
+async def _delivery(request: Request, hub: ServedHub) -> Delivery:
+    return Delivery(
+        connection=request.path_params["connection"],
         received_at=hub.clock(),
         headers=tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
@@ -110,5 +103,22 @@ async def _receive(hub: ServedHub, connection: str, request: Request) -> str:
         body=await request.body(),
         path_secret=request.path_params.get("path_secret", ""),
     )
-    received = await hub.receiver.receive(delivery)
-    return str(received)
+
+
+async def _receive(hub: ServedHub, delivery: Delivery) -> tuple[str, Exception | None]:
+    """What became of it, and how to say so where it was not stored."""
+    if not SLUG.fullmatch(delivery.connection):
+        return "unknown", refused("connection_unknown")
+    try:
+        return await hub.receiver.receive(delivery), None
+    except UnknownConnection:
+        return "unknown", refused("connection_unknown")
+    except Forged:
+        return "refused", refused("delivery_refused")
+    except Busy as error:
+        return "busy", error
+    except RenkeiError as error:
+        # The plugin is missing or broken: nobody can say whether it is genuine, so it may not be
+        # lost either. The vendor sends it again.
+        log.error("delivery_not_taken", connection=delivery.connection, reason=str(error))
+        return "failed", refused("unavailable")

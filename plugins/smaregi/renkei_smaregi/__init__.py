@@ -1,4 +1,4 @@
-"""Smaregi (スマレジ) for Renkei: sales, members and their points at the till, over the platform API."""
+"""Smaregi (スマレジ) for Renkei: sales, members and their points, over the platform API."""
 
 from renkei_smaregi.plugin import register_vendor
 

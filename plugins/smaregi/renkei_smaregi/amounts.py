@@ -6,6 +6,7 @@ the line's shares of subtotal discount and coupons.
 """
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from renkei_contracts.errors import PayloadInvalid
@@ -17,6 +18,9 @@ TAX_INCLUDED = {"0": True, "1": False, "2": True}
 """taxDivision: 0 included, 1 to be added, 2 exempt (no tax either way)."""
 
 EXEMPT = "2"
+
+YEN_WITH_TAX = 100
+"""From here on even 1 % of tax is a whole yen."""
 
 
 def number(text: str | None, what: str) -> Decimal:
@@ -94,43 +98,47 @@ def tax_included(line: wire.Detail, what: str) -> bool:
     return TAX_INCLUDED[line.tax_division]
 
 
-def require_sums(sale: wire.Transaction, lines: tuple[wire.Detail, ...]) -> None:
-    """Raise PayloadInvalid unless the lines explain every number of the head, to the yen."""
+def require_sums(sale: wire.Transaction, lines: Sequence[wire.Detail]) -> None:
+    """Raise PayloadInvalid unless the lines explain the head and the head its total, to the yen.
+
+    The lines' shares of points and tax are not added up: whether Smaregi splits points taken as
+    payment is not documented, and no amount of ours depends on it.
+    """
     if whole(sale.rounding_price, "roundingPrice"):
         raise PayloadInvalid("roundingPrice: rounded totals are not understood yet")
-    named = {f"line {line.transaction_detail_id}": line for line in lines}
-    sums = {
-        "subtotal": sum(line_before_head(line, what) for what, line in named.items()),
-        "subtotalDiscountPrice": sum(
-            whole(line.discount_price_proportional, what) for what, line in named.items()
-        ),
-        "couponDiscount": sum(
-            whole(line.discount_coupon_proportional, what) for what, line in named.items()
-        ),
-        "pointDiscount": sum(
-            whole(line.discount_point_proportional, what) for what, line in named.items()
-        ),
-        "taxExclude": sum(
-            whole(line.tax_exclude_proportional, what) for what, line in named.items()
-        ),
-    }
-    heads = {
-        "subtotal": whole(needed(sale.subtotal, "subtotal"), "subtotal"),
-        "subtotalDiscountPrice": whole(sale.subtotal_discount_price, "subtotalDiscountPrice"),
-        "couponDiscount": whole(sale.coupon_discount, "couponDiscount"),
-        "pointDiscount": whole(sale.point_discount, "pointDiscount"),
-        "taxExclude": whole(sale.tax_exclude, "taxExclude"),
-    }
-    for name, told in heads.items():
-        if sums[name] != told:
-            raise PayloadInvalid(f"{name} is {told}, its lines say {sums[name]}")
-    _require_total(sale, heads)
+    subtotal = whole(needed(sale.subtotal, "subtotal"), "subtotal")
+    _require("subtotal", subtotal, sum(line_before_head(line, "line") for line in lines))
+    discount = whole(sale.subtotal_discount_price, "subtotalDiscountPrice")
+    shares = (whole(line.discount_price_proportional, "line") for line in lines)
+    _require("subtotalDiscountPrice", discount, sum(shares))
+    coupon = whole(sale.coupon_discount, "couponDiscount")
+    shares = (whole(line.discount_coupon_proportional, "line") for line in lines)
+    _require("couponDiscount", coupon, sum(shares))
+    deducted = discount + coupon + whole(sale.point_discount, "pointDiscount")
+    added = sum(
+        whole(text, what)
+        for text, what in (
+            (sale.tax_exclude, "taxExclude"),
+            (sale.carriage, "carriage"),
+            (sale.commission, "commission"),
+        )
+    )
+    total = whole(needed(sale.total, "total"), "total")
+    _require("total", total, subtotal - deducted + added)
+    _require_added_tax(sale, lines)
 
 
-def _require_total(sale: wire.Transaction, heads: dict[str, int]) -> None:
-    told = whole(needed(sale.total, "total"), "total")
-    deducted = heads["subtotalDiscountPrice"] + heads["couponDiscount"] + heads["pointDiscount"]
-    added = heads["taxExclude"] + whole(sale.carriage, "carriage")
-    expected = heads["subtotal"] - deducted + added + whole(sale.commission, "commission")
+def _require(name: str, told: int, expected: int) -> None:
     if told != expected:
-        raise PayloadInvalid(f"total is {told}, its parts say {expected}")
+        raise PayloadInvalid(f"{name} is {told}, its parts say {expected}")
+
+
+def _require_added_tax(sale: wire.Transaction, lines: Sequence[wire.Detail]) -> None:
+    """Refuse tax-exclusive lines to which no tax was added: their prices may hold it after all.
+
+    A store can sell tax-included (sellDivision) what its products list tax-exclusive.
+    """
+    exclusive = sum(line_amount(line, "line") for line in lines if line.tax_division == "1")
+    paid = exclusive - whole(sale.point_discount, "pointDiscount")
+    if paid >= YEN_WITH_TAX and not whole(sale.tax_exclude, "taxExclude"):
+        raise PayloadInvalid(f"{exclusive} yen are tax-exclusive, but no tax was added")

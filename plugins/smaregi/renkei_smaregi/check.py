@@ -46,7 +46,7 @@ class SmaregiCheck:
 
     async def _sales(self) -> list[CheckFinding]:
         now = self._now()
-        query = {
+        query: dict[str, str | int] = {
             "upd_date_time-from": pages.iso(now - timedelta(days=1)),
             "upd_date_time-to": pages.iso(now),
             "limit": 1,
@@ -64,7 +64,7 @@ class SmaregiCheck:
         return []
 
     async def _stores(self) -> list[CheckFinding]:
-        query = {"with_point_condition": "all", "limit": STORES_PAGE}
+        query: dict[str, str | int] = {"with_point_condition": "all", "limit": STORES_PAGE}
         try:
             rows = await self._client.rows("/stores", query)
         except (AuthenticationFailed, GiveUp) as error:

@@ -198,9 +198,7 @@ class SmaregiBalances:
         return BalanceWritten(points=shown, echoes=echoes)
 
 
-def _walk(
-    window: Window, place: pages.Place, size: int, tie_break: str
-) -> dict[str, str | int]:
+def _walk(window: Window, place: pages.Place, size: int, tie_break: str) -> dict[str, str | int]:
     return {
         "upd_date_time-from": pages.iso(place.since),
         "upd_date_time-to": pages.iso(pages.until(window, place)),

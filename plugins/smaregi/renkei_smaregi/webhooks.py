@@ -58,10 +58,13 @@ class SmaregiWebhooks:
 
     def _require_header(self, delivery: Delivery) -> None:
         secrets = self._settings.header_secrets()
-        given = delivery.header(self._settings.header_name)
-        if given is not None and secrets and any([same(given, one) for one in secrets]):
-            return
-        require_secret(None, "".join(secrets), f"header {self._settings.header_name}")
+        name = self._settings.header_name
+        if not secrets:
+            raise SignatureInvalid(f"no header_secret is configured for {name}: set it")
+        given = delivery.header(name)
+        matches = [given is not None and same(given, one) for one in secrets]
+        if not any(matches):
+            raise SignatureInvalid(f"the header {name} is missing or has another value")
 
     def _changed(
         self, kind: ObjectKind, ids: tuple[str | None, ...] | None, what: str

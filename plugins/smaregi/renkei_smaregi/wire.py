@@ -1,4 +1,4 @@
-"""Shapes as Smaregi sends them: every value a string, numbers included; any field may be missing."""
+"""Shapes as Smaregi sends them: every value a string, even numbers; any field may be missing."""
 
 import re
 from typing import Annotated, Any, TypeVar

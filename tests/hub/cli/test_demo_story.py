@@ -27,7 +27,7 @@ class World:
     points: int = 0
     known: bool = True
     masked_name: str = "山＊ 花＊"
-    cart_lags_by: int = 0
+    is_polled: bool = True
     till_spends: bool = True
     bought: list[Item] = field(default_factory=list)
     mischief: list[Mischief] = field(default_factory=list)
@@ -72,6 +72,9 @@ class World:
             as_of=datetime(2026, 11, 26, tzinfo=UTC),
         )
 
+    async def polled(self, _connection: str, _deadline: float) -> bool:
+        return self.is_polled
+
     async def enrolled(self, access: TillAccess, email: str, _: float) -> MemberAnswer | None:
         return await self.resolve(access, "email", email) if self.known else None
 
@@ -101,7 +104,8 @@ async def told(world: World, cart: Any = None) -> Told:
 async def test_a_good_world_has_no_faults() -> None:
     story = await told(World())
     assert story.faults == []
-    assert [step.expected for step in story.steps] == [0, 132, 132 - 50 + 99, 132 - 50 + 99 - 100]
+    sold = 132 - 50 + 99
+    assert [step.expected for step in story.steps] == [0, 132, sold, sold, sold - 32]
 
 
 async def test_deliveries_are_doubled_and_the_carts_come_backwards() -> None:
@@ -124,6 +128,11 @@ async def test_points_that_the_till_did_not_take_are_seen() -> None:
 async def test_a_name_that_is_not_masked_is_a_fault() -> None:
     story = await told(World(masked_name="山田 花子"))
     assert story.faults == ["the till endpoint does not mask her name"]
+
+
+async def test_a_sale_that_no_poll_finds_is_a_fault() -> None:
+    story = await told(World(is_polled=False))
+    assert story.faults == ["the sale at the till was not found by a poll, too"]
 
 
 async def test_without_a_member_the_story_cannot_go_on() -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,6 @@ from sqlalchemy import text
 
 from renkei.bootstrap import Hub, new_id, open_hub
 from renkei.config import Settings
-from renkei.connections.store import NewConnection, insert
 from renkei.registry import Registry
 from renkei.services import terminals
 from renkei.services.terminals import NewCredential
@@ -35,6 +35,11 @@ from renkei_contracts.vendor import Vendor
 
 BODY_LIMIT = 10_000
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+CONNECT = """
+INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
+                        leads, binds_holds, state, created_at)
+VALUES (:id, 'acme', 'default', 'default', :settings, :since, 'hub', false, 'active', now())"""
+
 ACME_SECRET = "acme-signs-with-this"
 PATH_SECRET = "acme-is-known-by-this-path"
 
@@ -68,6 +73,13 @@ class AcmeWebhooks:
         return [Ignored(reason="the tests of the web layer look no further")]
 
 
+async def connect(hub: Hub, id: str, settings: dict[str, Any]) -> None:
+    """Add a connection to acme."""
+    sealed = hub.ring.seal(json.dumps(settings).encode(), f"connection/{id}/settings")
+    async with hub.database.begin() as conn:
+        await conn.execute(text(CONNECT), {"id": id, "settings": sealed, "since": SINCE})
+
+
 ACME = Vendor("acme", "Acme", AcmeSettings, webhooks=AcmeWebhooks)
 
 
@@ -85,14 +97,15 @@ async def hub(
         body_limit_bytes=BODY_LIMIT,
     )
     async with open_hub(settings) as opened:
-        async with opened.database.begin() as conn:
-            for id, secrets in (
-                ("signing", {"signing_secret": ACME_SECRET}),
-                ("secret", {"path_secret": PATH_SECRET}),
-            ):
-                new = NewConnection(id=id, vendor="acme", settings=secrets, settles_from=SINCE)
-                await insert(conn, opened.ring, new, opened.clock())
+        await connect(opened, "signing", {"signing_secret": ACME_SECRET})
+        await connect(opened, "secret", {"path_secret": PATH_SECRET})
         yield opened
+
+
+@pytest.fixture
+def add_connection(hub: Hub) -> Callable[..., Any]:
+    """Adds a connection to acme with these settings."""
+    return partial(connect, hub)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,10 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from renkei.web.auth import signed_text
+from renkei_contracts.toolkit.signature import hmac_sha256_base64
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "pos-v1.md"
 RESOLVE = "/pos/v1/members:resolve"
 CHANGES = "/pos/v1/changes"
 ASK = {"value": "4900000000000"}
@@ -280,3 +285,19 @@ class TestCredential:
     async def test_who_calls_is_asked_before_what_is_asked(self, client: httpx.AsyncClient) -> None:
         answer = await client.post(RESOLVE, content=b"{", headers={"Content-Type": "text/plain"})
         assert code(answer) == (401, "unauthorized")
+
+
+def test_the_documented_example_has_the_documented_signature() -> None:
+    """Its signature was made with openssl."""
+    rows = [line.split("|") for line in DOCUMENT.read_text(encoding="utf-8").splitlines()]
+    example = {row[1].strip(): row[2].strip(" `") for row in rows if len(row) == 4}
+    method, path = example["request"].split()
+    text_signed = signed_text(
+        method,
+        path.encode(),
+        b"",
+        example["timestamp"],
+        example["nonce"],
+        example["body"].encode(),
+    )
+    assert hmac_sha256_base64(example["secret"], text_signed) == example["signature"]

@@ -1,10 +1,11 @@
 """The application describes itself completely, and answers as it says."""
 
+import json
 from typing import Any
 
 import httpx
 import pytest
-from openapi_core import OpenAPI
+from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 from openapi_spec_validator import validate
 
@@ -85,7 +86,8 @@ async def test_answers_are_as_described(
     register: Any, regular: Any, spec: dict[str, Any], path: str, ask: dict[str, Any]
 ) -> None:
     answer = await register.post(path, ask)
-    described = OpenAPI.from_dict({**spec, "servers": [{"url": "http://hub"}]})
+    reads: Any = Config(extra_media_type_deserializers={"application/problem+json": json.loads})
+    described = OpenAPI.from_dict({**spec, "servers": [{"url": "http://hub"}]}, config=reads)
     request = MockRequest("http://hub", "post", path)
     response = MockResponse(
         answer.content, answer.status_code, content_type=answer.headers["content-type"]

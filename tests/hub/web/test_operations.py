@@ -138,7 +138,11 @@ async def test_queues_are_counted_when_asked_and_forgotten_when_empty(
     assert 'renkei_waiting{connection="secret",queue="changed_object"} 1.0' in told
     assert 'renkei_waiting{connection="secret",queue="mirror"} 1.0' in told
     assert 'renkei_dead_letters{connection="signing",queue="delivery"} 2.0' in told
-    (lag,) = [line for line in told.splitlines() if line.startswith("renkei_lag_seconds{") and "mirror" in line]
+    (lag,) = [
+        line
+        for line in told.splitlines()
+        if line.startswith("renkei_lag_seconds{") and "mirror" in line
+    ]
     assert 60 <= float(lag.split()[-1]) < 120
     await as_owner(owner_engine, "UPDATE delivery SET state = 'done'")
     assert 'queue="delivery"' not in await scrape(client)

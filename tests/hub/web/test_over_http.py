@@ -1,6 +1,7 @@
 """The same application behind the real server: what only a socket shows."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -27,16 +28,22 @@ async def test_a_register_signs_the_path_and_query_it_sends(
     assert (await register.get("/pos/v1/changes", "limit=%35")).status_code == 200
 
 
-async def test_a_body_without_end_is_refused_and_the_connection_closed(
+async def test_a_body_over_the_limit_is_cut_off_and_nothing_is_stored(
     http: httpx.AsyncClient, acme_signs: Any, count: Any
 ) -> None:
-    async def long() -> AsyncIterator[bytes]:
-        for _ in range(20):
-            yield b"x" * 1_000
+    sent = 0
 
-    answer = await http.post("/webhooks/signing", content=long(), headers=acme_signs(b""))
-    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
-    assert answer.headers["connection"] == "close"
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 65_536
+            yield b"x" * 65_536
+
+    # A caller that only sends may be cut off before it reads why.
+    with suppress(httpx.ReadError, httpx.WriteError):
+        answer = await http.post("/webhooks/signing", content=endless(), headers=acme_signs(b""))
+        assert answer.json()["code"] == "body_too_large"
+    assert sent < 100_000_000
     assert await count("delivery") == 0
 
 

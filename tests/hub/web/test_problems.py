@@ -7,8 +7,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from renkei.web.problems import OF_THE_WEB, PROBLEMS, title_of
 from renkei.services.refusals import REFUSALS
+from renkei.web.problems import OF_THE_WEB, PROBLEMS, title_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "errors.md"
 ACTIONS = {"proceed_without_points", "rescan", "call_staff", "retry"}

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from renkei.errors import Busy
-from renkei.messaging import inbox
+from renkei_contracts.delivery import Delivery
 
 SIGNING = "/webhooks/signing"
 SECRET = "/webhooks/secret"
@@ -37,21 +37,25 @@ async def test_the_same_delivery_again_is_answered_alike_and_stored_once(
     assert await count("delivery") == 1
 
 
-async def test_bytes_and_headers_are_kept_exactly_as_they_came(
-    client: httpx.AsyncClient, acme_signs: Signer, hub: Any
+async def test_the_plugin_is_given_bytes_and_headers_exactly_as_they_came(
+    client: httpx.AsyncClient, acme_signs: Signer, monkeypatch: pytest.MonkeyPatch, hub: Any
 ) -> None:
+    given: list[Delivery] = []
+    monkeypatch.setattr(
+        (await hub.connections.get("signing")).webhooks,
+        "verify",
+        lambda one, now: given.append(one),
+    )
     body = bytes(range(256))
-    headers: list[tuple[str, Any]] = [*acme_signs(body).items(), ("X-Name", "café".encode("latin-1"))]
-    headers += [("X-Twice", "1"), ("X-Twice", "2")]
-    await client.post(SIGNING, content=body, headers=headers)
-    async with hub.database.begin() as conn:
-        (claimed,) = await inbox.claim(conn, hub.ring, "the test", 10)
-    assert claimed.delivery.body == body
-    assert claimed.delivery.header("x-name") == "café"
-    assert [value for name, value in claimed.delivery.headers if name.lower() == "x-twice"] == [
-        "1",
-        "2",
-    ]
+    headers: list[tuple[str, Any]] = [("X-Name", "café".encode("latin-1"))]
+    headers += [("X-Twice", "1"), ("X-Twice", "2"), *acme_signs(body).items()]
+    answer = await client.post(SIGNING, content=body, headers=headers)
+    (delivery,) = given
+    assert answer.status_code == 200
+    assert delivery.body == body
+    assert delivery.header("x-name") == "café"
+    twice = [value for name, value in delivery.headers if name.lower() == "x-twice"]
+    assert twice == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -191,14 +195,21 @@ async def test_a_full_intake_asks_to_come_again(
     assert answer.headers["retry-after"] == "3"
 
 
+async def test_while_the_plugin_cannot_be_used_the_vendor_is_asked_to_come_again(
+    client: httpx.AsyncClient, add_connection: Any, count: Any
+) -> None:
+    await add_connection("broken", {"signing_secret": ["not", "a", "secret"]})
+    answer = await client.post("/webhooks/broken", content=BODY)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert await count("delivery") == 0
+
+
 async def test_a_paused_connection_still_stores(
     client: httpx.AsyncClient, acme_signs: Signer, owner_engine: Any, count: Any
 ) -> None:
     async with owner_engine.begin() as conn:
         await conn.execute(text("UPDATE connection SET state = 'paused'"))
-    assert (
-        await client.post(SIGNING, content=BODY, headers=acme_signs(BODY))
-    ).status_code == 200
+    assert (await client.post(SIGNING, content=BODY, headers=acme_signs(BODY))).status_code == 200
     assert await count("delivery") == 1
 
 

@@ -1,0 +1,47 @@
+"""Alerts: what a person should look at, each raised once. Holds no personal data."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+RAISE = """
+INSERT INTO alert (alert_id, kind, connection_id, order_ref, message, raised_at)
+VALUES (:id, :kind, :c, :order, :message, :now) ON CONFLICT (alert_id) DO NOTHING"""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing to look at; the same ``subject`` at the same connection is raised once."""
+
+    kind: str
+    connection: str
+    subject: str
+    message: str
+    order: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Always the same for the same thing."""
+        name = "\x1f".join((self.kind, self.connection, self.subject))
+        return f"alr_{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+async def raise_all(conn: AsyncConnection, alerts: Sequence[Alert], now: datetime) -> None:
+    """Record them; those raised before stay as they are."""
+    rows = [
+        {
+            "id": alert.id,
+            "kind": alert.kind,
+            "c": alert.connection,
+            "order": alert.order,
+            "message": alert.message,
+            "now": now,
+        }
+        for alert in sorted(alerts, key=lambda alert: alert.id)
+    ]
+    if rows:
+        await conn.execute(text(RAISE), rows)

@@ -1,0 +1,49 @@
+"""What the lanes share: the connection, the observations' way, and errors that stop nobody else."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+from renkei.clock import Clock
+from renkei.connections.opened import OpenConnections
+from renkei.messaging.reason import place_of
+from renkei.services.ingest import Ingest
+from renkei.services.trouble import Trouble
+from renkei.storage.committer import may_pass_later
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+from renkei_contracts.errors import FixData, GiveUp, Reauthorize, TryLater
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What working off a lane takes. ``owner`` names this process in leases."""
+
+    database: Database
+    ring: KeyRing
+    connections: OpenConnections
+    ingest: Ingest
+    trouble: Trouble
+    clock: Clock
+    owner: str
+
+
+async def together(work: Iterable[Awaitable[None]]) -> None:
+    """All of it at once; what fails is raised when every part has come to its own end."""
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def log_or_raise(error: Exception, **about: str) -> None:
+    """Raise what concerns everything, a lost database or race; log what nobody foresaw."""
+    if may_pass_later(error) or isinstance(error, PoolExhausted):
+        raise error
+    if not isinstance(error, TryLater | Reauthorize | GiveUp | FixData):
+        log.warning("unexpected", error=type(error).__name__, at=place_of(error), **about)

@@ -1,0 +1,74 @@
+"""The lane of changed objects: what a hint named is read at the vendor and booked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from renkei.connections.calling import call
+from renkei.connections.opened import OpenConnection
+from renkei.messaging import changed
+from renkei.messaging.changed import Claimed
+from renkei.messaging.reason import reason_of
+from renkei.messaging.retry import dies, pause
+from renkei.services.ingest import Cause, Told, write_down
+from renkei.services.lanes import Tools, log_or_raise, together
+from renkei_contracts.errors import UnsupportedFeature
+from renkei_contracts.event import BalanceSeen, MemberSeen, Observation, OrderSeen
+from renkei_contracts.ids import ExternalRef
+
+log = structlog.get_logger(__name__)
+
+LIMIT = 8
+"""Objects of one connection read at the same time; each must be done within the lease."""
+
+
+@dataclass(frozen=True)
+class ReadChanged:
+    """Reads a connection's changed objects."""
+
+    tools: Tools
+
+    async def work(self, connection: str) -> int:
+        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        opened = await self.tools.connections.get(connection)
+        async with self.tools.database.begin() as conn:
+            now = self.tools.clock()
+            claimed = await changed.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await together(self._one(opened, one) for one in claimed)
+        return len(claimed)
+
+    async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
+        began, told = self.tools.clock(), Told()
+        try:
+            seen = await self._read(opened, claimed, began)
+            await self.tools.trouble.worked(opened)
+            await self.tools.ingest.observe(opened, seen, Cause(began, read=True), told)
+        except Exception as error:
+            log_or_raise(error, connection=claimed.connection, kind=claimed.kind)
+            await self.tools.trouble.failed(opened, error)
+            await self._failed(claimed, error)
+            return
+        async with self.tools.database.begin() as conn:
+            await write_down(conn, [told], self.tools.clock())
+            await changed.read_done(conn, claimed, began)
+
+    async def _read(self, opened: OpenConnection, claimed: Claimed, began: datetime) -> Observation:
+        what = f"connection {opened.id}: reading the {claimed.kind}"
+        if claimed.kind == "order" and opened.orders is not None:
+            return OrderSeen(order=await call(what, opened.orders.fetch(claimed.id)))
+        if claimed.kind == "member" and opened.members is not None:
+            return MemberSeen(member=await call(what, opened.members.fetch(claimed.id)))
+        if claimed.kind == "balance" and opened.balances is not None:
+            points = await call(what, opened.balances.read(claimed.id))
+            ref = ExternalRef(connection=opened.id, id=claimed.id)
+            return BalanceSeen(ref=ref, points=points, at=began)
+        raise UnsupportedFeature(f"{what}: the plugin {opened.row.vendor} cannot")
+
+    async def _failed(self, claimed: Claimed, error: Exception) -> None:
+        dead = dies(error, claimed.tries)
+        due = self.tools.clock() + pause(claimed.tries)
+        async with self.tools.database.begin() as conn:
+            await changed.again(conn, claimed, due, reason_of(error), dead=dead)
+        if dead:
+            log.warning("object_dead", connection=claimed.connection, kind=claimed.kind)

@@ -1,0 +1,73 @@
+"""The lane of deliveries: what came in is read, booked, and ended as done, ignored or dead."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from renkei.connections.calling import ask
+from renkei.connections.opened import OpenConnection
+from renkei.messaging import inbox
+from renkei.messaging.inbox import Claimed, Ended
+from renkei.messaging.reason import reason_of
+from renkei.messaging.retry import dies, pause
+from renkei.services.ingest import Cause, Told, write_down
+from renkei.services.lanes import Tools, log_or_raise, together
+from renkei_contracts.errors import PayloadInvalid
+
+log = structlog.get_logger(__name__)
+
+LIMIT = 100
+"""Deliveries at a time: they meet in the ledger's group commits."""
+
+
+@dataclass(frozen=True)
+class ReadDeliveries:
+    """Works off a connection's deliveries; calls no vendor."""
+
+    tools: Tools
+
+    async def work(self, connection: str) -> int:
+        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        opened = await self.tools.connections.get(connection)
+        async with self.tools.database.begin() as conn:
+            now = self.tools.clock()
+            claimed = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
+        told: list[Told] = []
+        ended: list[Ended] = []
+        await together(self._one(opened, one, told, ended) for one in claimed)
+        if ended:
+            async with self.tools.database.begin() as conn:
+                await write_down(conn, told, self.tools.clock())
+                await inbox.end(conn, ended)
+        return len(claimed)
+
+    async def _one(
+        self, opened: OpenConnection, claimed: Claimed, all_told: list[Told], ended: list[Ended]
+    ) -> None:
+        told = Told()
+        all_told.append(told)  # what was told before an error stays told
+        try:
+            await self._read(opened, claimed, told)
+        except Exception as error:
+            log_or_raise(error, connection=claimed.connection, delivery=claimed.key)
+            ended.append(self._failed(claimed, error))
+            return
+        state: inbox.State = "done" if told.reason is None else "ignored"
+        ended.append(Ended(claimed, state, self.tools.clock(), told.reason))
+
+    async def _read(self, opened: OpenConnection, claimed: Claimed, told: Told) -> None:
+        webhooks = opened.webhooks
+        if webhooks is None:
+            raise PayloadInvalid(f"connection {opened.id} takes no deliveries any more")
+        delivery = claimed.opened(self.tools.ring)
+        what = f"connection {opened.id}: reading a delivery"
+        cause = Cause(claimed.received_at, claimed.key)
+        for observation in ask(what, lambda: tuple(webhooks.read(delivery))):
+            await self.tools.ingest.observe(opened, observation, cause, told)
+
+    def _failed(self, claimed: Claimed, error: Exception) -> Ended:
+        now, reason = self.tools.clock(), reason_of(error)
+        if not dies(error, claimed.tries):
+            return Ended(claimed, "new", now + pause(claimed.tries), reason)
+        log.warning("delivery_dead", connection=claimed.connection, delivery=claimed.key)
+        return Ended(claimed, "dead", now, reason)

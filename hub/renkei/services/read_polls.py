@@ -1,0 +1,136 @@
+"""The lane of polls: page after page of what changed at a vendor, each page booked as it comes."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import structlog
+
+from renkei.connections.calling import call
+from renkei.connections.opened import OpenConnection
+from renkei.messaging import changed, polls
+from renkei.messaging.changed import Hint
+from renkei.messaging.polls import Claimed, NewPoll
+from renkei.messaging.reason import reason_of
+from renkei.messaging.retry import pause
+from renkei.services.ingest import Cause, Told, write_down
+from renkei.services.lanes import Tools, log_or_raise, together
+from renkei_contracts.errors import PayloadInvalid, Reauthorize, TryLater, UnsupportedFeature
+from renkei_contracts.event import MemberSeen, OrderSeen
+from renkei_contracts.member import Member
+from renkei_contracts.order import Order
+from renkei_contracts.paging import Page
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ReadPolls:
+    """Polls a connection's orders and members, every ``interval``, ``overlap`` before the last."""
+
+    tools: Tools
+    interval: timedelta = polls.INTERVAL
+    overlap: timedelta = polls.OVERLAP
+
+    TURN: ClassVar[timedelta] = timedelta(seconds=20)
+    """How long one window may be read before another kind has its turn."""
+
+    async def begin(self, opened: OpenConnection) -> None:
+        """Poll whatever this connection can tell, from its first settled instant on."""
+        since = opened.row.settles_from
+        new = [NewPoll(opened.id, "order", since)] if opened.vendor.orders is not None else []
+        new += [NewPoll(opened.id, "member", since)] if opened.vendor.members is not None else []
+        async with self.tools.database.begin() as conn:
+            await polls.ensure(conn, new, self.tools.clock())
+
+    async def work(self, connection: str) -> int:
+        """One window's pages; gives how many windows. Raises what concerns the connection."""
+        opened = await self.tools.connections.get(connection)
+        async with self.tools.database.begin() as conn:
+            claimed = await polls.claim(conn, connection, self.tools.owner, self.tools.clock())
+        if claimed is None:
+            return 0
+        try:
+            await self._pages(opened, claimed)
+        except Exception as error:
+            log_or_raise(error, connection=connection, kind=claimed.kind)
+            await self.tools.trouble.failed(opened, error)
+            await self._failed(claimed, error)
+        return 1
+
+    async def _pages(self, opened: OpenConnection, claimed: Claimed) -> None:
+        ends = self.tools.clock() + self.TURN
+        while True:
+            cursor = await self._page(opened, claimed)
+            now = self.tools.clock()
+            async with self.tools.database.begin() as conn:
+                if cursor is None:
+                    due = now + self.interval
+                    return await polls.finish(conn, claimed, due, self.overlap)
+                if not await polls.keep_page(conn, claimed, cursor, now):
+                    return None
+                if now > ends:
+                    return await polls.rest(conn, claimed, now)
+            claimed = claimed.at(cursor)
+
+    async def _page(self, opened: OpenConnection, claimed: Claimed) -> str | None:
+        """Read and book one page; gives where the next one begins."""
+        began = self.tools.clock()
+        page = await self._read(opened, claimed)
+        await self.tools.trouble.worked(opened)
+        if page.cursor is not None and page.cursor == claimed.cursor:
+            raise PayloadInvalid(f"connection {opened.id}: the next page is this page again")
+        told = [Told() for _ in page.items]
+        seen = [_seen(item) for item in page.items]
+        cause = Cause(began, read=True)
+        await together(
+            self._book(opened, claimed, one, cause, note)
+            for one, note in zip(seen, told, strict=True)
+        )
+        async with self.tools.database.begin() as conn:
+            await write_down(conn, told, self.tools.clock())
+            await changed.bury(conn, opened.id, claimed.kind, page.rejected, began)
+            ids = [item.ref.id for item in page.items]
+            await changed.understood(conn, opened.id, claimed.kind, ids)
+        return page.cursor
+
+    async def _read(self, opened: OpenConnection, claimed: Claimed) -> Page[Any]:
+        reader = opened.orders if claimed.kind == "order" else opened.members
+        what = f"connection {opened.id}: polling {claimed.kind}s"
+        if reader is None:
+            raise UnsupportedFeature(f"{what}: the plugin {opened.row.vendor} cannot")
+        return await call(what, reader.changed(claimed.window, claimed.cursor))
+
+    async def _book(
+        self,
+        opened: OpenConnection,
+        claimed: Claimed,
+        seen: OrderSeen | MemberSeen,
+        cause: Cause,
+        told: Told,
+    ) -> None:
+        """Book one; what fails for a reason of its own is read again by itself."""
+        try:
+            await self.tools.ingest.observe(opened, seen, cause, told)
+        except (TryLater, Reauthorize):
+            raise
+        except Exception as error:
+            log_or_raise(error, connection=opened.id, kind=claimed.kind)
+            log.warning("poll_item_set_aside", connection=opened.id, reason=reason_of(error))
+            told.hints.append(Hint(opened.id, claimed.kind, _id(seen), cause.at))
+
+    async def _failed(self, claimed: Claimed, error: Exception) -> None:
+        """A cursor that the vendor no longer takes must not stop the poll for ever."""
+        stale = claimed.cursor is not None and not isinstance(error, TryLater | Reauthorize)
+        due = self.tools.clock() + pause(claimed.failures + 1)
+        log.warning("poll_failed", connection=claimed.connection, reason=reason_of(error))
+        async with self.tools.database.begin() as conn:
+            await polls.fail(conn, claimed, due, from_start=stale)
+
+
+def _seen(item: Order | Member) -> OrderSeen | MemberSeen:
+    return OrderSeen(order=item) if isinstance(item, Order) else MemberSeen(member=item)
+
+
+def _id(seen: OrderSeen | MemberSeen) -> str:
+    return seen.order.ref.id if isinstance(seen, OrderSeen) else seen.member.ref.id

@@ -1,0 +1,106 @@
+"""Smaregi on a stage: the twin contract served on loopback, with a cashier."""
+
+import contextlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Literal, Self
+
+from renkei_contracts.stage import Item, Mischief, StageContext, TillAccess, Webhook
+from renkei_contracts.twin.emitter import Emitter, Outgoing
+from renkei_contracts.twin.server import serve
+from renkei_smaregi.twin_app import CLIENT_ID, CLIENT_SECRET, CONTRACT, TwinApp
+from renkei_smaregi.twin_pos import CATALOGUE
+
+HEADER_NAME = "X-Renkei-Secret"
+HEADER_SECRET = "twin-header-secret"  # noqa: S105 - a twin's, known to all
+PATH_SECRET = "twin-path-secret"  # noqa: S105 - a twin's, known to all
+
+
+class SmaregiStage:
+    """A register in one store, spending its own copy of the points."""
+
+    kind: Literal["cart", "till"] = "till"
+    asks_hub = False
+
+    def __init__(self, context: StageContext) -> None:
+        self.twin = TwinApp()
+        self.emitter = Emitter(retries=False)
+        self._random = Random(context.seed)  # noqa: S311 - names deliveries, guards nothing
+        self._running = contextlib.AsyncExitStack()
+        self._base_url = ""
+
+    async def __aenter__(self) -> Self:
+        """Serve the twin."""
+        self._base_url = await self._running.enter_async_context(serve(self.twin.asgi()))
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Stop it."""
+        await self._running.aclose()
+
+    def settings(self) -> Mapping[str, object]:
+        """As a merchant's private app has it."""
+        return {
+            "contract_id": CONTRACT,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "header_name": HEADER_NAME,
+            "header_secret": HEADER_SECRET,
+            "path_secret": PATH_SECRET,
+            "id_url": self._base_url,
+            "api_url": self._base_url,
+        }
+
+    def address(self) -> str:
+        """A page with the members, their points, and the sales."""
+        return f"{self._base_url}/"
+
+    async def listen(self, webhook: Webhook) -> None:
+        """Set the one address and the custom header of the developer console."""
+        self.emitter.url, self.emitter.extra_headers = webhook.url, webhook.headers
+
+    async def connect(self, access: TillAccess) -> None:
+        """Nothing: this register never asks the hub."""
+
+    async def catalogue(self) -> Sequence[Item]:
+        """Sweets, tea and what belongs to it."""
+        return CATALOGUE
+
+    async def sell(self, card: str, items: Sequence[Item], points: int, mischief: Mischief) -> str:
+        """Ring up a sale for the card (empty: nobody's) and tell of it.
+
+        Raises ValueError for a card the register does not know, and for more points than it shows.
+        """
+        pos = self.twin.pos
+        customer = pos.by_code(card) if card else None
+        if card and customer is None:
+            raise ValueError(f"the register does not know the card {card}")
+        sale = pos.sell(items, customer, points)
+        id: str = sale["transactionHeadId"]
+        await self.emitter.emit([self._outgoing("created", id)], mischief)
+        return id
+
+    async def points_shown(self, card: str) -> int | None:
+        """The register's own copy."""
+        customer = self.twin.pos.by_code(card)
+        return None if customer is None else self.twin.pos.points[customer["customerId"]]
+
+    def _outgoing(self, action: str, *ids: str) -> Outgoing:
+        event = "pos:transactions"
+        body = {
+            "contractId": CONTRACT,
+            "event": event,
+            "action": action,
+            "transactionHeadIds": list(ids),
+        }
+        headers = {
+            "content-type": "application/json",
+            "smaregi-contract-id": CONTRACT,
+            "smaregi-event": event,
+            "smaregi-event-id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
+            "user-agent": "Smaregi-Platform-Api-Webhook/1.2.4",
+            HEADER_NAME: HEADER_SECRET,
+        }
+        return Outgoing(headers, json.dumps(body, separators=(",", ":")).encode())
