@@ -7,6 +7,7 @@ processes commit, too, and time alone makes things due.
 import asyncio
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -89,6 +90,7 @@ class Worker:
     running: dict[Lane, "asyncio.Task[None]"] = field(default_factory=dict)
     faults: dict[Lane, tuple[int, float]] = field(default_factory=dict)
     polled: set[str] = field(default_factory=set)
+    unusable: set[str] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -177,8 +179,16 @@ class Worker:
             try:
                 await self.polls.begin(await self.hub.connections.get(row.id))
             except RenkeiError as error:
-                log.warning("connection_unusable", connection=row.id, reason=reason_of(error))
-            self.polled.add(row.id)
+                self._say_once(row.id, error)
+            else:
+                self.polled.add(row.id)
+                self.unusable.discard(row.id)
+
+    def _say_once(self, connection: str, error: RenkeiError) -> None:
+        """It is tried again at every turn: its plugin or settings may be mended meanwhile."""
+        if connection not in self.unusable:
+            log.warning("connection_unusable", connection=connection, reason=reason_of(error))
+            self.unusable.add(connection)
 
     async def _lapses(self, stop: asyncio.Event) -> None:
         """Book what time has ended; balances have counted it out before."""
@@ -209,4 +219,5 @@ class Worker:
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:
     """Wait this long, or until ``stop``."""
-    await asyncio.wait({asyncio.create_task(stop.wait())}, timeout=seconds)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

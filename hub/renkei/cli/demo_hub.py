@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from renkei.bootstrap import Hub
 
 POLLED = """
-SELECT NOT EXISTS (SELECT FROM poll WHERE connection_id = :c AND since < :at)"""
+SELECT NOT EXISTS (SELECT FROM poll WHERE connection_id = :c AND due < :at)"""
 
 RESOLVE = "/pos/v1/members:resolve"
 TIMEOUT = httpx.Timeout(10, connect=3)
@@ -48,6 +48,7 @@ class Books:
 
     hub: "Hub"
     url: str
+    poll_every: timedelta
 
     async def spendable(self, member: str) -> int:
         """What the ledger says the member can spend."""
@@ -85,7 +86,8 @@ class Books:
 
     async def _polled_since(self, connection: str, instant: datetime) -> bool:
         async with self.hub.database.begin() as conn:
-            values = {"c": connection, "at": instant}
+            # A poll is due an interval after it was done: two later, it had begun since then.
+            values = {"c": connection, "at": instant + 2 * self.poll_every}
             return bool((await conn.execute(text(POLLED), values)).scalar_one())
 
     async def terminal(self, connection: str, store: str, till: str) -> TillAccess:

@@ -95,7 +95,7 @@ async def _run(plan: Plan, settings: Settings) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with closing(listen(settings.host, 0)) as listener, Progress() as progress:
         async with opened(settings) as hub, running(hub, listener, POLL_EVERY):
-            books = Books(hub, url_of(listener))
+            books = Books(hub, url_of(listener), POLL_EVERY)
             async with _on_stage(books, plan.wanted, progress) as played:
                 told = await _tell(books, played, plan.wanted, progress)
                 progress.say("")

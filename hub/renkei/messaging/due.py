@@ -10,31 +10,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 Queue = Literal["deliveries", "changed", "polls", "mirror"]
 
-# Deliveries are only thought about; the other queues call the vendor, which must be willing.
+# Each branch reads an index of what is waiting, never the whole table. Deliveries are only thought
+# about; the other queues call the vendor, who must be willing.
 DUE = """
-WITH asked AS (
-    SELECT connection_id, leads, state = 'active' AND (open_until IS NULL OR open_until <= :now)
-           AS callable
-    FROM connection WHERE vendor <> '')
-SELECT 'deliveries', connection_id FROM asked a WHERE EXISTS (
-    SELECT FROM delivery d
-    WHERE d.state = 'new' AND d.connection_id = a.connection_id AND d.due <= :now)
-UNION ALL
-SELECT 'changed', connection_id FROM asked a WHERE callable AND EXISTS (
-    SELECT FROM changed_object o
-    WHERE NOT o.dead AND o.connection_id = a.connection_id AND o.due <= :now
-      AND (o.leased_until IS NULL OR o.leased_until <= :now))
-UNION ALL
-SELECT 'polls', connection_id FROM asked a WHERE callable AND EXISTS (
-    SELECT FROM poll p
-    WHERE p.connection_id = a.connection_id AND p.due <= :now
-      AND (p.leased_until IS NULL OR p.leased_until <= :now))
-UNION ALL
-SELECT 'mirror', connection_id FROM asked a WHERE callable AND leads = 'hub' AND EXISTS (
-    SELECT FROM mirror m
-    WHERE NOT m.parked AND m.connection_id = a.connection_id AND m.due <= :now
-      AND (m.written_version < m.wanted_version OR m.next_change_at <= :now)
-      AND (m.leased_until IS NULL OR m.leased_until <= :now))"""
+WITH waiting AS (
+    SELECT 'deliveries' AS queue, connection_id FROM delivery
+    WHERE state = 'new' AND due <= :now
+    UNION
+    SELECT 'changed', connection_id FROM changed_object
+    WHERE NOT dead AND due <= :now AND (leased_until IS NULL OR leased_until <= :now)
+    UNION
+    SELECT 'polls', connection_id FROM poll
+    WHERE due <= :now AND (leased_until IS NULL OR leased_until <= :now)
+    UNION
+    SELECT 'mirror', connection_id FROM mirror
+    WHERE NOT parked AND written_version < wanted_version AND due <= :now
+      AND (leased_until IS NULL OR leased_until <= :now)
+    UNION
+    SELECT 'mirror', connection_id FROM mirror
+    WHERE NOT parked AND next_change_at <= :now AND due <= :now
+      AND (leased_until IS NULL OR leased_until <= :now))
+SELECT queue, connection_id FROM waiting JOIN connection USING (connection_id)
+WHERE vendor <> '' AND state <> 'paused'
+  AND (queue = 'deliveries'
+       OR state = 'active' AND (open_until IS NULL OR open_until <= :now))
+  AND (queue <> 'mirror' OR leads = 'hub')
+ORDER BY queue = 'deliveries' DESC"""
 
 
 @dataclass(frozen=True)

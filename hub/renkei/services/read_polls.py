@@ -35,6 +35,9 @@ class ReadPolls:
     TURN: ClassVar[timedelta] = timedelta(seconds=20)
     """How long one window may be read before another kind has its turn."""
 
+    PAGE_SECONDS: ClassVar[float] = 20.0
+    """A page may take several calls; it must be booked, too, before the lease ends."""
+
     async def begin(self, opened: OpenConnection) -> None:
         """Poll whatever this connection can tell, from its first settled instant on."""
         since = opened.row.settles_from
@@ -99,7 +102,9 @@ class ReadPolls:
         what = f"connection {opened.id}: polling {claimed.kind}s"
         if reader is None:
             raise UnsupportedFeature(f"{what}: the plugin {opened.row.vendor} cannot")
-        return await call(what, reader.changed(claimed.window, claimed.cursor))
+        return await call(
+            what, reader.changed(claimed.window, claimed.cursor), seconds=self.PAGE_SECONDS
+        )
 
     async def _book(
         self,

@@ -39,9 +39,9 @@ class ShopifySettings(BaseModel):
         default="points", description="Key of the points metafield on the customer"
     )
     trust_verified_email: bool = Field(
-        default=True,
-        description="Whether Shopify's verified_email proves an address; turn it off when staff or "
-        "other apps create customers, since Shopify marks those verified without a proof",
+        default=False,
+        description="Whether Shopify's verified_email proves an address; turn it on only where no "
+        "staff and no app creates customers, since Shopify marks those verified without a proof",
     )
     base_url: str = Field(
         default="", description="Another address of the store, for a twin (empty: the store's own)"

@@ -82,10 +82,6 @@ def to_member(customer: wire.Customer, connection: str) -> Member:
     """The canonical member."""
     id = amounts.needed(customer.customer_id, "customerId")
     what = f"customer {id}"
-    own = Identity(
-        kind=IdentityKind.VENDOR_CUSTOMER, scope=connection, value=id, grade=Grade.STRONG
-    )
-    card = _card(customer.customer_code) if customer.status in WITH_CARD else ()
     if customer.upd_date_time is None:
         raise PayloadInvalid(f"{what}.updDateTime is missing")
     if customer.status not in STATES:
@@ -97,7 +93,7 @@ def to_member(customer: wire.Customer, connection: str) -> Member:
             state=STATES[customer.status],
             family_name=_name(customer.last_name),
             given_name=_name(customer.first_name),
-            identities=(own, *card, *_asserted(customer)),
+            identities=_identities(customer, id, connection),
         )
     except ValidationError as error:
         problem = wire.problem_of(what, error)
@@ -159,6 +155,14 @@ def _card(code: str | None) -> tuple[Identity, ...]:
     if not code:
         return ()
     return (Identity(kind=IdentityKind.CARD, value=code, grade=Grade.VERIFIED),)
+
+
+def _identities(customer: wire.Customer, id: str, connection: str) -> tuple[Identity, ...]:
+    own = Identity(
+        kind=IdentityKind.VENDOR_CUSTOMER, scope=connection, value=id, grade=Grade.STRONG
+    )
+    card = _card(customer.customer_code) if customer.status in WITH_CARD else ()
+    return (own, *card, *_asserted(customer))
 
 
 def _asserted(customer: wire.Customer) -> tuple[Identity, ...]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from renkei_shopify.settings import ShopifySettings
 
@@ -58,3 +58,10 @@ def test_a_refusal_repeats_no_secret() -> None:
 def test_every_field_says_what_it_is_for() -> None:
     fields = ShopifySettings.model_fields
     assert [name for name, field in fields.items() if not field.description] == []
+
+
+def test_an_address_that_the_vendor_calls_verified_is_not_trusted_unless_somebody_says_so() -> None:
+    settings = ShopifySettings(
+        shop="example.myshopify.com", client_id="id", client_secret=SecretStr("secret")
+    )
+    assert settings.trust_verified_email is False

@@ -12,7 +12,6 @@ from renkei_contracts.member import Grade, IdentityKind, Member, MemberState
 from renkei_contracts.order import Order, OrderState, TillKey
 from renkei_smaregi import mapping, wire
 
-
 Payload = Callable[[str], Any]
 
 
