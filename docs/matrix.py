@@ -36,10 +36,11 @@ def with_matrix(text: str) -> str:
 
 def main() -> int:
     """Write, or with --check say whether something would change."""
-    stale = [path for path in READMES if with_matrix(path.read_text("utf-8")) != path.read_text("utf-8")]
+    texts = {path: path.read_text("utf-8") for path in READMES}
+    stale = [path for path, text in texts.items() if with_matrix(text) != text]
     if "--check" not in sys.argv:
         for path in stale:
-            path.write_text(with_matrix(path.read_text("utf-8")), "utf-8")
+            path.write_text(with_matrix(texts[path]), "utf-8")
         return 0
     for path in stale:
         sys.stderr.write(f"{path.name}: the matrix is stale; run python docs/matrix.py\n")

@@ -48,9 +48,9 @@ def test_most_functions_are_short() -> None:
 def public_names(path: Path) -> Iterator[tuple[str, ast.AST]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if not node.name.startswith("_"):
-                yield f"{path.relative_to(ROOT)}:{node.name}", node
+        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if named and not node.name.startswith("_"):
+            yield f"{path.relative_to(ROOT)}:{node.name}", node
 
 
 @pytest.mark.parametrize("part", ["contracts", "hub"])
