@@ -86,7 +86,7 @@ class SettleOrder:
         self, attempt: Attempt, row: OrderRow | None, member: str | None, digest: bytes
     ) -> SettleAnswer:
         facts = attempt.world.connections[self.key[0]]
-        same = _same_sale(attempt, self.order, self.key)
+        same = _same_sale(attempt, self.order, self.key, member)
         frozen = _program(attempt, facts.program, self.order, row)
         new = OrderRow(
             key=self.key,
@@ -237,19 +237,40 @@ def _program(
     return attempt.program_in_force(program, order.placed_at)
 
 
-def _same_sale(attempt: Attempt, order: Order, key: OrderKey) -> OrderKey | None:
-    """The order at which this sale was seen first, if it was another one."""
+def _same_sale(
+    attempt: Attempt, order: Order, key: OrderKey, member: str | None
+) -> OrderKey | None:
+    """The order at which this sale is counted, if that is another one."""
     for ref in order.same_as:
         other = attempt.world.orders.get((ref.connection, ref.id))
         if other is not None and other.same is None and other.key != key:
             return other.key
-    if order.till is None:
-        return None
+    return _same_natural_key(attempt, order, key, member) if order.till is not None else None
+
+
+def _same_natural_key(
+    attempt: Attempt, order: Order, key: OrderKey, member: str | None
+) -> OrderKey | None:
+    """A sale is counted where it was seen first, or where its member is known.
+
+    A poll may see a sale, without a member, before the register commits it with one.
+    """
+    assert order.till is not None
     natural = sale_key(key[0], order.till)
-    first = attempt.world.sales.get(natural)
-    if first is None:
+    first_ref = attempt.world.sales.get(natural)
+    if first_ref is None:
         attempt.staged.sales[natural] = key[1]
-    return (key[0], first) if first is not None and first != key[1] else None
+        return None
+    first = attempt.world.orders.get((key[0], first_ref))
+    if first is None or first.same == key:
+        return None
+    if first.key == key:
+        return first.same
+    if first.same is None and first.member is None and member is not None:
+        attempt.staged.orders[first.key] = replace(first, same=key)
+        attempt.staged.same.append((first.key, key, "natural key; its member became known"))
+        return None
+    return first.same or first.key
 
 
 def _record(attempt: Attempt, row: OrderRow | None, new: OrderRow, command: SettleOrder) -> None:

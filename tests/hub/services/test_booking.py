@@ -281,6 +281,27 @@ async def test_the_same_sale_from_till_and_vendor_is_counted_once(
     await assert_books_hold(booking)
 
 
+async def test_a_sale_that_a_poll_saw_before_its_commit_is_counted_at_the_commit(
+    booking: Booking, till: TillService
+) -> None:
+    member = (await booking.enrol(customer())).member
+    await settle(booking, order())
+    terminal = Terminal("trm_1", "shop", "shibuya", "1")
+    hold = await till.hold(terminal, HoldRequest(key="h1", member=member, points=50))
+    ask = sale("7", member, hold=hold.hold, points_used=50)
+    polled = order(
+        "pos-99", ref=ExternalRef(connection="shop", id="pos-99"), till=ask.sale, customer=None
+    )
+    assert await settle(booking, polled) == "unlinked"
+    answer = await till.commit(terminal, ask)
+    assert (answer.used, answer.earned, answer.spendable) == (50, 9, 59)
+    later = polled.model_copy(update={"changed_at": PLACED + timedelta(seconds=9)})
+    assert await settle(booking, later) == "alias"
+    voided = await till.commit(terminal, sale("7", member, revision=2, voided=True))
+    assert (voided.used, voided.earned, voided.spendable) == (0, 0, 100)
+    await assert_books_hold(booking)
+
+
 async def test_the_statement_explains_every_point(booking: Booking) -> None:
     member = (await booking.enrol(customer())).member
     await booking.settle(order(), read_at=None, delivery_key="dlv_1")

@@ -62,14 +62,6 @@ class SchemaChecked(httpx.AsyncBaseTransport):
             validator(shape).validate(json.loads(response.content))
         return response
 
-    def paths(self) -> list[str]:
-        """What was called, without the token host."""
-        return [
-            f"{one.method} {one.url.path.removeprefix(f'/{CONTRACT}/pos')}"
-            for one in self.calls
-            if not one.url.path.startswith("/app/")
-        ]
-
 
 @pytest.fixture
 def now() -> datetime:

@@ -50,7 +50,10 @@ class TestCalls:
             sent.append(request)
             return httpx.Response(200, json=[])
 
-        query = {"upd_date_time-from": "2026-11-26T00:00:00+09:00", "limit": 5}
+        query: dict[str, str | int] = {
+            "upd_date_time-from": "2026-11-26T00:00:00+09:00",
+            "limit": 5,
+        }
         await answering(answer).rows("/customers", query)
         (request,) = sent
         assert request.headers["authorization"] == "Bearer t0ken"

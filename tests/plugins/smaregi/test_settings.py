@@ -59,7 +59,7 @@ class TestFields:
 
     def test_an_unknown_field_is_refused(self) -> None:
         with pytest.raises(ValidationError):
-            SmaregiSettings(**GIVEN, header_secert="typo")
+            SmaregiSettings.model_validate({**GIVEN, "header_secert": "typo"})
 
     def test_every_field_says_what_it_is(self) -> None:
         assert all(field.description for field in SmaregiSettings.model_fields.values())

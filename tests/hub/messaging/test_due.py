@@ -1,0 +1,64 @@
+"""Where there is something to do, and where nothing may be done."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.messaging.changed import Hint, hint
+from renkei.messaging.due import Lane, due
+from renkei.messaging.inbox import Incoming, store
+from renkei.messaging.polls import NewPoll, ensure
+from renkei.storage.sealed import KeyRing
+from renkei_contracts.delivery import Delivery
+
+NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)
+MIRROR = """
+WITH m AS (INSERT INTO member (member_id, program_id, created_at)
+           VALUES ('m', 'default', now()) RETURNING member_id)
+INSERT INTO mirror (connection_id, member_id, wanted_version, due)
+SELECT 'cart', member_id, 0, CAST('2026-11-26Z' AS timestamptz) FROM m"""
+CALLS = {"changed", "polls", "mirror"}
+
+
+@pytest.fixture
+async def busy(conn: AsyncConnection, ring: KeyRing) -> AsyncConnection:
+    """A cart with one thing in every queue."""
+    await store(conn, ring, [Incoming(Delivery("cart", NOW, (), b""), "d")])
+    await hint(conn, [Hint("cart", "order", "o1", NOW)])
+    await ensure(conn, [NewPoll("cart", "order", NOW)], NOW)
+    await conn.execute(text(MIRROR))
+    return conn
+
+
+async def queues(conn: AsyncConnection, now: datetime = NOW) -> set[str]:
+    lanes = await due(conn, now)
+    assert {lane.connection for lane in lanes} <= {"cart"}
+    return {lane.queue for lane in lanes}
+
+
+async def test_every_queue_with_work_is_a_lane(busy: AsyncConnection) -> None:
+    assert await queues(busy) == CALLS | {"deliveries"}
+    assert Lane("polls", "cart") in await due(busy, NOW)
+
+
+async def test_nothing_is_due_before_its_time(busy: AsyncConnection) -> None:
+    assert await queues(busy, NOW - timedelta(seconds=1)) == {"mirror"}
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ("state = 'paused'", set()),
+        ("state = 'needs_authorization'", {"deliveries"}),
+        ("open_until = '2026-11-26T03:00:01Z'", {"deliveries"}),
+        ("open_until = '2026-11-26T03:00:00Z'", CALLS | {"deliveries"}),
+        ("leads = 'vendor'", {"deliveries", "changed", "polls"}),
+    ],
+)
+async def test_a_vendor_is_called_only_when_it_may_be(
+    busy: AsyncConnection, change: str, left: set[str]
+) -> None:
+    await busy.execute(text(f"UPDATE connection SET {change} WHERE connection_id = 'cart'"))
+    assert await queues(busy) == left

@@ -1,0 +1,131 @@
+"""Deliveries are stored once, worked on by one at a time, and ended once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.errors import SealBroken
+from renkei.messaging.inbox import Claimed, Ended, Incoming, claim, end, store
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+from renkei_contracts.delivery import Delivery
+
+NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=11)
+One = Callable[..., Any]
+
+
+def incoming(key: str, body: bytes = b"{}", connection: str = "cart") -> Incoming:
+    return Incoming(Delivery(connection, NOW, (("X-Id", "花"),), body), key)
+
+
+async def stored(conn: AsyncConnection, ring: KeyRing, *keys: str) -> None:
+    await store(conn, ring, [incoming(key, key.encode()) for key in keys])
+
+
+async def claimed(conn: AsyncConnection, owner: str = "me", now: datetime = NOW) -> list[Claimed]:
+    return await claim(conn, "cart", owner, now, 10)
+
+
+async def test_the_same_key_is_stored_once_also_within_a_batch(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    first = [incoming("a"), incoming("a"), incoming("b"), incoming("a", connection="shop")]
+    assert await store(conn, ring, first) == [True, False, True, True]
+    assert await store(conn, ring, [incoming("b"), incoming("c")]) == [False, True]
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff\x00", "花子".encode(), b"x" * 70_000])
+async def test_a_delivery_comes_back_byte_for_byte(
+    conn: AsyncConnection, ring: KeyRing, body: bytes
+) -> None:
+    await store(conn, ring, [incoming("z", b"other"), incoming("a", body), incoming("b", b"more")])
+    found = {one.key: one.opened(ring) for one in await claimed(conn)}
+    assert found["a"] == incoming("a", body).delivery
+    assert found["b"].body == b"more"
+
+
+async def test_nothing_of_a_delivery_is_readable_in_the_database(
+    conn: AsyncConnection, ring: KeyRing, one: One
+) -> None:
+    await store(conn, ring, [incoming("a", b"hanako@example.jp")])
+    headers, body = await one("SELECT headers, body FROM delivery")
+    assert b"X-Id" not in bytes(headers)
+    assert b"hanako" not in bytes(body)
+
+
+async def test_a_body_moved_to_another_delivery_does_not_open(
+    shops: Database, ring: KeyRing, owner_engine: Any
+) -> None:
+    async with shops.begin() as conn:
+        await stored(conn, ring, "a", "b")
+    async with owner_engine.begin() as behind:
+        await behind.execute(text("ALTER TABLE delivery DISABLE TRIGGER USER"))
+        await behind.execute(text("UPDATE delivery SET body = (SELECT max(body) FROM delivery)"))
+    async with shops.begin() as conn:
+        moved = await claimed(conn)
+    with pytest.raises(SealBroken):
+        [one.opened(ring) for one in moved]
+
+
+async def test_what_is_claimed_is_nobody_elses_until_the_lease_is_over(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    await stored(conn, ring, "a")
+    (mine,) = await claimed(conn)
+    assert await claimed(conn, "other") == []
+    (again,) = await claimed(conn, "other", LATER)
+    assert (mine.tries, again.tries) == (1, 2)
+
+
+async def test_two_workers_at_once_never_get_the_same_delivery(
+    shops: Database, ring: KeyRing
+) -> None:
+    async with shops.begin() as conn:
+        await stored(conn, ring, *(f"d{n}" for n in range(15)))
+    async with shops.begin() as left, shops.begin() as right:
+        first, second = await claimed(left, "left"), await claimed(right, "right")
+    keys = [one.key for one in (*first, *second)]
+    assert (len(first), len(second), len(set(keys))) == (10, 5, 15)
+
+
+async def test_whoever_lost_the_lease_cannot_end_the_delivery(
+    conn: AsyncConnection, ring: KeyRing, one: One
+) -> None:
+    await stored(conn, ring, "a")
+    (mine,) = await claimed(conn)
+    (others,) = await claimed(conn, "me", LATER)  # the same process, stalled and started again
+    assert await end(conn, [Ended(mine, "dead", LATER, "late")]) == 0
+    assert await end(conn, [Ended(others, "done", LATER)]) == 1
+    assert await end(conn, [Ended(others, "dead", LATER)]) == 0
+    assert await one("SELECT state, reason FROM delivery") == ("done", None)
+
+
+async def test_a_delivery_to_be_tried_again_comes_when_it_is_due(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    await stored(conn, ring, "a")
+    (mine,) = await claimed(conn)
+    await end(conn, [Ended(mine, "new", LATER, "not now")])
+    assert await claimed(conn, now=NOW) == []
+    assert [one.key for one in await claimed(conn, now=LATER)] == ["a"]
+
+
+async def test_other_connections_deliveries_are_not_claimed(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    await store(conn, ring, [incoming("a", connection="shop")])
+    assert await claimed(conn) == []
+
+
+async def test_a_reason_with_characters_that_cannot_be_stored_is_stored_without_them(
+    conn: AsyncConnection, ring: KeyRing, one: One
+) -> None:
+    await stored(conn, ring, "a")
+    (mine,) = await claimed(conn)
+    await end(conn, [Ended(mine, "dead", NOW, "a\x00b\ud800" + "c" * 999)])
+    assert await one("SELECT left(reason, 3), length(reason) FROM delivery") == ("ab?", 500)
