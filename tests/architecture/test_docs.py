@@ -22,12 +22,9 @@ def text_of(name: str) -> str:
 
 
 def test_the_capability_matrix_is_what_the_plugins_announce() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", ROOT / "docs" / "matrix.py", "--check"],
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    command = [sys.executable, ROOT / "docs" / "matrix.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", READMES)
