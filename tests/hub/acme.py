@@ -1,20 +1,36 @@
 """An invented vendor whose cloud is this module: what it holds, how it fails, what it was told."""
 
 import asyncio
-from collections.abc import Sequence
+import hashlib
+import hmac
+from base64 import b64encode
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import BaseModel, SecretStr
+from sqlalchemy import text
 
+from renkei.bootstrap import Hub, open_hub
+from renkei.config import Settings
+from renkei.messaging.due import due
+from renkei.registry import Registry
+from renkei.services.members import list_members
+from renkei.storage.engine import APP_ROLE
+from renkei.worker import Worker
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import NotFound, PayloadInvalid
+from renkei_contracts.errors import (
+    NotFound,
+    PayloadInvalid,
+)
 from renkei_contracts.event import Changed, MemberSeen, Observation, OrderSeen
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import Member, NewMember
-from renkei_contracts.order import Order
+from renkei_contracts.member import Grade, Identity, IdentityKind, Member, NewMember
+from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.signature import require_hmac_base64
@@ -144,3 +160,120 @@ def vendor(name: str, cloud: Cloud, mode: str, *, creates: bool = False) -> Vend
         balances=lambda _: Balances(cloud, mode),
         member_creation=(lambda c: Creation(cloud, c.id)) if creates else None,
     )
+
+
+NOW = datetime.now(UTC)
+
+
+@dataclass
+class Scene:
+    """A hub with a cart (absolute balances) and a shop (delta balances, creates members)."""
+
+    hub: Hub
+    worker: Worker
+    cart: Cloud
+    shop: Cloud
+
+    async def deliver(self, body: bytes, id: str | None = None, key: str = "acme") -> str:
+        signature = b64encode(hmac.digest(key.encode(), body, hashlib.sha256)).decode()
+        headers = [("Acme-Signature", signature)] + ([("Acme-Id", id)] if id else [])
+        return await self.hub.receiver.receive(Delivery("cart", NOW, tuple(headers), body))
+
+    async def settle_down(self) -> None:
+        """Let the worker do everything that is due now."""
+        for _ in range(8):
+            for queue in ("deliveries", "changed", "mirror"):
+                await self.work(queue)
+
+    async def work(self, queue: str) -> int:
+        """Work off what is due in this queue, connection after connection; gives how much."""
+        async with self.hub.database.begin() as conn:
+            lanes = await due(conn, self.hub.clock())
+        mine = sorted(lane.connection for lane in lanes if lane.queue == queue)
+        return sum([await self.worker.queues[queue].work(connection) for connection in mine])
+
+    async def poll(self) -> None:
+        """Read every window that is due to its end."""
+        for id in ("cart", "shop"):
+            await self.worker.polls.begin(await self.hub.connections.get(id))
+        while await self.work("polls"):
+            pass
+
+    async def member(self) -> str:
+        return (await list_members(self.hub.booking))[0].member
+
+    async def one(self, statement: str) -> Any:
+        async with self.hub.database.begin() as conn:
+            return (await conn.execute(text(statement))).one()
+
+    async def due_now(self, table: str) -> None:
+        """Pretend that the waits are over."""
+        columns = "due = clock_timestamp()"
+        if table != "delivery":
+            columns += ", leased_until = NULL"
+        async with self.hub.database.begin() as conn:
+            await conn.execute(text(f"UPDATE {table} SET {columns}"))
+            await conn.execute(text("UPDATE connection SET open_until = NULL"))
+
+
+@pytest.fixture
+async def scene(
+    server: Any, database_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Scene]:
+    cart, shop = Cloud(), Cloud()
+    vendors = {
+        "acme": vendor("acme", cart, "absolute"),
+        "till": vendor("till", shop, "delta", creates=True),
+    }
+    monkeypatch.setattr("renkei.bootstrap.load_registry", lambda disabled: Registry(vendors))
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=server.url(APP_ROLE, database_name),
+        migration_url=server.url(database=database_name),
+        secret_key="azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
+    )
+    async with open_hub(settings) as hub:
+        since = NOW - timedelta(days=30)
+        await hub.connecting.connect(vendors["acme"], "cart", {"secret": "acme"}, since)
+        await hub.connecting.connect(vendors["till"], "shop", {"secret": "acme"}, since)
+        yield Scene(hub, Worker(hub), cart, shop)
+
+
+def hanako() -> Member:
+    verified = Identity(kind=IdentityKind.EMAIL, value="hanako@example.jp", grade=Grade.VERIFIED)
+    ref = ExternalRef(connection="cart", id="c1")
+    return Member(ref=ref, changed_at=NOW, given_name="花子", identities=(verified,))
+
+
+def bought(id: str = "o1", yen: int = 11_000, tick: int = 0) -> Order:
+    return Order(
+        ref=ExternalRef(connection="cart", id=id),
+        changed_at=NOW + timedelta(seconds=tick),
+        placed_at=NOW - timedelta(hours=1),
+        state=OrderState.PAID,
+        customer=ExternalRef(connection="cart", id="c1"),
+        lines=(LineItem(id="1", quantity=1, amount=yen, tax_rate=1000),),
+    )
+
+
+def body(order: Order) -> bytes:
+    return order.model_dump_json().encode()
+
+
+async def shown_after(scene: Scene, failure: Exception) -> None:
+    """Hanako buys while the cart fails its next write, then the waits are over."""
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
+    await scene.settle_down()
+    await scene.deliver(body(bought()), "d1")
+    await scene.work("deliveries")
+    scene.cart.failures.append(failure)
+    await scene.work("mirror")
+
+
+async def shown(cloud: Cloud, points: dict[str, int]) -> None:
+    """Wait until the vendor shows this."""
+    async with asyncio.timeout(30):
+        while cloud.points != points:
+            await cloud.called.wait()
+            cloud.called.clear()

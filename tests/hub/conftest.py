@@ -25,6 +25,7 @@ assert _SPEC.loader is not None
 acme = importlib.util.module_from_spec(_SPEC)
 sys.modules["acme"] = acme
 _SPEC.loader.exec_module(acme)
+scene = acme.scene
 
 CONNECT = """
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,

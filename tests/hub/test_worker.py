@@ -1,136 +1,26 @@
 """From deliveries, hints and polls to balances at the vendors, through the real hub."""
 
 import asyncio
-import hashlib
-import hmac
-from base64 import b64encode
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+import time
 from typing import Any
 
 import pytest
-from acme import Cloud, vendor
-from sqlalchemy import text
+from acme import Scene, body, bought, hanako, shown
+from sqlalchemy.exc import OperationalError
 
-from renkei.bootstrap import Hub, open_hub
-from renkei.config import Settings
+from renkei.errors import UnknownVendor
 from renkei.ledger.verify import verify
-from renkei.messaging.due import due
-from renkei.registry import Registry
-from renkei.services.members import balance, list_members
-from renkei.storage.engine import APP_ROLE
-from renkei.worker import Worker
-from renkei_contracts.delivery import Delivery
+from renkei.messaging.due import Lane
+from renkei.messaging.retry import TRIES
+from renkei.services.members import balance
+from renkei.worker import Pace, Worker
 from renkei_contracts.errors import (
-    AuthenticationFailed,
-    OutcomeUnknown,
-    RateLimited,
     Rejected,
     SignatureInvalid,
     Unavailable,
 )
-from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import Grade, Identity, IdentityKind, Member
-from renkei_contracts.order import LineItem, Order, OrderState
-
-NOW = datetime.now(UTC)
-
-
-@dataclass
-class Scene:
-    """A hub with a cart (absolute balances) and a shop (delta balances, creates members)."""
-
-    hub: Hub
-    worker: Worker
-    cart: Cloud
-    shop: Cloud
-
-    async def deliver(self, body: bytes, id: str | None = None, key: str = "acme") -> str:
-        signature = b64encode(hmac.digest(key.encode(), body, hashlib.sha256)).decode()
-        headers = [("Acme-Signature", signature)] + ([("Acme-Id", id)] if id else [])
-        return await self.hub.receiver.receive(Delivery("cart", NOW, tuple(headers), body))
-
-    async def settle_down(self) -> None:
-        """Let the worker do everything that is due now."""
-        for _ in range(8):
-            for queue in ("deliveries", "changed", "mirror"):
-                await self.work(queue)
-
-    async def work(self, queue: str) -> int:
-        """Work off what is due in this queue, connection after connection; gives how much."""
-        async with self.hub.database.begin() as conn:
-            lanes = await due(conn, self.hub.clock())
-        mine = sorted(lane.connection for lane in lanes if lane.queue == queue)
-        return sum([await self.worker.queues[queue].work(connection) for connection in mine])
-
-    async def poll(self) -> None:
-        """Read every window that is due to its end."""
-        for id in ("cart", "shop"):
-            await self.worker.polls.begin(await self.hub.connections.get(id))
-        while await self.work("polls"):
-            pass
-
-    async def member(self) -> str:
-        return (await list_members(self.hub.booking))[0].member
-
-    async def one(self, statement: str) -> Any:
-        async with self.hub.database.begin() as conn:
-            return (await conn.execute(text(statement))).one()
-
-    async def due_now(self, table: str) -> None:
-        """Pretend that the waits are over."""
-        columns = "due = clock_timestamp()"
-        if table != "delivery":
-            columns += ", leased_until = NULL"
-        async with self.hub.database.begin() as conn:
-            await conn.execute(text(f"UPDATE {table} SET {columns}"))
-            await conn.execute(text("UPDATE connection SET open_until = NULL"))
-
-
-@pytest.fixture
-async def scene(
-    server: Any, database_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Scene]:
-    cart, shop = Cloud(), Cloud()
-    vendors = {
-        "acme": vendor("acme", cart, "absolute"),
-        "till": vendor("till", shop, "delta", creates=True),
-    }
-    monkeypatch.setattr("renkei.bootstrap.load_registry", lambda disabled: Registry(vendors))
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=server.url(APP_ROLE, database_name),
-        migration_url=server.url(database=database_name),
-        secret_key="azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
-    )
-    async with open_hub(settings) as hub:
-        since = NOW - timedelta(days=30)
-        await hub.connecting.connect(vendors["acme"], "cart", {"secret": "acme"}, since)
-        await hub.connecting.connect(vendors["till"], "shop", {"secret": "acme"}, since)
-        yield Scene(hub, Worker(hub), cart, shop)
-
-
-def hanako() -> Member:
-    verified = Identity(kind=IdentityKind.EMAIL, value="hanako@example.jp", grade=Grade.VERIFIED)
-    ref = ExternalRef(connection="cart", id="c1")
-    return Member(ref=ref, changed_at=NOW, given_name="花子", identities=(verified,))
-
-
-def bought(id: str = "o1", yen: int = 11_000, tick: int = 0) -> Order:
-    return Order(
-        ref=ExternalRef(connection="cart", id=id),
-        changed_at=NOW + timedelta(seconds=tick),
-        placed_at=NOW - timedelta(hours=1),
-        state=OrderState.PAID,
-        customer=ExternalRef(connection="cart", id="c1"),
-        lines=(LineItem(id="1", quantity=1, amount=yen, tax_rate=1000),),
-    )
-
-
-def body(order: Order) -> bytes:
-    return order.model_dump_json().encode()
+from renkei_contracts.order import Order
+from renkei_contracts.paging import Page, Window
 
 
 async def test_a_purchase_reaches_both_channels_whatever_comes_first(scene: Scene) -> None:
@@ -224,107 +114,162 @@ async def test_a_poll_that_breaks_goes_on_from_its_cursor(scene: Scene) -> None:
     assert "changed order 2" in scene.cart.calls
 
 
-async def shown_after(scene: Scene, failure: Exception) -> None:
-    """Hanako buys while the cart fails its next write, then the waits are over."""
-    scene.cart.members["c1"] = hanako()
-    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
-    await scene.settle_down()
-    await scene.deliver(body(bought()), "d1")
-    await scene.work("deliveries")
-    scene.cart.failures.append(failure)
-    await scene.work("mirror")
-
-
-@pytest.mark.parametrize(
-    "failure", [Unavailable("down"), RateLimited("slow", 30), OutcomeUnknown("broken off")]
-)
-async def test_a_write_that_fails_is_done_again_later(scene: Scene, failure: Exception) -> None:
-    await shown_after(scene, failure)
-    assert scene.cart.points == {"c1": 0}
-    await scene.due_now("mirror")
-    await scene.work("mirror")
-    assert scene.cart.points == {"c1": 100}
-
-
-async def test_a_rate_limit_is_waited_out_by_the_whole_connection(scene: Scene) -> None:
-    await shown_after(scene, RateLimited("slow", 30))
-    row = await scene.one(
-        "SELECT open_until - clock_timestamp() > interval '25 s' FROM connection "
-        "WHERE connection_id = 'cart'"
-    )
-    assert tuple(row) == (True,)
-    scene.cart.calls.clear()
-    await scene.poll()
-    assert scene.cart.calls == []
-
-
-async def test_a_vendor_that_refuses_parks_the_row_and_says_why(scene: Scene) -> None:
-    await shown_after(scene, Rejected("no such customer any more"))
-    row = await scene.one("SELECT parked, last_error FROM mirror WHERE connection_id = 'cart'")
-    assert tuple(row) == (True, "no such customer any more")
-
-
-async def test_a_vendor_that_no_longer_knows_us_needs_authorization_and_is_left_alone(
-    scene: Scene,
-) -> None:
-    await shown_after(scene, AuthenticationFailed("token revoked"))
-    row = await scene.one("SELECT state FROM connection WHERE connection_id = 'cart'")
-    assert tuple(row) == ("needs_authorization",)
-    scene.cart.calls.clear()
-    await scene.due_now("mirror")
-    await scene.work("mirror")
-    assert scene.cart.calls == []
-    assert scene.shop.points == {"made-1": 100}
-
-
-async def test_a_change_that_broke_off_after_the_vendor_acted_is_not_applied_twice(
-    scene: Scene,
-) -> None:
-    scene.cart.members["c1"] = hanako()
-    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
-    await scene.settle_down()
-    await scene.deliver(body(bought()), "d1")
-    await scene.work("deliveries")
-    shop = await scene.hub.connections.get("shop")
-    balances: Any = shop.balances
-    write = balances.write
-
-    async def acted(id: str, one: Any) -> Any:
-        await write(id, one)
-        raise OutcomeUnknown("broken off")
-
-    balances.write = acted
-    await scene.work("mirror")
-    balances.write = write
-    assert scene.shop.points == {"made-1": 100}
-    await scene.due_now("mirror")
-    await scene.work("mirror")
-    assert scene.shop.points == {"made-1": 100}
-    row = await scene.one("SELECT written_points, intent FROM mirror WHERE connection_id = 'shop'")
-    assert tuple(row) == (100, None)
-
-
-async def test_only_the_newest_balance_is_written(scene: Scene) -> None:
-    scene.cart.members["c1"] = hanako()
-    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
-    await scene.settle_down()
-    scene.cart.calls.clear()
-    for number in range(10):
-        await scene.deliver(body(bought(f"o{number}")), f"d{number}")
-    await scene.work("deliveries")
-    await scene.work("mirror")
-    assert scene.cart.calls == ["write c1 1000"]
-
-
 async def test_the_running_worker_stops_when_told_and_leaves_nothing_undone(scene: Scene) -> None:
     scene.cart.members["c1"] = hanako()
     stop = asyncio.Event()
     running = asyncio.create_task(scene.worker.run(stop))
     await scene.deliver(body(bought()), "d1")
-    async with asyncio.timeout(20):
-        while scene.shop.points != {"made-1": 100}:
-            await scene.shop.called.wait()
-            scene.shop.called.clear()
+    await shown(scene.shop, {"made-1": 100})
     stop.set()
     await running
     assert (await balance(scene.hub.booking, await scene.member())).spendable == 100
+
+
+async def test_a_vendor_that_never_answers_delays_no_other(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    shop: Any = await scene.hub.connections.get("shop")
+    never = asyncio.Event()
+
+    async def hang(*_: Any) -> Any:
+        await never.wait()
+
+    shop.orders.changed = shop.members.changed = shop.member_creation.create = hang
+    stop = asyncio.Event()
+    worker = Worker(scene.hub, Pace(drain=0.1))
+    running = asyncio.create_task(worker.run(stop))
+    for number in range(20):
+        await scene.deliver(body(bought(f"o{number}")), f"d{number}")
+    await shown(scene.cart, {"c1": 2_000})
+    assert {lane.connection for lane in worker.running} >= {"shop"}
+    stop.set()
+    await running
+
+
+async def test_a_plugin_that_breaks_on_one_delivery_takes_the_others_and_gives_that_one_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    webhooks: Any = (await scene.hub.connections.get("cart")).webhooks
+    read = webhooks.read
+    monkeypatch.setattr(
+        webhooks, "read", lambda one: 1 // 0 if one.header("acme-id") == "bad" else read(one)
+    )
+    await scene.deliver(body(bought()), "bad")
+    await scene.deliver(body(bought("o2")), "good")
+    for _ in range(TRIES):
+        await scene.work("deliveries")
+        await scene.due_now("delivery")
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 100}
+    row = await scene.one("SELECT state, tries, reason FROM delivery WHERE delivery_key = 'bad'")
+    assert tuple(row)[:2] == ("dead", TRIES)
+    assert "ZeroDivisionError" in row[2]
+
+
+async def test_deliveries_wait_for_a_plugin_that_is_gone_and_are_not_given_up(
+    scene: Scene,
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(body(bought()), "d1")
+    vendors: Any = scene.hub.registry.vendors
+    gone = vendors.pop("acme")
+    scene.hub.connections._open.clear()
+    for _ in range(TRIES + 1):
+        with pytest.raises(UnknownVendor):
+            await scene.work("deliveries")
+    vendors["acme"] = gone
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 100}
+
+
+async def test_a_hint_whose_object_comes_late_is_read_again_and_one_that_never_comes_is_dead(
+    scene: Scene,
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(b"")
+    await scene.settle_down()
+    scene.cart.orders["o1"] = bought()
+    await scene.due_now("changed_object")
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 100}
+    del scene.cart.orders["o1"]
+    await scene.deliver(b"")
+    await scene.work("deliveries")
+    for _ in range(TRIES):
+        await scene.work("changed")
+        await scene.due_now("changed_object")
+    row = await scene.one("SELECT dead, last_error FROM changed_object")
+    assert tuple(row) == (True, "no order o1")
+
+
+async def test_what_a_page_cannot_say_is_kept_and_the_rest_of_the_page_is_booked(
+    scene: Scene,
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    orders: Any = (await scene.hub.connections.get("cart")).orders
+
+    async def half(window: Window, cursor: str | None) -> Page[Order]:
+        return Page((bought(),), None, (("o2", "no price"),))
+
+    orders.changed = half
+    await scene.poll()
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 100}
+    row = await scene.one("SELECT object_id, dead, last_error FROM changed_object")
+    assert tuple(row) == ("o2", True, "no price")
+
+
+async def test_a_poll_whose_cursor_the_vendor_no_longer_takes_starts_again(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    for number in range(3):
+        scene.cart.orders[f"o{number}"] = bought(f"o{number}", tick=number)
+    orders: Any = (await scene.hub.connections.get("cart")).orders
+    changed, refused = orders.changed, [Rejected("the cursor is too old")]
+
+    async def once(window: Window, cursor: str | None) -> Any:
+        if cursor and refused:
+            raise refused.pop()
+        return await changed(window, cursor)
+
+    orders.changed = once
+    await scene.poll()
+    await scene.due_now("poll")
+    await scene.poll()
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 300}
+
+
+async def test_a_worker_outlives_a_turn_in_which_the_database_is_away(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    rows, away = scene.hub.connections.rows, [OperationalError("x", None, Exception("away"))]
+
+    async def once() -> Any:
+        if away:
+            raise away.pop()
+        return await rows()
+
+    monkeypatch.setattr(scene.hub.connections, "rows", once)
+    stop = asyncio.Event()
+    worker = Worker(scene.hub, Pace(rest_after_fault=0.01))
+    running = asyncio.create_task(worker.run(stop))
+    await scene.deliver(body(bought()), "d1")
+    await shown(scene.cart, {"c1": 100})
+    stop.set()
+    await running
+
+
+async def test_a_lane_whose_connection_cannot_be_opened_rests_longer_each_time(
+    scene: Scene,
+) -> None:
+    scene.hub.registry.vendors.clear()  # type: ignore[attr-defined]
+    scene.hub.connections._open.clear()
+    lane = Lane("deliveries", "cart")
+    worker = Worker(scene.hub, Pace(rest_after_fault=10.0))
+    rests = []
+    for _ in range(4):
+        worker.running[lane] = asyncio.create_task(worker._lane(lane))
+        await worker.running[lane]
+        rests.append(round(worker.faults[lane][1] - time.monotonic()))
+    assert rests == [10, 20, 40, 60]

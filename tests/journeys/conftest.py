@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,11 +48,12 @@ def renkei(place: Path) -> Run:
 
 
 @pytest.fixture
-def spawn(place: Path) -> Spawn:
-    """Start ``renkei`` with these arguments, its standard output in a pipe."""
+async def spawn(place: Path) -> AsyncIterator[Spawn]:
+    """Start ``renkei`` with these arguments, its standard output in a pipe; killed at the end."""
+    started: list[Process] = []
 
     async def start(*arguments: str, **environment: str) -> Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *RENKEI,
             *arguments,
             cwd=place,
@@ -60,8 +61,14 @@ def spawn(place: Path) -> Spawn:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 def clean_environment(place: Path, more: dict[str, str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ def test_the_demo_ends_well_and_every_channel_shows_what_it_must(renkei: Run) ->
     assert document["seconds"] < 60
 
 
-def test_a_fault_in_the_story_ends_with_its_name_and_exit_code_1(renkei: Run) -> None:
+def test_a_cart_that_is_not_installed_is_refused(renkei: Run) -> None:
     ran = renkei("demo", "--cart", "nobody")
     assert ran.returncode == 2
     assert "no plugin 'nobody' is installed" in ran.stderr

@@ -34,7 +34,7 @@ SOME_PLACE = ("1", "1")
 """The store and till of a register whose stage does not name its ``place``: it never asks."""
 
 POLL_EVERY = timedelta(seconds=1)
-PATIENCE = {"twin": 15.0, "peer": 60.0}
+PATIENCE = {"twin": 30.0, "peer": 60.0}
 """Seconds a balance may take to be seen."""
 
 
@@ -154,12 +154,18 @@ async def _report(books: Books, played: Cast, told: Told, seconds: float) -> Rep
         ledger=report,
         addresses={
             "hub": books.url,
+            "database": await asyncio.to_thread(_database, books.hub.settings),
             CART: played.cart.address(),
             TILL: played.till.address(),
             "data": str(books.hub.settings.data_dir),
         },
         seconds=seconds,
     )
+
+
+def _database(settings: Settings) -> str:
+    """For psql, as the owner; the password is in a file that only this user can read."""
+    return embedded.start(database_home(settings)).libpq_url()
 
 
 def _show(plan: Plan, report: Report) -> None:

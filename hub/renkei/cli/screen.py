@@ -1,6 +1,7 @@
 """What commands write: results on stdout, everything else on stderr."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -9,7 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-output = Console(highlight=False)
+PIPED_WIDTH = 120
+"""Columns of a table that goes into a file or another program."""
+
+output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 

@@ -110,12 +110,13 @@ def respond(
     if faults:
         content["errors"] = [fault.model_dump(exclude_none=True) for fault in faults]
     return JSONResponse(
-        content, error.status, headers=_headers(error.status, retry_after), media_type=MEDIA_TYPE
+        content, error.status, headers=_headers(error, retry_after), media_type=MEDIA_TYPE
     )
 
 
-def _headers(status: int, retry_after: int | None) -> dict[str, str]:
-    if status == HTTPStatus.UNAUTHORIZED:
+def _headers(error: TillRefused, retry_after: int | None) -> dict[str, str]:
+    status = error.status
+    if status == HTTPStatus.UNAUTHORIZED and error.problem.code != "delivery_refused":
         return {"www-authenticate": "Bearer"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"retry-after": str(retry_after or RETRY_AFTER_SECONDS)}

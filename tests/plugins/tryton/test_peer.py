@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from renkei_contracts.twin.process import PeerUnavailable
 from renkei_tryton.peer import install as installing
 from renkei_tryton.peer.install import DATABASE, PACKAGE, choose_series, write_config
 from renkei_tryton.peer.jsonrpc import TillError, as_datetime, as_decimal
-from renkei_tryton.peer.process import PeerUnavailable
 from renkei_tryton.peer.software import Sale, TrytonShop
 
 WAIT_SECONDS = 20

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from renkei_contracts.twin.process import PeerUnavailable
 from renkei_vendure.peer import install as installing
 from renkei_vendure.peer.documents import RENAME
 from renkei_vendure.peer.graphql import ShopError
 from renkei_vendure.peer.install import PACKAGE, find_node
-from renkei_vendure.peer.process import PeerUnavailable
 from renkei_vendure.peer.software import VendureShop
 
 SECRET = "a secret of this test"

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from renkei_tryton.peer.process import PeerUnavailable, run_tool
+from renkei_contracts.twin.process import PeerUnavailable, run_tool
 
 # The newest series each Python runs, with the modules of the shop; newest Python first.
 SERIES = (((3, 10), "8.2"),)

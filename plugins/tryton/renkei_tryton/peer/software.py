@@ -12,6 +12,12 @@ from typing import Any
 
 import httpx
 
+from renkei_contracts.twin.process import (
+    FolderLock,
+    PeerProcess,
+    PeerUnavailable,
+    require_free,
+)
 from renkei_tryton.peer.install import DATABASE, PACKAGE, install, prepare, write_config
 from renkei_tryton.peer.jsonrpc import (
     JsonRpcSession,
@@ -20,12 +26,6 @@ from renkei_tryton.peer.jsonrpc import (
     as_datetime,
     as_decimal,
     decimal,
-)
-from renkei_tryton.peer.process import (
-    FolderLock,
-    PeerProcess,
-    PeerUnavailable,
-    require_free,
 )
 
 ADMINISTRATOR = "admin"

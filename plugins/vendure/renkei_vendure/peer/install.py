@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from renkei_vendure.peer.process import PeerUnavailable, run_tool
+from renkei_contracts.twin.process import PeerUnavailable, run_tool
 
 NODE_NEEDED = "node >= 20 is needed: apt-get install nodejs npm"
 MANIFESTS = ("package.json", "package-lock.json")

@@ -13,15 +13,15 @@ from typing import Any
 
 import httpx
 
-from renkei_vendure.peer import documents
-from renkei_vendure.peer.graphql import GraphQLSession, ShopError
-from renkei_vendure.peer.install import PACKAGE, find_node, install
-from renkei_vendure.peer.process import (
+from renkei_contracts.twin.process import (
     FolderLock,
     PeerProcess,
     PeerUnavailable,
     require_free,
 )
+from renkei_vendure.peer import documents
+from renkei_vendure.peer.graphql import GraphQLSession, ShopError
+from renkei_vendure.peer.install import PACKAGE, find_node, install
 
 ADMINISTRATOR = "superadmin"
 BOOT_SECONDS = 60.0

@@ -1,0 +1,83 @@
+"""The canonical models refuse what the hub could not keep."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.order import LineItem, Order
+from renkei_contracts.till import CommitRequest, HoldRequest
+from renkei_contracts.vendor import PROTOCOLS, Vendor
+
+LINE: dict[str, Any] = {"id": "1", "quantity": 2, "amount": 1_100, "tax_rate": 1000}
+ORDER: dict[str, Any] = {
+    "ref": {"connection": "cart", "id": "o1"},
+    "changed_at": "2026-11-26T12:00:00+09:00",
+    "placed_at": "2026-11-26T12:00:00+09:00",
+    "state": "paid",
+    "lines": [LINE],
+}
+
+
+def test_instants_are_kept_in_utc() -> None:
+    assert Order.model_validate(ORDER).placed_at == datetime(2026, 11, 26, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"placed_at": "2026-11-26T12:00:00"},
+        {"points_used": -1},
+        {"points_used": 1.0},
+        {"points_used": "1"},
+        {"points_used": 10**18},
+        {"unknown": 1},
+        {"lines": [LINE, LINE]},
+        {"lines": [LINE | {"amount": 10.5}]},
+        {"lines": [LINE | {"returned_quantity": 3}]},
+        {"lines": [LINE | {"returned_amount": 1_101}]},
+        {"lines": [LINE | {"title": "a\x00b"}]},
+        {"lines": [LINE | {"title": "\ud800"}]},
+        {"ref": {"connection": "Not A Slug", "id": "o1"}},
+        {"ref": {"connection": "cart", "id": ""}},
+    ],
+)
+def test_an_order_that_could_not_be_booked_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Order.model_validate(ORDER | wrong)
+
+
+def test_models_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        LineItem.model_validate(LINE).amount = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("points", [0, -5, 10**12])
+def test_a_hold_is_of_at_least_one_point(points: int) -> None:
+    with pytest.raises(ValidationError):
+        HoldRequest(key="k", member="mem_1", points=points)
+
+
+def test_a_sales_natural_key_names_every_part() -> None:
+    sale = {
+        "store": "shibuya",
+        "till": "1",
+        "business_date": "2026-11-26",
+        "settlement_count": 2,
+        "receipt_number": "0007",
+    }
+    ask = CommitRequest.model_validate(
+        {"sale": sale, "sold_at": "2026-11-27T01:30:00+09:00", "lines": [LINE]}
+    )
+    assert str(ask.sale) == "|shibuya|1|2026-11-26|2|0007"
+
+
+def test_an_external_reference_names_its_connection() -> None:
+    assert str(ExternalRef(connection="cart", id="o1")) == "cart/o1"
+
+
+def test_every_capability_has_a_protocol_and_a_factory() -> None:
+    factories = set(Vendor.__dataclass_fields__) - {"name", "title", "settings", "twin", "peer"}
+    assert factories == set(PROTOCOLS)

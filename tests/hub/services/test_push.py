@@ -1,0 +1,152 @@
+"""Balances reach their channels: the newest, once, and around every kind of trouble."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from acme import NOW, Scene, body, bought, hanako, shown, shown_after
+
+from renkei.ledger.verify import verify
+from renkei.services.ingest import Cause, Told
+from renkei.services.members import list_members
+from renkei.worker import Worker
+from renkei_contracts.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
+from renkei_contracts.event import MemberSeen
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Member
+
+
+@pytest.mark.parametrize(
+    "failure", [Unavailable("down"), RateLimited("slow", 30), OutcomeUnknown("broken off")]
+)
+async def test_a_write_that_fails_is_done_again_later(scene: Scene, failure: Exception) -> None:
+    await shown_after(scene, failure)
+    assert scene.cart.points == {"c1": 0}
+    await scene.due_now("mirror")
+    await scene.work("mirror")
+    assert scene.cart.points == {"c1": 100}
+
+
+async def test_a_rate_limit_is_waited_out_by_the_whole_connection(scene: Scene) -> None:
+    await shown_after(scene, RateLimited("slow", 30))
+    row = await scene.one(
+        "SELECT open_until - clock_timestamp() > interval '25 s' FROM connection "
+        "WHERE connection_id = 'cart'"
+    )
+    assert tuple(row) == (True,)
+    scene.cart.calls.clear()
+    await scene.poll()
+    assert scene.cart.calls == []
+
+
+async def test_a_vendor_that_refuses_parks_the_row_and_says_why(scene: Scene) -> None:
+    await shown_after(scene, Rejected("no such customer any more"))
+    row = await scene.one("SELECT parked, last_error FROM mirror WHERE connection_id = 'cart'")
+    assert tuple(row) == (True, "no such customer any more")
+
+
+async def test_a_vendor_that_no_longer_knows_us_needs_authorization_and_is_left_alone(
+    scene: Scene,
+) -> None:
+    await shown_after(scene, AuthenticationFailed("token revoked"))
+    row = await scene.one("SELECT state FROM connection WHERE connection_id = 'cart'")
+    assert tuple(row) == ("needs_authorization",)
+    scene.cart.calls.clear()
+    await scene.due_now("mirror")
+    await scene.work("mirror")
+    assert scene.cart.calls == []
+    assert scene.shop.points == {"made-1": 100}
+
+
+async def test_a_change_that_broke_off_after_the_vendor_acted_is_not_applied_twice(
+    scene: Scene,
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
+    await scene.settle_down()
+    await scene.deliver(body(bought()), "d1")
+    await scene.work("deliveries")
+    shop = await scene.hub.connections.get("shop")
+    balances: Any = shop.balances
+    write = balances.write
+
+    async def acted(id: str, one: Any) -> Any:
+        await write(id, one)
+        raise OutcomeUnknown("broken off")
+
+    balances.write = acted
+    await scene.work("mirror")
+    balances.write = write
+    assert scene.shop.points == {"made-1": 100}
+    await scene.due_now("mirror")
+    await scene.work("mirror")
+    assert scene.shop.points == {"made-1": 100}
+    row = await scene.one("SELECT written_points, intent FROM mirror WHERE connection_id = 'shop'")
+    assert tuple(row) == (100, None)
+
+
+async def test_only_the_newest_balance_is_written(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
+    await scene.settle_down()
+    scene.cart.calls.clear()
+    for number in range(10):
+        await scene.deliver(body(bought(f"o{number}")), f"d{number}")
+    await scene.work("deliveries")
+    await scene.work("mirror")
+    assert scene.cart.calls == ["write c1 1000"]
+
+
+async def test_two_processes_apply_each_change_once(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    stop = asyncio.Event()
+    running = [asyncio.create_task(Worker(scene.hub).run(stop)) for _ in range(2)]
+    for number in range(20):
+        await scene.deliver(body(bought(f"o{number}")), f"d{number}")
+        await asyncio.sleep(0)
+    await shown(scene.shop, {"made-1": 2_000})
+    stop.set()
+    await asyncio.gather(*running)
+    async with scene.hub.database.begin() as conn:
+        assert (await verify(conn)).findings == ()
+
+
+async def test_a_customer_we_created_is_the_same_member_when_they_buy_there(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(body(bought()), "d1")
+    await scene.settle_down()
+    there = ExternalRef(connection="shop", id="made-1")
+    sale = ExternalRef(connection="shop", id="s1")
+    scene.shop.orders["s1"] = bought().model_copy(update={"ref": sale, "customer": there})
+    await scene.poll()
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 200}
+    assert scene.shop.points == {"made-1": 200}
+    assert len(await list_members(scene.hub.booking)) == 1
+
+
+async def test_a_customer_who_is_somebody_else_there_is_not_overwritten(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(body(bought()), "d1")
+    other = Member(ref=ExternalRef(connection="shop", id="made-1"), changed_at=NOW)
+    shop = await scene.hub.connections.get("shop")
+    seen, cause = MemberSeen(member=other), Cause(NOW, read=True)
+    await scene.worker.tools.ingest.observe(shop, seen, cause, Told())
+    await scene.settle_down()
+    row = await scene.one(
+        "SELECT parked, last_error FROM mirror WHERE connection_id = 'shop' AND external_id IS NULL"
+    )
+    assert row[0]
+    assert "shop/made-1 is the customer of another member" in row[1]
+
+
+async def test_an_authorization_that_is_gone_is_said_once_to_a_person(scene: Scene) -> None:
+    await shown_after(scene, AuthenticationFailed("token revoked"))
+    row = await scene.one("SELECT count(*), min(kind), min(message) FROM alert")
+    assert tuple(row) == (1, "needs_authorization", "token revoked")
