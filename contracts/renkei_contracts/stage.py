@@ -124,9 +124,7 @@ class TillStage(Staged, Protocol):
         """Give the register its credential for the hub (one that never asks ignores it)."""
         ...
 
-    async def sell(
-        self, card: str, items: Sequence[Item], points: int, mischief: Mischief
-    ) -> str:
+    async def sell(self, card: str, items: Sequence[Item], points: int, mischief: Mischief) -> str:
         """The cashier scans the card, rings up, takes ``points`` as payment; the sale's id."""
         ...
 

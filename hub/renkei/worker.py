@@ -19,6 +19,7 @@ from renkei.connections.opened import OpenConnections
 from renkei.messaging import polls
 from renkei.messaging.due import Lane, due
 from renkei.messaging.reason import place_of, reason_of
+from renkei.services import terminals
 from renkei.services.booking import Booking
 from renkei.services.create_member import CreateMember
 from renkei.services.ingest import Ingest
@@ -194,11 +195,17 @@ class Worker:
         """Book what time has ended; balances have counted it out before."""
         while not stop.is_set():
             try:
-                await self.hub.booking.lapse_holds()
+                await self._end_what_is_over()
                 await self.hub.booking.expire_lots()
             except Exception as error:
                 log.warning("lapses_failed", reason=reason_of(error), at=place_of(error))
             await _until(stop, self.pace.lapse_every)
+
+    async def _end_what_is_over(self) -> None:
+        await self.hub.booking.lapse_holds()
+        await self.hub.booking.expire_lots()
+        async with self.hub.database.begin() as conn:
+            await terminals.forget_old_nonces(conn, self.hub.clock())
 
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         kicked = asyncio.create_task(self.woken.wait())

@@ -9,19 +9,29 @@ from typing import Any
 
 import pytest
 
+from renkei.storage.embedded import EmbeddedServer
+from renkei.storage.engine import APP_ROLE
+
 Run = Callable[..., "CompletedProcess[str]"]
 
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 ACME = str(Path(__file__).parent / "acme")
 SETTINGS = ("--set", "shop=my-shop", "--set", "api_key=hunter2")
 
 
 @pytest.fixture
-def with_acme(renkei: Run) -> Run:
-    """The same program where one more plugin is installed."""
+def with_acme(renkei: Run, server: EmbeddedServer, database_name: str) -> Run:
+    """The same program where one more plugin is installed, on a database that runs already."""
+    path = os.pathsep.join(filter(None, (ACME, os.environ.get("PYTHONPATH"))))
+    here = {
+        "PYTHONPATH": path,
+        "RENKEI_DATABASE_URL": server.url(APP_ROLE, database_name),
+        "RENKEI_MIGRATION_URL": server.url(database=database_name),
+        "RENKEI_SECRET_KEY": KEY,
+    }
 
     def run(*arguments: str, **environment: str) -> "CompletedProcess[str]":
-        path = os.pathsep.join(filter(None, (ACME, os.environ.get("PYTHONPATH"))))
-        return renkei(*arguments, PYTHONPATH=path, **environment)
+        return renkei(*arguments, **here, **environment)
 
     return run
 
@@ -73,6 +83,19 @@ def test_a_finding_that_blocks_refuses_the_connection(with_acme: Run) -> None:
 def test_a_finding_that_does_not_block_is_told(with_acme: Run) -> None:
     ran = with_acme("connect", "acme", *SETTINGS, "--set", "finding=be careful", "--json")
     assert document(ran)["findings"] == ["be careful"]
+
+
+def test_a_connection_that_is_there_is_not_made_again(with_acme: Run) -> None:
+    document(with_acme("connect", "acme", *SETTINGS, "--json"))
+    ran = with_acme("connect", "acme", *SETTINGS)
+    assert ran.returncode == 2
+    assert "--replace" in ran.stderr
+
+
+def test_a_connection_with_new_settings_keeps_its_address(with_acme: Run) -> None:
+    made = document(with_acme("connect", "acme", *SETTINGS, "--json"))
+    new = ("--set", "shop=my-shop", "--set", "api_key=new", "--replace", "--json")
+    assert document(with_acme("connect", "acme", *new)) == made
 
 
 def test_a_till_gets_its_credential_once(with_acme: Run) -> None:

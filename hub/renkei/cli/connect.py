@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +12,12 @@ from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, errors, local, output, table
 from renkei.config import Settings
 from renkei.registry import load_registry
+from renkei_contracts.vendor import Vendor
 
 if TYPE_CHECKING:
+    from renkei.bootstrap import Hub
     from renkei.cli.connection_settings import Ask
+    from renkei.services.connect import Connected
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
@@ -31,6 +34,9 @@ def connect(
     file: Annotated[
         Path | None, typer.Option("--settings", help="TOML file with the settings")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="give a connection that is there these settings")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Connect a shop: its settings are asked for, checked at the vendor, and kept sealed."""
@@ -39,7 +45,7 @@ def connect(
     settings = invocation(context).settings()
     plugin = load_registry(settings.disabled_plugins).vendor(vendor)
     given = gather(plugin.settings, setting or (), file, _ask())
-    made = with_hub(settings, lambda hub: hub.connecting.connect(plugin, id or vendor, given))
+    made = with_hub(settings, lambda hub: _made(hub, plugin, id or vendor, given, replace=replace))
     url = webhook_url(settings, made.webhook_path)
     findings = [finding.text for finding in made.findings]
     if json:
@@ -51,6 +57,13 @@ def connect(
     if url:
         output.print("Let the vendor send its webhooks to this address, and keep it secret:")
         output.print(f"  {url}", markup=False, soft_wrap=True)
+
+
+async def _made(
+    hub: "Hub", vendor: Vendor, id: str, given: dict[str, Any], *, replace: bool
+) -> "Connected":
+    service = hub.connecting
+    return await (service.reconnect if replace else service.connect)(vendor, id, given)
 
 
 def connections(context: typer.Context, json: Json = False) -> None:

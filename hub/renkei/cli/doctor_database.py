@@ -122,7 +122,7 @@ def authorizations(conn: Connection) -> Finding:
         )
     )
     if waiting := list(rows.scalars()):
-        mend = "give it new credentials: `renkei connect <vendor> --id <connection>`"
+        mend = "give it new credentials: `renkei connect <vendor> --id <connection> --replace`"
         return Finding("connections", False, f"not let in: {', '.join(waiting)}", mend)
     return Finding("connections", True, "every connection is let in")
 

@@ -102,6 +102,7 @@ def web_server(app: Any) -> uvicorn.Server:
             app,
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )

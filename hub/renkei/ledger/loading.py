@@ -77,11 +77,12 @@ ORDER BY member_id, lot"""
 HOLDS = """
 SELECT h.member_id, h.version, h.key, h.amount, greatest(h.lapses_at, max(e.lapses_at)),
        (SELECT json_agg(json_build_array(a.lot, a.d_held) ORDER BY a.n) FROM allocation a
-         WHERE a.member_id = h.member_id AND a.version = h.version AND a.d_held > 0)
+         WHERE a.member_id = h.member_id AND a.version = h.version AND a.d_held > 0),
+       h.connection_id
 FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
 WHERE h.member_id = ANY(CAST(:ids AS text[]))
   AND NOT EXISTS (SELECT FROM hold_end d WHERE (d.member_id, d.version) = (h.member_id, h.version))
-GROUP BY h.member_id, h.version, h.key, h.amount, h.lapses_at
+GROUP BY h.member_id, h.version, h.key, h.amount, h.lapses_at, h.connection_id
 ORDER BY h.member_id, h.version"""
 
 REQUESTS = """
@@ -222,7 +223,8 @@ async def _books(
     holds: dict[str, list[Hold]] = {}
     for row in await _all(conn, HOLDS, ids=ids):
         frozen = tuple((lot, part) for lot, part in row[5])
-        holds.setdefault(row[0], []).append(Hold(row[1], row[2], row[3], row[4], frozen))
+        made = Hold(row[1], row[2], row[3], row[4], frozen, row[6])
+        holds.setdefault(row[0], []).append(made)
     return {
         row[0]: Books(
             member=row[0],

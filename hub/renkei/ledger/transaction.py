@@ -85,13 +85,17 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An open hold: which lots it froze and how much of each, in the order they were taken."""
+    """An open hold: which lots it froze and how much of each, in the order they were taken.
+
+    ``connection`` is the channel that placed it, and the only one that may end it.
+    """
 
     version: int
     key: str
     amount: int
     lapses_at: datetime
     frozen: tuple[tuple[int, int], ...]
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Attempt:
         """Record a hold that the last entry placed."""
         self.staged.holds.append(hold)
         books = self.books[hold.member]
-        made = Hold(hold.version, hold.key, hold.amount, hold.lapses_at, frozen)
+        made = Hold(hold.version, hold.key, hold.amount, hold.lapses_at, frozen, hold.connection)
         self.books[hold.member] = replace(books, holds=(*books.holds, made))
 
     def end_hold(self, member: str, hold: Hold, entry: Entry, how: str, captured: int) -> None:

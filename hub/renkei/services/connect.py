@@ -51,7 +51,7 @@ class ConnectionLine:
 
 @dataclass(frozen=True)
 class Connecting:
-    """Adds and lists connections."""
+    """Adds, changes and lists connections."""
 
     registry: Registry
     database: Database
@@ -78,6 +78,25 @@ class Connecting:
         _refuse_blocked(id, findings)
         since = settles_from or _this_minute(self.clock())
         await self._add(NewConnection(id, vendor.name, complete, since))
+        return Connected(id, _webhook_path(vendor, id, complete), tuple(findings))
+
+    async def reconnect(self, vendor: Vendor, id: str, settings: Mapping[str, Any]) -> Connected:
+        """Give a connection new settings, and let it work again where it was not let in.
+
+        Its webhook address stays, unless the settings name another. Raises UnknownConnection, and
+        SettingsInvalid as ``connect`` does.
+        """
+        async with self.database.begin() as conn:
+            row = await store.load(conn, id)
+        if row.vendor != vendor.name:
+            raise SettingsInvalid(f"{id} is a connection to {row.vendor}, not to {vendor.name}")
+        kept = row.settings(self.ring).get(PATH_SECRET)
+        complete = _with_path_secret(vendor, {PATH_SECRET: kept, **settings} if kept else settings)
+        findings = await self._check(vendor, id, complete)
+        _refuse_blocked(id, findings)
+        async with self.database.begin() as conn:
+            await store.set_settings(conn, self.ring, id, complete)
+            await store.set_state(conn, id, "active")
         return Connected(id, _webhook_path(vendor, id, complete), tuple(findings))
 
     async def lines(self) -> list[ConnectionLine]:
@@ -114,7 +133,7 @@ class Connecting:
             async with self.database.begin() as conn:
                 await store.insert(conn, self.ring, new, self.clock())
         except IntegrityError:
-            message = f"a connection {new.id!r} is there already: choose another name with --id"
+            message = f"a connection {new.id!r} is there already: choose another with --id, or --replace it"
             raise SettingsInvalid(message) from None
 
 

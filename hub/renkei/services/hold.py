@@ -93,6 +93,8 @@ class ReleaseHold:
         if self.member not in attempt.world.books:
             raise refused("hold_not_found")
         hold = open_hold(attempt.books_of(self.member), self.version)
+        if hold is not None and hold.connection != self.connection:
+            raise refused("hold_not_found")
         if hold is not None:
             end_hold(attempt, self.member, hold, "released")
         return hold_answer(attempt, self.member, self.version, 0, attempt.now)

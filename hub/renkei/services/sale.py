@@ -84,7 +84,7 @@ class CommitSale:
         covered = spendable(books.lots, books.debt, attempt.now)
         if self.ask.hold:
             hold = open_hold(books, parse_hold_id(self.ask.hold)[1])
-            covered += hold.amount if hold else 0
+            covered += hold.amount if hold and hold.connection == self.connection else 0
         key = (self.connection, str(self.ask.sale))
         covered += attempt.settled_of(self.ask.member, key).redeemed
         if self.ask.points_used > covered:

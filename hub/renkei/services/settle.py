@@ -130,7 +130,8 @@ class SettleOrder:
         if self.hold is None or self.hold[0] != member:
             return None
         open_holds = attempt.books_of(member).holds
-        return next((hold for hold in open_holds if hold.version == self.hold[1]), None)
+        named = (self.hold[1], self.key[0])
+        return next((one for one in open_holds if (one.version, one.connection) == named), None)
 
     def _post(
         self, attempt: Attempt, member: str, target: Target, row: OrderRow, hold: Hold | None

@@ -4,7 +4,7 @@ import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,6 +39,12 @@ WHERE c.key_id = :key AND t.disabled_at IS NULL AND c.valid_from <= :now
 NONCE = """
 INSERT INTO terminal_nonce (key_id, nonce, seen_at) VALUES (:key, :nonce, :now)
 ON CONFLICT DO NOTHING"""
+
+
+FORGET_NONCES = "DELETE FROM terminal_nonce WHERE seen_at < :before"
+
+NONCES_KEPT = timedelta(minutes=15)
+"""Longer than the window in which a signed request is accepted."""
 
 
 @dataclass(frozen=True)
@@ -115,3 +121,9 @@ async def nonce_is_new(conn: AsyncConnection, key_id: str, nonce: str, now: date
     """Whether this nonce comes for the first time; it is remembered."""
     done = await conn.execute(text(NONCE), {"key": key_id, "nonce": nonce, "now": now})
     return done.rowcount == 1
+
+
+async def forget_old_nonces(conn: AsyncConnection, now: datetime) -> int:
+    """Nonces whose requests would be refused as stale need not be kept; gives how many went."""
+    done = await conn.execute(text(FORGET_NONCES), {"before": now - NONCES_KEPT})
+    return done.rowcount

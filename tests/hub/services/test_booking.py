@@ -250,6 +250,20 @@ async def test_a_released_hold_gives_its_points_back_and_again_is_the_same_as_on
     await assert_books_hold(booking)
 
 
+async def test_a_hold_is_ended_by_the_channel_that_placed_it_and_by_no_other(
+    booking: Booking, till: TillService, terminal: Terminal
+) -> None:
+    member = (await booking.enrol(customer())).member
+    await settle(booking, order())
+    hold = await till.hold(terminal, HoldRequest(key="h1", member=member, points=80))
+    stranger = Terminal("trm_9", "shop", "shibuya", "1")
+    with pytest.raises(TillRefused, match="hold_not_found"):
+        await till.release(stranger, hold.hold)
+    with pytest.raises(TillRefused, match="insufficient_points"):
+        await till.commit(stranger, sale("7", member, hold=hold.hold, points_used=50))
+    assert await spendable(booking, member) == 20
+
+
 async def test_a_quote_says_what_is_earned_and_what_may_be_used(
     booking: Booking, till: TillService, terminal: Terminal
 ) -> None:

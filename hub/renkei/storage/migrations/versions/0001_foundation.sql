@@ -361,6 +361,7 @@ CREATE TABLE delivery (
     PRIMARY KEY (connection_id, delivery_key)
 ) WITH (fillfactor = 80);
 CREATE INDEX ON delivery (due) WHERE state = 'new';
+CREATE INDEX ON delivery (connection_id) WHERE state = 'dead';
 CREATE INDEX ON delivery (connection_id, received_at);
 CREATE TABLE changed_object (
     connection_id text COLLATE "C" NOT NULL REFERENCES connection,
