@@ -271,9 +271,9 @@ async def shown_after(scene: Scene, failure: Exception) -> None:
     await scene.work("mirror")
 
 
-async def shown(cloud: Cloud, points: dict[str, int]) -> None:
+async def shown(cloud: Cloud, points: dict[str, int], within: float = 30) -> None:
     """Wait until the vendor shows this."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(within):
         while cloud.points != points:
             await cloud.called.wait()
             cloud.called.clear()

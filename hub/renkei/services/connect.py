@@ -133,7 +133,7 @@ class Connecting:
             async with self.database.begin() as conn:
                 await store.insert(conn, self.ring, new, self.clock())
         except IntegrityError:
-            message = f"a connection {new.id!r} is there already: choose another with --id, or --replace it"
+            message = f"{new.id!r} is there already: choose another with --id, or --replace it"
             raise SettingsInvalid(message) from None
 
 

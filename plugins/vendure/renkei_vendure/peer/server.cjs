@@ -3,10 +3,12 @@
  * A Vendure shop on loopback, started by software.py.
  *
  * Settings arrive as one JSON line on standard input (so that no secret is on a command line or
- * in the environment); the process ends when standard input closes, so it never outlives the
- * program that started it.  Standard output carries JSON lines for that program:
+ * in the environment); a later line `webhook <url>` says where deliveries go from then on.  The
+ * process ends when standard input closes, so it never outlives the program that started it.
+ * Standard output carries JSON lines for that program:
  *   {"mail": {"to": ..., "token": ...}}   what a shop would e-mail to a new member
  *   {"ready": {"version": ..., "ms": ...}}
+ *   {"webhook": url}                      the answer to that line
  *
  * Settings: port, database (file), webhookUrl, secret, adminPassword, cookieSecret, fill (bool).
  */
@@ -260,9 +262,19 @@ async function fillShop(app) {
 async function readSettings() {
   const lines = readline.createInterface({ input: process.stdin });
   return new Promise((resolve) => {
-    lines.once('line', (line) => resolve(JSON.parse(line)));
+    lines.once('line', (line) => {
+      lines.on('line', obey);
+      resolve(JSON.parse(line));
+    });
     lines.once('close', () => process.exit(0));
   });
+}
+
+function obey(line) {
+  const [command, url] = line.split(' ');
+  if (command !== 'webhook') throw new Error('a line on standard input is not understood');
+  ToldEventsPlugin.sender.url = url;
+  tell({ webhook: url });
 }
 
 async function main() {

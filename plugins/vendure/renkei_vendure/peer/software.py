@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +20,11 @@ from renkei_contracts.twin.process import (
 from renkei_vendure.peer import documents
 from renkei_vendure.peer.graphql import GraphQLSession, ShopError
 from renkei_vendure.peer.install import PACKAGE, find_node, install
+from renkei_vendure.peer.keys import Keys
 
 ADMINISTRATOR = "superadmin"
 BOOT_SECONDS = 60.0
-MAIL_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
 # Deprecated inputs which Vendure 3.7 cannot do without: its table wants these numbers.
 UNITEMISED: dict[str, Any] = {"lines": [], "shipping": 0, "adjustment": 0}
 ADDRESS = {
@@ -53,15 +52,16 @@ class VendureShop:
     takes seconds and the shop remembers its orders.
     """
 
-    def __init__(self, lock: FolderLock, keys: _Keys, port: int) -> None:
+    def __init__(self, lock: FolderLock, keys: Keys, port: int) -> None:
         self.folder = lock.folder
         self.url = f"http://127.0.0.1:{port}"
         self.version = ""
         self._lock = lock
         self._keys = keys
         self._process: PeerProcess | None = None
-        self._mail: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._tokens: dict[str, asyncio.Future[str]] = {}
+        self._pointed: asyncio.Queue[str] = asyncio.Queue()
         self._http = httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False)
         self._admin = GraphQLSession(self._http, "admin-api")
         self._sessions: dict[str, GraphQLSession] = {}
@@ -78,7 +78,7 @@ class VendureShop:
         lock = FolderLock(work_dir / "vendure")
         try:
             await install(lock.folder)
-            shop = cls(lock, _Keys(lock.folder / "keys.json"), port)
+            shop = cls(lock, Keys(lock.folder / "keys.json"), port)
         except BaseException:
             lock.release()
             raise
@@ -92,11 +92,19 @@ class VendureShop:
     async def stop(self) -> None:
         """Stop the shop and everything it started."""
         await self._http.aclose()
-        if self._mail is not None:
-            self._mail.cancel()
+        if self._telling is not None:
+            self._telling.cancel()
         if self._process is not None:
             await self._process.stop()
         self._lock.release()
+
+    async def send_webhooks_to(self, url: str) -> None:
+        """Deliver what happens from now on there."""
+        assert self._process is not None
+        await self._process.write_line(f"webhook {url}".encode())
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while await self._pointed.get() != url:
+                pass
 
     @property
     def pid(self) -> int:
@@ -127,7 +135,7 @@ class VendureShop:
             await self._process.stop()
             unfilled.rename(database)
         await self._launch(node, {**settings, "database": str(database), "fill": False})
-        self._mail = asyncio.create_task(self._read_mail())
+        self._telling = asyncio.create_task(self._hear())
         await self._admin.log_in(*self.administrator)
 
     async def _launch(self, node: str, settings: dict[str, Any]) -> None:
@@ -144,13 +152,19 @@ class VendureShop:
             raise PeerUnavailable(f"Vendure did not start: see {log_file}")
         self.version = json.loads(line)["ready"]["version"]
 
-    async def _read_mail(self) -> None:
+    async def _hear(self) -> None:
         assert self._process is not None
         while line := await self._process.read_line():
-            mail = json.loads(line)["mail"]
-            expected = self._tokens.get(mail["to"])
-            if expected is not None and not expected.done():
-                expected.set_result(mail["token"])
+            told = json.loads(line)
+            if "webhook" in told:
+                self._pointed.put_nowait(told["webhook"])
+            else:
+                self._deliver_mail(told["mail"])
+
+    def _deliver_mail(self, mail: dict[str, str]) -> None:
+        expected = self._tokens.get(mail["to"])
+        if expected is not None and not expected.done():
+            expected.set_result(mail["token"])
 
     # ---------------------------------------------------------------------- customers
 
@@ -169,25 +183,28 @@ class VendureShop:
                     "password": password,
                 },
             )
-            arrived = await asyncio.wait_for(token, MAIL_SECONDS)
+            arrived = await asyncio.wait_for(token, ANSWER_SECONDS)
         finally:
             del self._tokens[email]
         await session.ask(documents.VERIFY, token=arrived)
         customer = await (await self._customer_session(email)).ask(documents.ACTIVE_CUSTOMER)
         return str(customer["activeCustomer"]["id"])
 
+    async def email_of(self, customer_id: str) -> str:
+        """Return the customer's address, which is also the login."""
+        customer = (await self.admin(documents.CUSTOMER, id=customer_id))["customer"]
+        return str(customer["emailAddress"])
+
     async def points_shown(self, customer_id: str) -> int | None:
         """Return the balance which the customer sees when logged in to the shop."""
-        customer = (await self.admin(documents.CUSTOMER, id=customer_id))["customer"]
-        session = await self._customer_session(customer["emailAddress"])
+        session = await self._customer_session(await self.email_of(customer_id))
         shown = (await session.ask(documents.ACTIVE_CUSTOMER))["activeCustomer"]
         points: int | None = shown["customFields"]["hubPoints"]
         return points
 
     async def rename_customer(self, customer_id: str, first: str, last: str) -> None:
         """Change a customer's name as the customer does it in the account page."""
-        customer = (await self.admin(documents.CUSTOMER, id=customer_id))["customer"]
-        session = await self._customer_session(customer["emailAddress"])
+        session = await self._customer_session(await self.email_of(customer_id))
         await session.ask(documents.RENAME, input={"firstName": first, "lastName": last})
 
     async def _customer_session(self, email: str) -> GraphQLSession:
@@ -263,24 +280,6 @@ class VendureShop:
     async def _variants(self) -> dict[str, str]:
         items = (await self.admin(documents.VARIANTS))["productVariants"]["items"]
         return {item["sku"]: item["id"] for item in items}
-
-
-class _Keys:
-    """Passwords made up at random and kept in a file which only its owner reads."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._values: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-
-    def get(self, name: str) -> str:
-        """Return the password with this name, the same for ever."""
-        if name not in self._values:
-            self._values[name] = secrets.token_urlsafe(24)
-            draft = self._file.with_suffix(".new")
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps(self._values))
-            os.replace(draft, self._file)
-        return self._values[name]
 
 
 def _find_line(order: dict[str, Any], line: str) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Vendure on a stage: the real software, with shopper and merchant."""
+
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+import httpx
+
+from renkei_contracts.connection import Connection, MemoryTokens
+from renkei_contracts.stage import Item, Mischief, Shopper, StageContext, Webhook
+from renkei_contracts.toolkit.transport import TIMEOUT
+from renkei_vendure import documents, mapping, wire
+from renkei_vendure.client import VendureClient
+from renkei_vendure.peer.software import VendureShop
+from renkei_vendure.settings import VendureSettings
+
+FIRST = ("POT-1", "TEA-1")
+"""Offered first: goods of both tax rates, together worth 90 points at 1 in 100."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class VendureStage:
+    """A web shop with its own emitter.
+
+    A real shop does no mischief: each delivery is sent once, in its order, and tried again after
+    a failure only.
+    """
+
+    kind: Literal["cart", "till"] = "cart"
+
+    def __init__(self, context: StageContext) -> None:
+        self._work_dir = context.work_dir
+        self._secret = secrets.token_urlsafe(32)
+        self._shop: VendureShop | None = None
+        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        self._shop = await VendureShop.start(self._work_dir, None, self._secret, _free_port())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._http.aclose()
+        if self._shop is not None:
+            await self._shop.stop()
+
+    def settings(self) -> Mapping[str, object]:
+        """In this shop an address is verified by its owner only, who follows the mailed link."""
+        username, password = self._running.administrator
+        return {
+            "base_url": self._running.url,
+            "username": username,
+            "password": password,
+            "webhook_secret": self._secret,
+            "trust_verified_email": True,
+        }
+
+    def address(self) -> str:
+        """The one address a browser can open: Vendure's core has APIs and no pages."""
+        return f"{self._running.url}/health"
+
+    async def listen(self, webhook: Webhook) -> None:
+        """Point the emitter at the hub; it signs, and sends no secret besides."""
+        await self._running.send_webhooks_to(webhook.url)
+
+    async def catalogue(self) -> Sequence[Item]:
+        """What can be bought, tax included; shipping comes on top."""
+        data = await VendureClient(self._connection()).run(documents.CATALOGUE, {})
+        settings = wire.parse(wire.GlobalSettings, data["globalSettings"], "the settings")
+        rows = wire.parse(wire.Rows, data["productVariants"], "the goods").items
+        goods = [wire.parse(wire.Goods, row, "goods") for row in rows]
+        items = [mapping.to_item(one, mapping.unit_of(settings)) for one in goods]
+        return sorted(items, key=lambda item: item.sku not in FIRST)
+
+    async def register(self, shopper: Shopper) -> str:
+        """The shopper registers, and follows the link in the mail."""
+        return await self._running.register_customer(
+            shopper.email, shopper.given_name, shopper.family_name
+        )
+
+    async def buy(self, customer: str, items: Sequence[Item], mischief: Mischief) -> str:
+        """The shopper fills the cart and pays by card; the mischief is left undone."""
+        email = await self._running.email_of(customer)
+        placed = await self._running.buy(email, [(item.sku, item.quantity) for item in items])
+        return placed.id
+
+    async def refund(self, order: str, sku: str, quantity: int) -> None:
+        """The merchant cancels the pieces and pays them back."""
+        await self._running.refund_line(order, sku, quantity)
+
+    async def points_shown(self, customer: str) -> int | None:
+        """What the Shop API shows the shopper."""
+        return await self._running.points_shown(customer)
+
+    @property
+    def _running(self) -> VendureShop:
+        if self._shop is None:
+            raise RuntimeError("the stage is not started: use it as an async context manager")
+        return self._shop
+
+    def _connection(self) -> Connection[VendureSettings]:
+        settings = VendureSettings.model_validate(self.settings())
+        return Connection("shop", settings, self._http, MemoryTokens(), _now)

@@ -1,0 +1,116 @@
+"""Connecting a shop, and giving a connection new settings."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from renkei.connections import store
+from renkei.errors import UnknownConnection
+from renkei.registry import Registry
+from renkei.services import installation
+from renkei.services.connect import Connecting
+from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+from renkei_contracts.capability import CheckFinding
+from renkei_contracts.errors import SettingsInvalid
+from renkei_contracts.vendor import Vendor
+
+
+class Settings(BaseModel):
+    api_key: SecretStr
+    path_secret: SecretStr
+
+
+class Check:
+    """Lets everybody in whose key is not ``wrong``."""
+
+    def __init__(self, connection: Any) -> None:
+        self._key = connection.settings.api_key.get_secret_value()
+
+    async def check(self) -> list[CheckFinding]:
+        return [CheckFinding("the key is refused", blocks=True)] if self._key == "wrong" else []
+
+
+def webhooks(_connection: Any) -> Any:
+    return None
+
+
+ACME = Vendor("acme", "Acme", Settings, webhooks=webhooks, check=Check)
+OTHER = Vendor("other", "Other", Settings, webhooks=webhooks)
+
+
+@pytest.fixture
+async def connecting(database: Database, ring: KeyRing) -> Connecting:
+    async with database.begin() as conn:
+        await installation.ensure(conn, ring)
+    registry = Registry({"acme": ACME, "other": OTHER})
+    return Connecting(registry, database, ring, lambda: datetime.now(UTC))
+
+
+async def row_of(connecting: Connecting) -> store.ConnectionRow:
+    async with connecting.database.begin() as conn:
+        return await store.load(conn, "shop")
+
+
+async def lock_out(connecting: Connecting) -> None:
+    async with connecting.database.begin() as conn:
+        await store.set_state(conn, "shop", "needs_authorization", "the key was withdrawn")
+
+
+async def test_a_name_is_taken_once(connecting: Connecting) -> None:
+    await connecting.connect(ACME, "shop", {"api_key": "k1"})
+    with pytest.raises(SettingsInvalid, match="--replace"):
+        await connecting.connect(ACME, "shop", {"api_key": "k1"})
+
+
+@pytest.mark.parametrize("name", ["", "Shop", "a b", "-a", "a" * 64, "店"])
+async def test_a_name_must_be_fit_for_an_address(connecting: Connecting, name: str) -> None:
+    with pytest.raises(SettingsInvalid, match="is no name"):
+        await connecting.connect(ACME, name, {"api_key": "k1"})
+
+
+async def test_what_is_wrong_with_the_settings_is_said_without_them(
+    connecting: Connecting,
+) -> None:
+    with pytest.raises(SettingsInvalid, match="api_key") as caught:
+        await connecting.connect(ACME, "shop", {"api_key": ["hunter2"]})
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_finding_that_blocks_adds_nothing(connecting: Connecting) -> None:
+    with pytest.raises(SettingsInvalid, match="the key is refused"):
+        await connecting.connect(ACME, "shop", {"api_key": "wrong"})
+    assert await connecting.lines() == []
+
+
+async def test_new_settings_let_a_connection_work_again(connecting: Connecting) -> None:
+    made = await connecting.connect(ACME, "shop", {"api_key": "k1"})
+    await lock_out(connecting)
+    again = await connecting.reconnect(ACME, "shop", {"api_key": "k2"})
+    row = await row_of(connecting)
+    assert again.webhook_path == made.webhook_path
+    assert row.state == "active"
+    assert row.settings(connecting.ring)["api_key"] == "k2"
+
+
+async def test_new_settings_that_are_refused_change_nothing(connecting: Connecting) -> None:
+    await connecting.connect(ACME, "shop", {"api_key": "k1"})
+    await lock_out(connecting)
+    with pytest.raises(SettingsInvalid, match="the key is refused"):
+        await connecting.reconnect(ACME, "shop", {"api_key": "wrong"})
+    row = await row_of(connecting)
+    assert row.state == "needs_authorization"
+    assert row.settings(connecting.ring)["api_key"] == "k1"
+
+
+async def test_a_connection_stays_with_its_vendor(connecting: Connecting) -> None:
+    await connecting.connect(ACME, "shop", {"api_key": "k1"})
+    with pytest.raises(SettingsInvalid, match="to acme, not to other"):
+        await connecting.reconnect(OTHER, "shop", {"api_key": "k1"})
+
+
+async def test_what_is_not_there_cannot_be_replaced(connecting: Connecting) -> None:
+    with pytest.raises(UnknownConnection):
+        await connecting.reconnect(ACME, "nowhere", {"api_key": "k1"})
