@@ -196,7 +196,6 @@ class Worker:
         while not stop.is_set():
             try:
                 await self._end_what_is_over()
-                await self.hub.booking.expire_lots()
             except Exception as error:
                 log.warning("lapses_failed", reason=reason_of(error), at=place_of(error))
             await _until(stop, self.pace.lapse_every)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from renkei import __version__
 from renkei.cli import connect, demo, doctor, ledger, members, plugins, serve, terminal
 from renkei.cli.invocation import Invocation
+from renkei.cli.screen import output
 
 app = typer.Typer(
     name="renkei",
@@ -15,6 +17,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        output.print(f"renkei {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -26,6 +34,9 @@ def common(
     data_dir: Annotated[
         Path | None, typer.Option(help="where the hub keeps its own files (else RENKEI_DATA_DIR)")
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="say it, exit")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="tracebacks and every log line")] = False,
 ) -> None:
     """Options before the command."""

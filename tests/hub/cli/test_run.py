@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from renkei import __version__
 from renkei.cli import plugins as plugins_command
 from renkei.cli import run
 from renkei.errors import ConfigInvalid
@@ -18,6 +19,10 @@ def test_without_a_command_the_commands_are_listed(renkei: Command) -> None:
     assert ran.code == 0
     for command in ("serve", "demo", "plugins", "connect", "balance", "explain", "doctor"):
         assert command in ran.out
+
+
+def test_the_version_is_told(renkei: Command) -> None:
+    assert renkei("--version").out == f"renkei {__version__}\n"
 
 
 @pytest.mark.parametrize(
