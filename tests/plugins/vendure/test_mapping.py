@@ -194,6 +194,11 @@ class TestGivenBack:
         order["payments"][0] |= {"state": "Authorized", "refunds": []}
         assert left(read(order)) == {"TEA-1": 2160, "CUP-1": 3300}
 
+    def test_a_declined_payment_explains_no_refund(self, sent: Callable[..., Any]) -> None:
+        order = refunded(sent(), refund(100000))
+        order["payments"].append(order["payments"][0] | {"state": "Declined", "refunds": []})
+        assert sum(left(read(order)).values()) == 5540
+
     def test_a_line_added_by_a_modification_is_sold(self, sent: Callable[..., Any]) -> None:
         order = sent()
         order["lines"][1]["orderPlacedQuantity"] = 0
