@@ -112,9 +112,13 @@ class CartStage(Staged, Protocol):
 
 @runtime_checkable
 class TillStage(Staged, Protocol):
-    """A register in a store. ``asks_hub``: it spends by hold and commit, not its own copy."""
+    """A register in a store. ``asks_hub``: it spends by hold and commit, not its own copy.
+
+    ``place`` is (store, till), as the natural keys of its sales name them.
+    """
 
     asks_hub: bool
+    place: tuple[str, str]
 
     async def catalogue(self) -> Sequence[Item]:
         """What can be bought, one piece each."""

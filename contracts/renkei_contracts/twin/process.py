@@ -36,6 +36,14 @@ class FolderLock:
         self._file.close()
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago, for software that binds it itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def require_free(port: int) -> None:
     """Refuse a port on which somebody else's server would answer in the place of ours."""
     with socket.socket() as probe:

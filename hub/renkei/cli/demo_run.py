@@ -30,9 +30,6 @@ from renkei.storage import embedded
 from renkei_contracts.stage import Staged, Webhook
 from renkei_contracts.vendor import Vendor
 
-SOME_PLACE = ("1", "1")
-"""The store and till of a register whose stage does not name its ``place``: it never asks."""
-
 POLL_EVERY = timedelta(seconds=1)
 PATIENCE = {"twin": 30.0, "peer": 60.0}
 """Seconds a balance may take to be seen."""
@@ -129,8 +126,7 @@ async def _connect(books: Books, id: str, vendor: Vendor, stage: Staged) -> None
 
 
 async def _tell(books: Books, played: Cast, wanted: Wanted, progress: Progress) -> Told:
-    store, till = getattr(played.till, "place", SOME_PLACE)
-    access = await books.terminal(TILL, store, till)
+    access = await books.terminal(TILL, *played.till.place)
     await played.till.connect(access)
     story = Story(books, played, access, PATIENCE[wanted.appearance], progress.say)
     try:

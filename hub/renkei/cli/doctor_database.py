@@ -11,9 +11,8 @@ from renkei.cli.screen import working
 from renkei.config import Settings
 from renkei.ledger.verify import FROZEN_TABLES
 from renkei.storage import embedded, schema
-from renkei.storage.engine import APP_ROLE, is_database_error
+from renkei.storage.engine import APP_ROLE, OLDEST, is_database_error
 
-OLDEST = 15
 Check = Callable[[Connection], Finding]
 
 

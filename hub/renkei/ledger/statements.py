@@ -156,7 +156,8 @@ WHERE mirror.connection_id = x.connection_id AND mirror.member_id = x.member_id"
 ALERTS = """
 INSERT INTO alert (alert_id, kind, member_id, connection_id, order_ref, message, raised_at)
 SELECT id, kind, m, c, r, message, at FROM json_to_recordset(CAST(:p AS json))
-  AS x(id text, kind text, m text, c text, r text, message text, at timestamptz)"""
+  AS x(id text, kind text, m text, c text, r text, message text, at timestamptz)
+ORDER BY id ON CONFLICT (alert_id) DO NOTHING"""
 
 REQUESTS = """
 INSERT INTO request_key (scope, key, digest, answer, recorded_at)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from renkei.identity.cards import card_number
+from renkei.identity.matching import Found, New, match
 from renkei.ledger.world import (
     Alert,
     IdentityKey,
@@ -12,7 +13,7 @@ from renkei.ledger.world import (
     NewMember,
     NewMirror,
 )
-from renkei.services.attempt import Attempt
+from renkei.services.attempt import Attempt, digest_of
 from renkei.services.personal import Names, sealed_identity, sealed_names
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
@@ -54,12 +55,13 @@ class Enrol:
     def decide(self, attempt: Attempt) -> EnrolAnswer:
         """Link to the member a proven identity names, or make a new one."""
         proofs = [key for key, identity in self.identities if identity.grade != Grade.ASSERTED]
-        found = attempt.world.proven(proofs)
-        if found is None:
+        named = match(proofs, attempt.world.identities)
+        if isinstance(named, New):
             return EnrolAnswer(self._create(attempt), created=True)
+        found = named.member
         self._link(attempt, found, attempt.world.member_keys[found], self.identities)
         self._mirror(attempt, found, everywhere=False)
-        self._warn_of_others(attempt, found, proofs)
+        self._warn_of_others(attempt, named)
         return EnrolAnswer(found, created=False)
 
     def _create(self, attempt: Attempt) -> str:
@@ -111,13 +113,12 @@ class Enrol:
         for connection in sorted(self.creates_at - {own}) if everywhere else ():
             attempt.staged.mirrors.append(NewMirror(connection, member, None))
 
-    def _warn_of_others(self, attempt: Attempt, found: str, proofs: Sequence[IdentityKey]) -> None:
-        """Proofs that name several members: perhaps one person, for somebody to decide."""
-        named = {attempt.world.identities.get(key, (found, ""))[0] for key in proofs}
-        for other in sorted(named - {found}):
-            message = (
-                f"a customer of {self.seen.ref.connection} is proven to be {found} and {other}"
-            )
+    def _warn_of_others(self, attempt: Attempt, named: Found) -> None:
+        """Proofs that name several members: perhaps one person, for somebody to decide, once."""
+        ref = self.seen.ref
+        for other in named.also:
+            message = f"a customer of {ref.connection} is proven to be {named.member} and {other}"
+            id = f"alr_{digest_of({'ref': str(ref), 'other': other}).hex()[:32]}"
             attempt.staged.alerts.append(
-                Alert(f"alr_{self.new_id}_{other}", "perhaps_one_person", found, None, message)
+                Alert(id, "perhaps_one_person", named.member, None, message)
             )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from renkei.errors import DatabaseUnreachable
+from renkei.errors import ConfigInvalid, DatabaseUnreachable
 
 APP_ROLE = "renkei_app"
 POOL_SIZE = 6
+OLDEST = 15
+"""The oldest major version of PostgreSQL that will do."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,11 @@ def open_database(url: str) -> Database:
     return Database(engine)
 
 
-async def require_reachable(database: Database) -> str:
-    """The server's version; raises DatabaseUnreachable with the server's own reason."""
+async def require_reachable(database: Database) -> None:
+    """Raise DatabaseUnreachable with the server's own reason, ConfigInvalid when it is too old."""
     try:
         async with database.engine.connect() as conn:
-            return str((await conn.execute(text("SHOW server_version"))).scalar_one())
+            number = (await conn.execute(text("SHOW server_version_num"))).scalar_one()
     except Exception as error:
         if not is_database_error(error):
             raise
@@ -59,6 +61,16 @@ async def require_reachable(database: Database) -> str:
         raise DatabaseUnreachable(
             f"the database cannot be reached: {reason}; check RENKEI_DATABASE_URL or renkei.toml"
         ) from error
+    require_new_enough(int(number))
+
+
+def require_new_enough(version_number: int) -> None:
+    """Raise ConfigInvalid below PostgreSQL 15; ``version_number`` as the server says: 150018."""
+    if version_number < OLDEST * 10_000:
+        raise ConfigInvalid(
+            f"the database is PostgreSQL {version_number // 10_000}; the hub needs {OLDEST} or "
+            "newer: point RENKEI_DATABASE_URL to such a server"
+        )
 
 
 def is_database_error(error: BaseException) -> bool:

@@ -23,6 +23,7 @@ class SmaregiStage:
 
     kind: Literal["cart", "till"] = "till"
     asks_hub = False
+    place = ("1", "1")
 
     def __init__(self, context: StageContext) -> None:
         self.twin = TwinApp()

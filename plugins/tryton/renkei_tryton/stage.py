@@ -1,7 +1,6 @@
 """A register on the stage: the real Tryton, with the few calls that make it ask the hub."""
 
 import secrets
-import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, Self
@@ -13,6 +12,7 @@ from renkei_contracts.order import LineItem, Order
 from renkei_contracts.stage import Item, Mischief, StageContext, TillAccess, Webhook
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest
 from renkei_contracts.toolkit.transport import TIMEOUT
+from renkei_contracts.twin.process import free_port
 from renkei_tryton import mapping, wire
 from renkei_tryton.client import TrytonClient
 from renkei_tryton.peer.software import DISCOUNT, TrytonShop
@@ -29,13 +29,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class TrytonStage:
     """A store with one till whose add-on holds, rings up, and commits what Tryton then says."""
 
@@ -50,7 +43,7 @@ class TrytonStage:
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
 
     async def __aenter__(self) -> Self:
-        self._shop = await TrytonShop.start(self._work_dir, _free_port())
+        self._shop = await TrytonShop.start(self._work_dir, free_port())
         return self
 
     async def __aexit__(self, *exc: object) -> None:

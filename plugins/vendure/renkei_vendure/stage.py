@@ -1,7 +1,6 @@
 """Vendure on a stage: the real software, with shopper and merchant."""
 
 import secrets
-import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, Self
@@ -11,6 +10,7 @@ import httpx
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.stage import Item, Mischief, Shopper, StageContext, Webhook
 from renkei_contracts.toolkit.transport import TIMEOUT
+from renkei_contracts.twin.process import free_port
 from renkei_vendure import documents, mapping, wire
 from renkei_vendure.client import VendureClient
 from renkei_vendure.peer.software import VendureShop
@@ -22,13 +22,6 @@ FIRST = ("POT-1", "TEA-1")
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class VendureStage:
@@ -47,7 +40,7 @@ class VendureStage:
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
 
     async def __aenter__(self) -> Self:
-        self._shop = await VendureShop.start(self._work_dir, None, self._secret, _free_port())
+        self._shop = await VendureShop.start(self._work_dir, None, self._secret, free_port())
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -17,6 +17,7 @@ class AnyStage:
     """Has every method of both stages, and does nothing."""
 
     asks_hub = False
+    place = ("1", "1")
 
     def __init__(self, kind: str, context: StageContext) -> None:
         self.kind = kind

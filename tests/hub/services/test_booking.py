@@ -137,6 +137,20 @@ async def test_two_channels_that_see_one_person_at_the_same_moment_make_one_memb
     assert len(await list_members(booking)) == 1
 
 
+async def test_proofs_that_name_two_members_raise_one_alert_however_often_they_are_seen(
+    booking: Booking,
+) -> None:
+    card = Identity(kind=IdentityKind.CARD, value="777", grade=Grade.VERIFIED)
+    email = Identity(kind=IdentityKind.EMAIL, value="hanako@example.jp", grade=Grade.VERIFIED)
+    await booking.enrol(customer())
+    await booking.enrol(customer("s9", connection="shop", identities=(card,)))
+    for _ in range(3):
+        await booking.enrol(customer("c3", identities=(card, email)))
+    async with booking.database.begin() as conn:
+        kinds = (await conn.execute(text("SELECT kind FROM alert"))).scalars().all()
+    assert kinds == ["perhaps_one_person"]
+
+
 async def card_of(booking: Booking, till: TillService, terminal: Terminal) -> str:
     ask = ResolveMember(scheme="email", value="hanako@example.jp")
     return (await till.resolve(terminal, ask)).card

@@ -7,7 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from renkei.storage.engine import Database
+from renkei.errors import ConfigInvalid
+from renkei.storage.engine import Database, require_new_enough, require_reachable
 from renkei.storage.schema import current, migrate, newest
 
 FROZEN = (
@@ -79,3 +80,14 @@ async def test_the_embedded_database_needs_no_extension(owner_engine: AsyncEngin
     async with owner_engine.connect() as conn:
         found = await conn.execute(text("SELECT extname FROM pg_extension"))
         assert [row[0] for row in found.all()] == ["plpgsql"]
+
+
+@pytest.mark.parametrize("number", [90_624, 140_017])
+def test_a_server_older_than_fifteen_is_refused_with_what_to_do(number: int) -> None:
+    with pytest.raises(ConfigInvalid, match="needs 15 or newer"):
+        require_new_enough(number)
+
+
+async def test_a_server_that_is_new_enough_is_taken(database: Database) -> None:
+    require_new_enough(150_000)
+    await require_reachable(database)
