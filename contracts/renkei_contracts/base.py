@@ -9,6 +9,9 @@ MAX_AMOUNT = 999_999_999_999
 """Largest points or yen in one field: fits 64 bits with room for every sum the hub makes."""
 
 
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
+
+
 def _storable(text: str) -> str:
     """PostgreSQL keeps neither NUL nor lone surrogates; refusing them here spares a batch later."""
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
@@ -17,6 +20,9 @@ def _storable(text: str) -> str:
 
 
 def _to_utc(instant: datetime) -> datetime:
+    """In UTC; what no shop's clock can show would overflow calendars further on."""
+    if not EARLIEST_YEAR <= instant.year <= LATEST_YEAR:
+        raise ValueError(f"must lie in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
     return instant.astimezone(UTC)
 
 
@@ -36,7 +42,7 @@ Yen = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 """Whole yen, never negative."""
 
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-"""A moment with its zone, kept in UTC."""
+"""A moment with its zone, from 1970 to 2200, kept in UTC."""
 
 
 class Canonical(BaseModel):

@@ -29,6 +29,8 @@ def test_instants_are_kept_in_utc() -> None:
     "wrong",
     [
         {"placed_at": "2026-11-26T12:00:00"},
+        {"placed_at": "0001-01-01T00:00:00+09:00"},
+        {"placed_at": "9999-12-31T23:59:59.999999Z"},
         {"points_used": -1},
         {"points_used": 1.0},
         {"points_used": "1"},
