@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_AMOUNT = 999_999_999_999
 """Largest points or yen in one field: fits 64 bits with room for every sum the hub makes."""
@@ -17,6 +17,13 @@ def _storable(text: str) -> str:
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise ValueError("must not hold NUL or lone surrogates")
     return text
+
+
+def _no_number(value: object) -> object:
+    """A number would be read as seconds since 1970; nobody who sends one means that."""
+    if isinstance(value, int | float):
+        raise ValueError("must be a date and time with its zone, not a number")
+    return value
 
 
 def _to_utc(instant: datetime) -> datetime:
@@ -41,7 +48,7 @@ Points = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 Yen = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 """Whole yen, never negative."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to_utc)]
 """A moment with its zone, from 1970 to 2200, kept in UTC."""
 
 

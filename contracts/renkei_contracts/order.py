@@ -4,9 +4,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
-from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
+from renkei_contracts.base import MAX_AMOUNT, Canonical, Instant, Key, Points, Text, Yen
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Identity
 
@@ -40,8 +40,9 @@ class TillKey(Canonical):
     company: Text = ""
 
     def __str__(self) -> str:
-        parts = (self.company, self.store, self.till, self.business_date.isoformat())
-        return "|".join((*parts, str(self.settlement_count), self.receipt_number))
+        day, count = self.business_date.isoformat(), str(self.settlement_count)
+        parts = (self.company, self.store, self.till, day, count, self.receipt_number)
+        return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
 
 
 class LineItem(Canonical):
@@ -59,16 +60,27 @@ class LineItem(Canonical):
     quantity: Quantity
     amount: Yen
     tax_rate: TaxRate
-    tax_included: bool = True
+    tax_included: StrictBool = True
     returned_quantity: Quantity = 0
     returned_amount: Yen = 0
-    earns: bool = True
+    earns: StrictBool = True
 
     @model_validator(mode="after")
     def _returns_fit(self) -> Self:
         if self.returned_quantity > self.quantity or self.returned_amount > self.amount:
             raise ValueError(f"line {self.id}: more was returned than sold")
         return self
+
+
+def _sum_fits(lines: tuple[LineItem, ...]) -> tuple[LineItem, ...]:
+    """With tax on top, at 100 % at most, the sum must still be an amount."""
+    if sum(line.amount for line in lines) > MAX_AMOUNT // 2:
+        raise ValueError(f"the lines together must not exceed {MAX_AMOUNT // 2} yen")
+    return lines
+
+
+Lines = Annotated[tuple[LineItem, ...], Field(max_length=5_000), AfterValidator(_sum_fits)]
+"""The lines of a sale: at most 5,000, whose sum is an amount, too."""
 
 
 class Tender(Canonical):
@@ -95,7 +107,7 @@ class Order(Canonical):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "JPY"
     customer: ExternalRef | None = None
     identities: tuple[Identity, ...] = ()
-    lines: tuple[LineItem, ...]
+    lines: Lines
     shipping: Yen = 0
     points_used: Points = 0
     points_value: Yen = 0
@@ -104,7 +116,7 @@ class Order(Canonical):
     till: TillKey | None = None
     same_as: tuple[ExternalRef, ...] = ()
     location: Text = ""
-    test: bool = False
+    test: StrictBool = False
 
     @model_validator(mode="after")
     def _lines_are_distinct(self) -> Self:

@@ -7,10 +7,10 @@ are Japanese and at most 40 characters.
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
-from renkei_contracts.order import LineItem, Tender, TillKey
+from renkei_contracts.order import Lines, Tender, TillKey
 
 Scheme = Literal["auto", "card", "phone", "email"]
 
@@ -48,7 +48,7 @@ class QuoteRequest(Canonical):
     """What would this basket earn, and how many points may it use? Binds nobody."""
 
     member: Key | None = None
-    lines: tuple[LineItem, ...]
+    lines: Lines
     points_wanted: Points = 0
 
 
@@ -109,10 +109,10 @@ class CommitRequest(Canonical):
     member: Key | None = None
     hold: Key | None = None
     points_used: Points = 0
-    lines: tuple[LineItem, ...]
+    lines: Lines
     tenders: tuple[Tender, ...] = ()
-    occurred: bool = False
-    voided: bool = False
+    occurred: StrictBool = False
+    voided: StrictBool = False
 
 
 class CommitAnswer(Canonical):

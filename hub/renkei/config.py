@@ -17,6 +17,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from renkei.errors import ConfigInvalid
 
@@ -91,7 +93,12 @@ class Settings(BaseSettings):
         scheme, _, rest = url.get_secret_value().partition("://")
         if scheme not in ("postgresql", "postgres", "postgresql+psycopg") or not rest:
             raise ValueError("must be postgresql://user:password@host/database")
-        return SecretStr(f"postgresql+psycopg://{rest}")
+        complete = f"postgresql+psycopg://{rest}"
+        try:
+            make_url(complete)
+        except (ArgumentError, ValueError):
+            raise ValueError("must be postgresql://user:password@host:port/database") from None
+        return SecretStr(complete)
 
     @field_validator("secret_key")
     @classmethod

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.order import LineItem, Order
+from renkei_contracts.order import LineItem, Order, TillKey
 from renkei_contracts.till import CommitRequest, HoldRequest
 from renkei_contracts.vendor import PROTOCOLS, Vendor
 
@@ -31,6 +31,10 @@ def test_instants_are_kept_in_utc() -> None:
         {"placed_at": "2026-11-26T12:00:00"},
         {"placed_at": "0001-01-01T00:00:00+09:00"},
         {"placed_at": "9999-12-31T23:59:59.999999Z"},
+        {"placed_at": 0},
+        {"placed_at": 2147483648.5},
+        {"test": 0},
+        {"lines": [LINE | {"amount": 10**12 - 1}, LINE | {"id": "2", "amount": 1}]},
         {"points_used": -1},
         {"points_used": 1.0},
         {"points_used": "1"},
@@ -74,6 +78,13 @@ def test_a_sales_natural_key_names_every_part() -> None:
         {"sale": sale, "sold_at": "2026-11-27T01:30:00+09:00", "lines": [LINE]}
     )
     assert str(ask.sale) == "|shibuya|1|2026-11-26|2|0007"
+
+
+def test_two_natural_keys_are_never_spelled_alike() -> None:
+    day = {"business_date": "2026-11-26", "receipt_number": "1"}
+    one = TillKey.model_validate(day | {"company": "a|b", "store": "c", "till": "d"})
+    two = TillKey.model_validate(day | {"company": "a", "store": "b|c", "till": "d"})
+    assert str(one) != str(two)
 
 
 def test_an_external_reference_names_its_connection() -> None:

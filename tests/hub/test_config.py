@@ -187,3 +187,16 @@ def test_a_home_folder_is_spelled_out() -> None:
 def test_settings_are_described_where_their_name_cannot_say_it() -> None:
     undescribed = {name for name, field in Settings.model_fields.items() if not field.description}
     assert undescribed == {"log_level"}
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://a:b@127.0.0.1:notaport/x", "postgresql://a:b@[::1/x"]
+)
+def test_an_address_of_a_database_that_is_none_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("RENKEI_DATABASE_URL", url)
+    monkeypatch.setenv("RENKEI_SECRET_KEY", "azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=")
+    with pytest.raises(ConfigInvalid, match="must be postgresql://") as refusal:
+        load_settings()
+    assert "\n" not in str(refusal.value)

@@ -17,7 +17,9 @@ from renkei.ledger.settlement import Settled
 from renkei.ledger.transaction import DEBT_LOT, Books, Hold, Lot
 from renkei.ledger.world import (
     ConnectionFacts,
+    HoldName,
     IdentityKey,
+    KnownHold,
     Needs,
     OrderKey,
     OrderRow,
@@ -85,6 +87,13 @@ WHERE h.member_id = ANY(CAST(:ids AS text[]))
 GROUP BY h.member_id, h.version, h.key, h.amount, h.lapses_at, h.connection_id
 ORDER BY h.member_id, h.version"""
 
+NAMED_HOLDS = """
+SELECT h.member_id, h.version, h.connection_id, e.how, t.connection_id, t.order_ref
+FROM json_to_recordset(CAST(:names AS json)) AS x(m text, v bigint)
+JOIN hold h ON h.member_id = x.m AND h.version = x.v
+LEFT JOIN hold_end e ON (e.member_id, e.version) = (h.member_id, h.version)
+LEFT JOIN txn t ON (t.member_id, t.version) = (e.member_id, e.end_version)"""
+
 REQUESTS = """
 SELECT r.scope, r.key, r.digest, r.answer
 FROM request_key r JOIN json_to_recordset(CAST(:keys AS json)) AS x(s text, k text)
@@ -127,6 +136,7 @@ async def load(conn: AsyncConnection, needs: Needs) -> World:
         books=await _books(conn, heads, settled, needs.since),
         settled=settled,
         requests=await _requests(conn, needs.requests),
+        holds=await _named_holds(conn, needs.holds),
         member_keys=await _member_keys(conn, {member for member, _ in identities.values()}),
     )
 
@@ -246,6 +256,17 @@ async def _requests(
     asked = [{"s": scope, "k": key} for scope, key in sorted(keys)]
     rows = await _all(conn, REQUESTS, keys=json.dumps(asked)) if asked else ()
     return {(row[0], row[1]): (bytes(row[2]), row[3]) for row in rows}
+
+
+async def _named_holds(
+    conn: AsyncConnection, names: Iterable[HoldName]
+) -> dict[HoldName, KnownHold]:
+    asked = [{"m": member, "v": version} for member, version in sorted(names)]
+    rows = await _all(conn, NAMED_HOLDS, names=json.dumps(asked)) if asked else ()
+    return {
+        (row[0], row[1]): KnownHold(row[2], row[3], (row[4], row[5]) if row[5] else None)
+        for row in rows
+    }
 
 
 async def _member_keys(conn: AsyncConnection, members: set[str]) -> dict[str, bytes]:

@@ -24,6 +24,9 @@ IdentityKey = tuple[str, str, bytes]
 RequestKey = tuple[str, str]
 """(scope, the caller's key)."""
 
+HoldName = tuple[str, int]
+"""(member, version of the transaction that placed it)."""
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -38,6 +41,7 @@ class Needs:
     members: frozenset[str] = frozenset()
     identities: frozenset[IdentityKey] = frozenset()
     requests: frozenset[RequestKey] = frozenset()
+    holds: frozenset[HoldName] = frozenset()
     since: datetime | None = None
 
     def __or__(self, other: "Needs") -> "Needs":
@@ -48,6 +52,7 @@ class Needs:
             self.members | other.members,
             self.identities | other.identities,
             self.requests | other.requests,
+            self.holds | other.holds,
             min((one.since for one in (self, other) if one.since is not None), default=None),
         )
 
@@ -136,6 +141,18 @@ class HoldEnd:
 
 
 @dataclass(frozen=True)
+class KnownHold:
+    """A hold that was placed: by which channel, and how it ended (None: it is open).
+
+    ``order`` is the sale that captured it.
+    """
+
+    connection: str
+    how: str | None = None
+    order: OrderKey | None = None
+
+
+@dataclass(frozen=True)
 class NewMember:
     """A member to be created, with personal data already sealed."""
 
@@ -217,6 +234,7 @@ class World:
     settled: dict[tuple[str, OrderKey], Settled]
     requests: dict[RequestKey, tuple[bytes, Mapping[str, Any]]]
     member_keys: dict[str, bytes] = field(default_factory=dict)
+    holds: dict[HoldName, KnownHold] = field(default_factory=dict)
     staged: Staged = field(default_factory=Staged)
     orders_at_start: frozenset[OrderKey] = frozenset()
 

@@ -17,6 +17,7 @@ from renkei.ledger.transaction import Books, Draft, Hold
 from renkei.ledger.world import (
     Entry,
     HoldEnd,
+    KnownHold,
     Needs,
     NewHold,
     OrderKey,
@@ -126,11 +127,21 @@ class Attempt:
         for new in mine.members:
             self.world.books[new.member] = Books(new.member, new.program, 0, 0, b"")
             self.world.member_keys[new.member] = new.wrapped_key
+        for hold in mine.holds:
+            self.world.holds[hold.member, hold.version] = KnownHold(hold.connection)
+        for end in mine.hold_ends:
+            self.world.holds[end.member, end.version] = self._ended(end)
         for link in mine.identities:
             self.world.identities[link.key] = (link.member, link.grade)
         for name, value in vars(mine).items():
             kept = getattr(ours, name)
             kept.extend(value) if isinstance(value, list) else kept.update(value)
+
+    def _ended(self, end: HoldEnd) -> KnownHold:
+        entries = {(one.member, one.version): one for one in self.staged.entries}
+        order = entries[end.member, end.end_version].order
+        known = self.world.holds.get((end.member, end.version))
+        return KnownHold(known.connection if known else "", end.how, order)
 
 
 def after_lot(books: Books, number: int) -> Any:

@@ -19,7 +19,7 @@ from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection, MemoryTokens
-from renkei_contracts.errors import SettingsInvalid
+from renkei_contracts.errors import SettingsInvalid, TryLater, Unavailable
 from renkei_contracts.vendor import Vendor
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -126,7 +126,16 @@ class Connecting:
             return ()
         async with new_client() as http:
             connection = Connection(id, valid, http, MemoryTokens(), self.clock)
-            return await vendor.check(connection).check()
+            try:
+                return await vendor.check(connection).check()
+            except TryLater as error:
+                raise Unavailable(
+                    f"{id} is not connected: {error}; check the address, and try again"
+                ) from error
+            except UnicodeEncodeError:
+                raise SettingsInvalid(
+                    f"{id} is not connected: a setting holds letters that no HTTP header may hold"
+                ) from None
 
     async def _add(self, new: NewConnection) -> None:
         try:

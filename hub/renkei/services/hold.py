@@ -85,16 +85,19 @@ class ReleaseHold:
     connection: str
 
     def needs(self) -> Needs:
-        """The member."""
-        return Needs(connections=frozenset({self.connection}), members=frozenset({self.member}))
+        """The member and the hold."""
+        return Needs(
+            connections=frozenset({self.connection}),
+            members=frozenset({self.member}),
+            holds=frozenset({(self.member, self.version)}),
+        )
 
     def decide(self, attempt: Attempt) -> HoldAnswer:
-        """Release what is still open."""
-        if self.member not in attempt.world.books:
+        """Release what is still open; a hold of nobody, or of another channel, is not found."""
+        known = attempt.world.holds.get((self.member, self.version))
+        if known is None or known.connection != self.connection:
             raise refused("hold_not_found")
         hold = open_hold(attempt.books_of(self.member), self.version)
-        if hold is not None and hold.connection != self.connection:
-            raise refused("hold_not_found")
         if hold is not None:
             end_hold(attempt, self.member, hold, "released")
         return hold_answer(attempt, self.member, self.version, 0, attempt.now)

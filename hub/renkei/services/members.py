@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from renkei.errors import UnknownMember
@@ -129,7 +130,11 @@ async def find_member(booking: Booking, name: str) -> str:
     """The member id for an id or a card number; raises UnknownMember."""
     if name.startswith("mem_"):
         return name
-    keys = booking.keyed([Identity(kind=IdentityKind.CARD, value=name)])
+    try:
+        card = Identity(kind=IdentityKind.CARD, value=name)
+    except ValidationError:
+        raise UnknownMember("that is no card number; give one, or a member id (mem_…)") from None
+    keys = booking.keyed([card])
     async with booking.database.begin() as conn:
         for (_, _, blind), _ in keys:
             found = (await conn.execute(text(CARDS), {"blind": blind})).scalar_one_or_none()

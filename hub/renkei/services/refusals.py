@@ -37,6 +37,9 @@ REFUSALS: dict[str, Refusal] = {
         422, "ポイント利用には会員証の読み取りが必要です", False, "rescan"
     ),
     "hold_not_found": Refusal(404, "ポイントの仮押さえが見つかりません", False, "rescan"),
+    "hold_used": Refusal(
+        409, "仮押さえは別の取引で使われました。係員を呼んでください", False, "call_staff"
+    ),
     "hold_of_other_member": Refusal(
         409, "仮押さえの会員が違います。係員を呼んでください", False, "call_staff"
     ),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import Needs, RequestKey
+from renkei.ledger.world import HoldName, Needs, RequestKey
 from renkei.loyalty.earn import evaluate_basket
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt, digest_of
@@ -35,7 +35,8 @@ class CommitSale:
 
     def needs(self) -> Needs:
         """What settling needs, and the key."""
-        return self._settle().needs() | Needs(requests=frozenset({self.request}))
+        holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
+        return self._settle().needs() | Needs(requests=frozenset({self.request}), holds=holds)
 
     def decide(self, attempt: Attempt) -> CommitAnswer:
         """The first answer again, a refusal, or the sale booked."""
@@ -69,10 +70,24 @@ class CommitSale:
             raise refused("points_without_member")
         if ask.hold and parse_hold_id(ask.hold)[0] != ask.member:
             raise refused("hold_of_other_member")
+        if ask.hold and not ask.occurred:
+            self._require_own_hold(attempt, parse_hold_id(ask.hold))
         if ask.member is not None:
             book_lapses(attempt, ask.member)
         if ask.points_used and not ask.occurred and not ask.voided:
             self._require_covered(attempt)
+
+    def _require_own_hold(self, attempt: Attempt, name: HoldName) -> None:
+        """A hold pays for one sale: another one that names it, too, must not pay by itself.
+
+        One that has lapsed is no reason to refuse while the balance covers the sale.
+        """
+        hold = attempt.world.holds.get(name)
+        here = (self.connection, str(self.ask.sale))
+        if hold is None or hold.connection != self.connection or hold.how == "released":
+            raise refused("hold_not_found")
+        if hold.how == "captured" and hold.order != here:
+            raise refused("hold_used")
 
     def _require_covered(self, attempt: Attempt) -> None:
         """A request uses no more than its own hold and what is spendable besides."""
@@ -92,14 +107,14 @@ class CommitSale:
 
     def _answer(self, attempt: Attempt, settled: SettleAnswer) -> CommitAnswer:
         spendable_now, version = 0, 0
-        if self.ask.member is not None:
-            books = as_if_lapsed(attempt.books_of(self.ask.member), attempt.now)
+        if settled.member is not None:
+            books = as_if_lapsed(attempt.books_of(settled.member), attempt.now)
             spendable_now = spendable(books.lots, books.debt, attempt.now)
             version = books.version
         return CommitAnswer(
             sale=str(self.ask.sale),
             revision=self.ask.revision,
-            member=self.ask.member or "",
+            member=settled.member or "",
             earned=settled.earned,
             used=settled.redeemed,
             spendable=spendable_now,

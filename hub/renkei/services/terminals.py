@@ -6,13 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import UnknownConnection
 from renkei.services.till import Terminal
 from renkei.storage.sealed import KeyRing
+from renkei_contracts.base import Key
+from renkei_contracts.errors import SettingsInvalid
 
+KEY: TypeAdapter[str] = TypeAdapter(Key)
 SCOPES = ("till:read", "till:write")
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -84,6 +88,7 @@ async def add(
     static_from: Sequence[str] = LOOPBACK,
 ) -> NewCredential:
     """Register a till, or give one that is there another credential; raises UnknownConnection."""
+    _require_names(store=store, till=till)
     found = await conn.execute(
         text("SELECT 1 FROM connection WHERE connection_id = :c"), {"c": connection}
     )
@@ -103,6 +108,16 @@ async def add(
     }
     await conn.execute(text(ADD_CREDENTIAL), row)
     return NewCredential(key_id=key_id, secret=secret, terminal=terminal)
+
+
+def _require_names(**names: str) -> None:
+    for what, name in names.items():
+        try:
+            KEY.validate_python(name)
+        except ValidationError:
+            raise SettingsInvalid(
+                f"the {what} needs a name of 1 to 200 characters, as its sales will say it"
+            ) from None
 
 
 async def by_key(

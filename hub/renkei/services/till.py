@@ -141,6 +141,8 @@ class TillService:
         """Book a finished sale; repeating it gives the first answer."""
         if (ask.sale.store, ask.sale.till) != (terminal.store, terminal.till):
             raise refused("sale_of_other_till")
+        if ask.hold is not None:
+            parse_hold_id(ask.hold)  # refused here, and not for the whole batch
         answer: CommitAnswer = await self.booking.committer.submit(
             CommitSale(ask, terminal.connection, self.booking.new_id("alr"))
         )

@@ -88,7 +88,10 @@ def _open(key: bytes, rest: bytes, about: str) -> bytes:
     try:
         return AESGCM(key).decrypt(rest[:NONCE], rest[NONCE:], about.encode())
     except InvalidTag:
-        raise SealBroken(f"{about}: sealed with another key, or changed behind our back") from None
+        raise SealBroken(
+            f"{about}: sealed with another key, or changed behind our back: give the hub the "
+            "secret key that this database was made with"
+        ) from None
 
 
 def _derived(key: bytes, purpose: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from renkei.errors import TillRefused
+from renkei.errors import TillRefused, UnknownMember
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.members import balance, explain, find_member, list_members
@@ -273,9 +273,64 @@ async def test_a_hold_is_ended_by_the_channel_that_placed_it_and_by_no_other(
     stranger = Terminal("trm_9", "shop", "shibuya", "1")
     with pytest.raises(TillRefused, match="hold_not_found"):
         await till.release(stranger, hold.hold)
-    with pytest.raises(TillRefused, match="insufficient_points"):
+    with pytest.raises(TillRefused, match="hold_not_found"):
         await till.commit(stranger, sale("7", member, hold=hold.hold, points_used=50))
     assert await spendable(booking, member) == 20
+
+
+async def test_a_hold_pays_for_one_sale_however_many_name_it(
+    booking: Booking, till: TillService, terminal: Terminal
+) -> None:
+    member = (await booking.enrol(customer())).member
+    await settle(booking, order())
+    hold = await till.hold(terminal, HoldRequest(key="h1", member=member, points=30))
+    asks = [sale(str(n), member, hold=hold.hold, points_used=30) for n in range(5)]
+    outcomes = await asyncio.gather(
+        *(till.commit(terminal, ask) for ask in asks), return_exceptions=True
+    )
+    refusals = [one for one in outcomes if isinstance(one, TillRefused)]
+    assert [one.problem.code for one in refusals] == ["hold_used"] * 4
+    paid = next(ask for ask, one in zip(asks, outcomes, strict=True) if one not in refusals)
+    restated = paid.model_copy(update={"revision": 2, "points_used": 20})
+    assert (await till.commit(terminal, restated)).used == 20
+    await assert_books_hold(booking)
+
+
+async def test_a_receipt_that_is_printed_is_booked_whatever_became_of_its_hold(
+    booking: Booking, till: TillService, terminal: Terminal
+) -> None:
+    member = (await booking.enrol(customer())).member
+    await settle(booking, order())
+    hold = await till.hold(terminal, HoldRequest(key="h1", member=member, points=30))
+    await till.release(terminal, hold.hold)
+    with pytest.raises(TillRefused, match="hold_not_found"):
+        await till.commit(terminal, sale("7", member, hold=hold.hold, points_used=30))
+    fact = sale("7", member, hold=hold.hold, points_used=30, occurred=True)
+    assert (await till.commit(terminal, fact)).used == 30
+
+
+@pytest.mark.parametrize("version", [0, 7, 10**17])
+async def test_a_hold_that_never_was_is_not_found(
+    booking: Booking, till: TillService, terminal: Terminal, version: int
+) -> None:
+    member = (await booking.enrol(customer())).member
+    with pytest.raises(TillRefused, match="hold_not_found"):
+        await till.release(terminal, f"hld_{member.removeprefix('mem_')}_{version}")
+
+
+async def test_a_restatement_without_the_member_still_says_whose_points_it_stands_for(
+    booking: Booking, till: TillService, terminal: Terminal
+) -> None:
+    member = (await booking.enrol(customer())).member
+    await till.commit(terminal, sale("7", member))
+    answer = await till.commit(terminal, sale("7", None, revision=2))
+    assert (answer.member, answer.earned, answer.spendable) == (member, 10, 10)
+
+
+@pytest.mark.parametrize("name", ["", "\udcff", "7" * 201])
+async def test_what_is_no_card_names_nobody(booking: Booking, name: str) -> None:
+    with pytest.raises(UnknownMember):
+        await find_member(booking, name)
 
 
 async def test_a_quote_says_what_is_earned_and_what_may_be_used(
