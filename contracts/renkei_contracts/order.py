@@ -124,3 +124,28 @@ class Order(Canonical):
         if len(ids) != len(set(ids)):
             raise ValueError(f"order {self.ref}: two lines share an id")
         return self
+
+
+class RefundLine(Canonical):
+    """What was given back of one line: its id in the order, pieces, and yen of its ``amount``."""
+
+    id: Key
+    quantity: Quantity = 0
+    amount: Yen
+
+
+class Refund(Canonical):
+    """A refund that a vendor tells apart from its order, and perhaps before it.
+
+    ``order`` is the order it is about; at a till its id is the text of the sale's ``TillKey``.
+    ``points_returned`` of the points used go back to the member, worth ``value_returned`` yen.
+    ``whole``: everything that is still there is given back.
+    """
+
+    ref: ExternalRef
+    order: ExternalRef
+    occurred_at: Instant
+    lines: Annotated[tuple[RefundLine, ...], Field(max_length=5_000)] = ()
+    points_returned: Points = 0
+    value_returned: Yen = 0
+    whole: StrictBool = False

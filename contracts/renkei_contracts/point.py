@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StrictBool
 
-from renkei_contracts.base import MAX_AMOUNT, Canonical, Instant, Points
+from renkei_contracts.base import MAX_AMOUNT, Canonical, Instant, Key, Points, Text
 
 SignedPoints = Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 """Whole points, either way."""
@@ -46,3 +46,83 @@ class BalanceWritten(Canonical):
 
     points: SignedPoints | None = None
     echoes: tuple[str, ...] = ()
+
+
+def _not_zero(points: int) -> int:
+    if points == 0:
+        raise ValueError("must not be zero")
+    return points
+
+
+Movement = Annotated[SignedPoints, AfterValidator(_not_zero)]
+"""Whole points into the member's account (above zero) or out of it (below)."""
+
+Granted = Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT)]
+"""Whole points, at least one."""
+
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+"""A period: ``2026-11``."""
+
+
+class Adjustment(Canonical):
+    """A movement that a person decided on. ``key`` makes it happen once.
+
+    ``reason`` and ``by`` (who decided) may hold personal data and are kept sealed. Points taken
+    away beyond what is spendable are refused, unless ``occurred``: then they become debt.
+    ``period`` books it into that month, which must be open. Points given end at ``expires_at``, or
+    as the program says.
+    """
+
+    member: Key
+    key: Key
+    points: Movement
+    reason: Text
+    by: Text
+    occurred_at: Instant | None = None
+    occurred: StrictBool = False
+    expires_at: Instant | None = None
+    period: Month | None = None
+
+
+class BalanceImport(Canonical):
+    """Points a member brings from the system the shop used before; ``key`` makes it happen once.
+
+    ``granted_at`` and ``expires_at`` (None: never) are as that system said, ``source`` is its name.
+    """
+
+    member: Key
+    key: Key
+    points: Granted
+    granted_at: Instant
+    expires_at: Instant | None = None
+    source: Text
+
+
+class PointsExchange(Canonical):
+    """Points from another program (above zero), or given to it (below); ``partner`` names it."""
+
+    member: Key
+    key: Key
+    points: Movement
+    partner: Text
+    expires_at: Instant | None = None
+
+
+class WriteOff(Canonical):
+    """Debt that the shop gives up on; never more than there is."""
+
+    member: Key
+    key: Key
+    points: Granted
+    reason: Text
+    by: Text
+
+
+class Corrected(Canonical):
+    """What a correction came to: the member's balance after it."""
+
+    points: SignedPoints
+    spendable: Points
+    debt: Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=0)]
+    balance_version: Annotated[int, Field(strict=True, ge=0)]
+    as_of: Instant

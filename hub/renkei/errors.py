@@ -5,12 +5,18 @@ Renkei errors (contracts)
 │   ├── ConfigInvalid            the installation: settings, secret key, data folder
 │   ├── UnknownVendor            no such plugin is installed
 │   ├── UnknownConnection        no such connection
-│   └── UnknownMember            no such member or card
+│   ├── UnknownMember            no such member or card
+│   ├── UnknownProgram           no such program
+│   ├── UnknownQuota             no such quota
+│   └── RequestInvalid           a value that cannot be booked: names the field and the value
 ├── TryLater
 │   ├── DatabaseUnreachable
 │   └── Busy                     the hub takes no more for the moment
 ├── GiveUp
 │   ├── TillRefused              what a register asked for is not possible, and why
+│   ├── BookingRefused           what was asked for is not possible, and why
+│   ├── KeyReused                the key was used before, for something else
+│   ├── PeriodNotOpen            the month named takes no entries
 │   └── SealBroken               sealed bytes do not open: wrong key, or changed behind our back
 └── LedgerFault                  a bug of ours: nothing was booked
     ├── PostingNotAllowed            a movement that is not in the table of rules
@@ -37,6 +43,23 @@ class UnknownMember(FixData):
     """No member has this id or card."""
 
 
+class UnknownProgram(FixData):
+    """No program has this id."""
+
+
+class UnknownQuota(FixData):
+    """No quota has been opened for this scope and period."""
+
+
+class RequestInvalid(FixData):
+    """A value that cannot be booked; ``field`` and ``value`` say which."""
+
+    def __init__(self, field: str, value: object, why: str) -> None:
+        super().__init__(f"{field} {value!r:.80}: {why}")
+        self.field = field
+        self.value = value
+
+
 class DatabaseUnreachable(TryLater):
     """The database does not answer, or refuses us."""
 
@@ -56,6 +79,32 @@ class TillRefused(GiveUp):
         super().__init__(f"{problem.code}: {problem.message}")
         self.problem = problem
         self.status = status
+
+
+class BookingRefused(GiveUp):
+    """What was asked for is not possible as the books stand; ``code`` names the reason."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class KeyReused(GiveUp):
+    """The same key was used before with other content; nothing is booked."""
+
+    def __init__(self, scope: str, key: str) -> None:
+        super().__init__(f"the key {key!r:.80} was used before in {scope}, with other content")
+        self.scope = scope
+        self.key = key
+
+
+class PeriodNotOpen(GiveUp):
+    """The month named takes no entries: it is sealed, or nothing was ever booked in it."""
+
+    def __init__(self, program: str, period: str) -> None:
+        super().__init__(f"period {period!r:.20} of program {program} is not open")
+        self.program = program
+        self.period = period
 
 
 class SealBroken(GiveUp):

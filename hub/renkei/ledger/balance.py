@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from renkei.ledger.books import Channel, Group, Lot
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
-from renkei.ledger.transaction import Books, Lot
 from renkei_contracts.point import Balance
 
 
@@ -20,10 +20,16 @@ class ChannelBalance:
     next_change_at: datetime | None
 
 
-def channel_balance(books: Books, now: datetime, zone: ZoneInfo) -> ChannelBalance:
-    """What the member can spend now; dates are last days in the program's zone."""
-    counted = as_if_lapsed(books, now)
-    ready = [lot for lot in counted.lots if lot.available and lot.alive(now)]
+def channel_balance(
+    group: Group, now: datetime, zone: ZoneInfo, channel: Channel | None
+) -> ChannelBalance:
+    """What the member can spend now in this channel, or anywhere (None).
+
+    Dates are last days in the program's zone.
+    """
+    counted = as_if_lapsed(group, now)
+    ready = [lot for lot in counted.lots if lot.alive(now) and lot.counts_at(channel)]
+    ready = [lot for lot in ready if lot.available]
     ends: dict[date, int] = {}
     for lot in ready:
         if lot.expires_at is not None:
@@ -31,13 +37,13 @@ def channel_balance(books: Books, now: datetime, zone: ZoneInfo) -> ChannelBalan
             ends[day] = ends.get(day, 0) + lot.available
     never = any(lot.expires_at is None for lot in ready)
     balance = Balance(
-        spendable=spendable(counted.lots, counted.debt, now),
+        spendable=spendable(ready, counted.debt, now),
         pending=sum(lot.pending for lot in counted.lots),
-        version=books.version,
+        version=group.version,
         as_of=now,
         latest_expiry=None if never or not ends else max(ends),
     )
-    return ChannelBalance(balance, tuple(sorted(ends.items())), _next_change(books, now))
+    return ChannelBalance(balance, tuple(sorted(ends.items())), _next_change(group, now))
 
 
 def last_day(expires_at: datetime, zone: ZoneInfo) -> date:
@@ -45,9 +51,9 @@ def last_day(expires_at: datetime, zone: ZoneInfo) -> date:
     return (expires_at - timedelta(microseconds=1)).astimezone(zone).date()
 
 
-def _next_change(books: Books, now: datetime) -> datetime | None:
-    moments: list[datetime | None] = [hold.lapses_at for hold in books.holds]
-    moments += _turning_points(books.lots)
+def _next_change(group: Group, now: datetime) -> datetime | None:
+    moments: list[datetime | None] = [hold.lapses_at for hold in group.holds]
+    moments += _turning_points(group.lots)
     return min((moment for moment in moments if moment is not None and moment > now), default=None)
 
 

@@ -7,11 +7,12 @@ microseconds, so that it is the same when recomputed from the database.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from renkei.ledger.transaction import Books, Draft, Lot, Posting
+from renkei.ledger.books import Books, Lot
+from renkei.ledger.transaction import Draft, Posting
 from renkei.ledger.world import Entry, OrderKey
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,7 +20,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a transaction is booked. ``key`` names the request or the order's revision."""
+    """Why a transaction is booked. ``key`` names the request or the order's revision.
+
+    ``note`` is sealed text about persons (a reason, a clerk's name): it is kept beside the chain,
+    which holds its digest only, so that it can be erased.
+    """
 
     kind: str
     key: str
@@ -27,14 +32,29 @@ class Cause:
     order: OrderKey | None = None
     delivery: str | None = None
     reasons: tuple[str, ...] = ()
+    note: bytes | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def content(self) -> Mapping[str, Any]:
+        """What a statement shows of it, and facts that the chain shall cover."""
+        return {"reasons": list(self.reasons), **self.facts}
 
 
-def finish(draft: Draft, cause: Cause, recorded_at: datetime, period: str) -> tuple[Entry, Books]:
-    """The entry for a draft that booked something, and the member's books after it."""
-    books = draft.books
-    new = tuple(draft.lots[number] for number in sorted(draft.fresh))
+def finish(
+    draft: Draft, cause: Cause, recorded_at: datetime, period: str
+) -> list[tuple[Entry, Books]]:
+    """The draft's entries, one for each home it booked something in, and those books after it."""
+    booked = {posting.home for posting in draft.postings}
+    return [_finish(draft, home, cause, recorded_at, period) for home in sorted(booked)]
+
+
+def _finish(
+    draft: Draft, home: str, cause: Cause, recorded_at: datetime, period: str
+) -> tuple[Entry, Books]:
+    books = draft.homes[home]
+    new = tuple(draft.lots[ref] for ref in sorted(draft.fresh) if ref[0] == home)
     unhashed = Entry(
-        member=books.member,
+        member=home,
         version=books.version + 1,
         kind=cause.kind,
         key=cause.key,
@@ -42,11 +62,14 @@ def finish(draft: Draft, cause: Cause, recorded_at: datetime, period: str) -> tu
         program_version=cause.program_version,
         order=cause.order,
         delivery=cause.delivery,
+        root=draft.group.root,
         event_at=draft.event_at,
         recorded_at=recorded_at,
         period=period,
-        content={"reasons": list(cause.reasons)},
-        postings=tuple(draft.postings),
+        content=cause.content(),
+        note=cause.note,
+        note_digest=hashlib.sha256(cause.note).digest() if cause.note else None,
+        postings=tuple(posting for posting in draft.postings if posting.home == home),
         new_lots=new,
         prev=books.chain,
         hash=b"",
@@ -57,8 +80,8 @@ def finish(draft: Draft, cause: Cause, recorded_at: datetime, period: str) -> tu
         version=entry.version,
         lots_made=books.lots_made + len(new),
         chain=entry.hash,
-        debt=draft.debt,
-        lots=tuple(draft.lots.values()),
+        debt=draft.debts[home],
+        lots=tuple(lot for lot in draft.lots.values() if lot.home == home),
     )
 
 
@@ -66,6 +89,12 @@ def hash_of(entry: Entry) -> bytes:
     """SHA-256 over the previous hash and the entry's canonical JSON."""
     text = json.dumps(_content(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(entry.prev + text.encode()).digest()
+
+
+def digest_of(content: Mapping[str, Any]) -> bytes:
+    """SHA-256 of the canonical JSON: the identity of a content."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).digest()
 
 
 def micros(at: datetime | None) -> int | None:
@@ -82,22 +111,26 @@ def _content(entry: Entry) -> Mapping[str, Any]:
         "program": [entry.program, entry.program_version],
         "order": list(entry.order) if entry.order else None,
         "delivery": entry.delivery,
+        "root": entry.root,
         "event_at": micros(entry.event_at),
         "recorded_at": micros(entry.recorded_at),
         "period": entry.period,
         "content": entry.content,
+        "note": entry.note_digest.hex() if entry.note_digest else None,
         "postings": [_posting(posting) for posting in entry.postings],
         "lots": [_lot(lot) for lot in entry.new_lots],
     }
 
 
 def _posting(posting: Posting) -> list[Any]:
-    moves = [[a.lot, a.pending, a.available, a.held, a.debt] for a in posting.allocations]
+    moves = [[a.ref[1], a.pending, a.available, a.held, a.debt] for a in posting.allocations]
     return [posting.rule, posting.source, posting.destination, posting.amount, moves]
 
 
 def _lot(lot: Lot) -> list[Any]:
     """The lot's immutable facts; its counters follow from the allocations."""
-    dates = [micros(lot.granted_at), micros(lot.usable_from), micros(lot.expires_at)]
-    facts = [lot.connection, lot.order, lot.parent, lot.net_base, lot.yen_value]
-    return [lot.number, lot.origin, lot.granted, *dates, *facts, lot.company, lot.store]
+    ends = None if lot.slides_months else lot.expires_at
+    dates = [micros(lot.granted_at), micros(lot.usable_from), micros(ends), lot.slides_months]
+    facts = [lot.connection, lot.order, lot.parent, lot.net_base, lot.yen_value, lot.company]
+    kind = [lot.store, lot.point_type, list(lot.only_at)]
+    return [lot.number, lot.origin, lot.granted, *dates, *facts, *kind]

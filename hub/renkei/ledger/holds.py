@@ -1,13 +1,18 @@
-"""Holds: set points aside, capture, release, lapse. Pure."""
+"""Holds: set points aside, capture, release, lapse. Pure.
 
-from collections.abc import Iterable
+A hold that takes from several homes has a part in each; ``Taken`` and ``Hold.frozen`` say which
+lots. Capture and release end all of its parts; each lapses by itself.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from renkei.ledger.books import Books, Group, Hold, consumption_order
 from renkei.ledger.chart import Account as A
 from renkei.ledger.lots import Taken, expire_dead, repay_debt, take, usable
-from renkei.ledger.transaction import Allocation, Books, Draft, Hold
+from renkei.ledger.transaction import Allocation, Draft
 
 Ending = Literal["captured", "released", "lapsed"]
 
@@ -15,71 +20,89 @@ Ending = Literal["captured", "released", "lapsed"]
 def place(draft: Draft, amount: int, now: datetime) -> Taken:
     """Freeze ``amount`` of the usable points; the caller has checked that they cover it."""
     taken = take(usable(draft, now), amount)
-    moves = [Allocation(lot, available=-part, held=part) for lot, part in taken]
+    moves = [Allocation(ref, available=-part, held=part) for ref, part in taken]
     draft.post("hold.place", A.AVAILABLE, A.HELD, moves)
     return taken
 
 
-def capture(draft: Draft, hold: Hold, amount: int, now: datetime) -> Taken:
+def capture(draft: Draft, parts: Sequence[Hold], amount: int, now: datetime) -> Taken:
     """Turn up to ``amount`` of the hold into a redemption and give the rest back.
 
     Succeeds even where a frozen lot has expired meanwhile.
     """
-    used, rest = split(hold.frozen, amount)
-    moves = [Allocation(lot, held=-part) for lot, part in used]
+    used, rest = split(frozen_in_order(draft, parts), amount)
+    moves = [Allocation(ref, held=-part) for ref, part in used]
     draft.post("hold.capture", A.HELD, A.REDEEMED, moves)
     _give_back(draft, "hold.release", rest, now)
     return used
 
 
-def release(draft: Draft, hold: Hold, now: datetime) -> None:
+def release(draft: Draft, parts: Sequence[Hold], now: datetime) -> None:
     """Give the whole hold back."""
-    _give_back(draft, "hold.release", hold.frozen, now)
+    _give_back(draft, "hold.release", frozen_in_order(draft, parts), now)
 
 
-def lapse(draft: Draft, hold: Hold, now: datetime) -> None:
-    """Give the whole hold back because its time is over."""
-    _give_back(draft, "hold.lapse", hold.frozen, now)
+def lapse(draft: Draft, parts: Sequence[Hold], now: datetime) -> None:
+    """Give these parts of a hold back because their time is over."""
+    _give_back(draft, "hold.lapse", frozen_in_order(draft, parts), now)
+
+
+def frozen_in_order(draft: Draft, parts: Sequence[Hold]) -> Taken:
+    """What the parts froze together, in the order in which points are used."""
+    frozen = [taken for part in parts for taken in part.frozen]
+    if len(parts) < 2:
+        return tuple(frozen)
+    return tuple(
+        sorted(frozen, key=lambda taken: consumption_order(draft.lots[taken[0]], draft.first))
+    )
 
 
 def split(frozen: Taken, amount: int) -> tuple[Taken, Taken]:
     """The first ``amount`` of what is frozen, and the rest."""
-    used: list[tuple[int, int]] = []
-    rest: list[tuple[int, int]] = []
-    for lot, held in frozen:
+    used, rest = [], []
+    for ref, held in frozen:
         part = min(held, amount)
         amount -= part
-        used += [(lot, part)] if part else []
-        rest += [(lot, held - part)] if held > part else []
+        used += [(ref, part)] if part else []
+        rest += [(ref, held - part)] if held > part else []
     return tuple(used), tuple(rest)
 
 
-def lapsed(books: Books, now: datetime) -> list[Hold]:
-    """The open holds whose time is over."""
-    return [hold for hold in books.holds if hold.lapses_at <= now]
+def in_home(taken: Taken, home: str) -> int:
+    """How much of it lies in this home."""
+    return sum(amount for ref, amount in taken if ref[0] == home)
 
 
-def as_if_lapsed(books: Books, now: datetime) -> Books:
-    """The books as they count now: what a lapsed hold froze is available, booked or not."""
-    back: dict[int, int] = {}
-    for hold in lapsed(books, now):
-        for lot, part in hold.frozen:
-            back[lot] = back.get(lot, 0) + part
+def lapsed(holds: Iterable[Hold], now: datetime) -> list[Hold]:
+    """The open parts whose time is over."""
+    return [hold for hold in holds if hold.lapses_at <= now]
+
+
+def as_if_lapsed(group: Group, now: datetime) -> Group:
+    """The group as it counts now: what a lapsed hold froze is available, booked or not."""
+    return group.with_books(_without_lapsed(books, now) for books in group.homes)
+
+
+def _without_lapsed(books: Books, now: datetime) -> Books:
+    over = lapsed(books.holds, now)
+    if not over:
+        return books
+    back = {ref: 0 for hold in over for ref, _ in hold.frozen}
+    for hold in over:
+        for ref, part in hold.frozen:
+            back[ref] += part
     lots = tuple(
-        replace(
-            lot,
-            held=lot.held - back.get(lot.number, 0),
-            available=lot.available + back.get(lot.number, 0),
-        )
+        replace(lot, held=lot.held - back[lot.ref], available=lot.available + back[lot.ref])
+        if lot.ref in back
+        else lot
         for lot in books.lots
     )
     return replace(books, lots=lots)
 
 
-def _give_back(draft: Draft, rule: str, frozen: Iterable[tuple[int, int]], now: datetime) -> None:
-    parts = list(frozen)
-    moves = [Allocation(lot, held=-part, available=part) for lot, part in parts]
+def _give_back(draft: Draft, rule: str, frozen: Taken, now: datetime) -> None:
+    moves = [Allocation(ref, held=-part, available=part) for ref, part in frozen]
     draft.post(rule, A.HELD, A.AVAILABLE, moves)
-    numbers = [lot for lot, _ in parts]
-    expire_dead(draft, numbers, now)
-    repay_debt(draft, numbers)
+    refs = [ref for ref, _ in frozen]
+    expire_dead(draft, refs, now)
+    repay_debt(draft, refs)

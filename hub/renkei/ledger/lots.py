@@ -3,32 +3,34 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from renkei.ledger.books import DEBT_LOT, Channel, Lot, LotRef
 from renkei.ledger.chart import Account as A
-from renkei.ledger.transaction import DEBT_LOT, Allocation, Draft, Lot
+from renkei.ledger.transaction import Allocation, Draft
 
-Taken = tuple[tuple[int, int], ...]
-"""(lot, amount) in the order of use; lot 0 is debt."""
+Taken = tuple[tuple[LotRef, int], ...]
+"""(lot, amount) in the order of use; lot number 0 is debt."""
 
 
 def take(lots: Iterable[Lot], amount: int) -> Taken:
     """Up to ``amount`` from the available points of these lots, in the order given."""
-    taken: list[tuple[int, int]] = []
+    taken: list[tuple[LotRef, int]] = []
     for lot in lots:
         part = min(lot.available, amount)
         if part > 0:
-            taken.append((lot.number, part))
+            taken.append((lot.ref, part))
             amount -= part
     return tuple(taken)
 
 
-def total(taken: Iterable[tuple[int, int]]) -> int:
+def total(taken: Iterable[tuple[LotRef, int]]) -> int:
     """The sum of the amounts."""
     return sum(amount for _, amount in taken)
 
 
-def spendable(lots: Iterable[Lot], debt: int, now: datetime) -> int:
+def spendable(lots: Iterable[Lot], debt: int, now: datetime, channel: Channel | None = None) -> int:
     """What a request may use now: usable, unexpired points less debt, never below zero."""
-    return max(0, sum(lot.available for lot in lots if lot.alive(now)) + debt)
+    ready = (lot for lot in lots if lot.alive(now) and lot.counts_at(channel))
+    return max(0, sum(lot.available for lot in ready) + debt)
 
 
 def usable(draft: Draft, now: datetime) -> list[Lot]:
@@ -37,6 +39,11 @@ def usable(draft: Draft, now: datetime) -> list[Lot]:
 
 
 def redeem_as_fact(draft: Draft, amount: int, now: datetime) -> Taken:
+    """Book a redemption that has happened; what no lot covers becomes debt."""
+    return use_as_fact(draft, "redeem", A.REDEEMED, amount, now)
+
+
+def use_as_fact(draft: Draft, rule: str, destination: A, amount: int, now: datetime) -> Taken:
     """Book a use that has happened: lots alive then, then lots alive now, then debt.
 
     Points that were alive then and whose expiry was booked since come back for it first.
@@ -47,39 +54,54 @@ def redeem_as_fact(draft: Draft, amount: int, now: datetime) -> Taken:
     then = [lot for lot in draft.sorted_lots() if lot.alive(draft.event_at)]
     since = [lot for lot in usable(draft, now) if not lot.alive(draft.event_at)]
     taken = take([*then, *since], amount)
-    draft.post("redeem", A.AVAILABLE, A.REDEEMED, _from_available(taken))
-    short = amount - total(taken)
-    if short:
-        draft.post("debt.take", A.DEBT, A.REDEEMED, [Allocation(DEBT_LOT, debt=-short)])
-        taken = (*taken, (DEBT_LOT, short))
-    return taken
+    draft.post(rule, A.AVAILABLE, destination, from_available(taken))
+    return (*taken, *overdraw(draft, amount - total(taken), destination))
 
 
-def repay_debt(draft: Draft, numbers: Sequence[int]) -> None:
-    """Every inflow to available repays debt first, also before it is usable."""
-    for number in numbers:
-        part = min(draft.lots[number].available, -draft.debt)
+def overdraw(draft: Draft, short: int, destination: A) -> Taken:
+    """What no lot covers becomes the acting member's debt."""
+    if short <= 0:
+        return ()
+    debt = (draft.member, DEBT_LOT)
+    draft.post("debt.take", A.DEBT, destination, [Allocation(debt, debt=-short)])
+    return ((debt, short),)
+
+
+def repay_debt(draft: Draft, refs: Sequence[LotRef]) -> None:
+    """Every inflow to available repays its own home's debt first, also before it is usable."""
+    for ref in refs:
+        home = ref[0]
+        part = min(draft.lots[ref].available, -draft.debts[home])
         if part > 0:
-            moves = [Allocation(number, available=-part), Allocation(DEBT_LOT, debt=part)]
+            moves = [Allocation(ref, available=-part), Allocation((home, DEBT_LOT), debt=part)]
             draft.post("debt.repay", A.AVAILABLE, A.DEBT, moves)
 
 
-def expire_dead(draft: Draft, numbers: Iterable[int], now: datetime) -> int:
+def expire_dead(draft: Draft, refs: Iterable[LotRef], now: datetime) -> int:
     """Book the expiry of these lots where their time is over; gives how many points ended."""
-    dead = [draft.lots[number] for number in numbers if draft.lots[number].dead(now)]
-    moves = [Allocation(lot.number, available=-lot.available) for lot in dead]
+    dead = [draft.lots[ref] for ref in refs if draft.lots[ref].dead(now)]
+    moves = [Allocation(lot.ref, available=-lot.available) for lot in dead]
     return draft.post("expire", A.AVAILABLE, A.EXPIRED, moves)
 
 
 def revive(draft: Draft, lots: Iterable[Lot], amount: int) -> int:
     """Undo the booked expiry of up to ``amount`` points of these lots; gives how many came back."""
-    back: list[tuple[int, int]] = []
+    back: list[tuple[LotRef, int]] = []
     for lot in lots:
         part = min(lot.expired, amount - total(back))
-        back += [(lot.number, part)] if part > 0 else []
-    moves = [Allocation(number, available=part) for number, part in back]
+        back += [(lot.ref, part)] if part > 0 else []
+    moves = [Allocation(ref, available=part) for ref, part in back]
     return draft.post("expire.undo", A.EXPIRED, A.AVAILABLE, moves)
 
 
-def _from_available(taken: Taken) -> list[Allocation]:
-    return [Allocation(number, available=-amount) for number, amount in taken]
+def revive_slid(draft: Draft, now: datetime) -> int:
+    """Undo the expiry of sliding points that a late activity shows to be alive."""
+    alive = [lot for lot in draft.sorted_lots() if lot.slides_months and lot.alive(now)]
+    back = revive(draft, alive, sum(lot.expired for lot in alive))
+    repay_debt(draft, [lot.ref for lot in alive])
+    return back
+
+
+def from_available(taken: Taken) -> list[Allocation]:
+    """The allocations that take these points out of what is available."""
+    return [Allocation(ref, available=-amount) for ref, amount in taken]

@@ -3,13 +3,23 @@
 Pure. Edits, voids, refunds, late links and confirmations are all the same: a new target.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from renkei.ledger.books import DEBT_LOT, Hold, Lot, LotRef
 from renkei.ledger.chart import Account as A
 from renkei.ledger.holds import capture
-from renkei.ledger.lots import Taken, expire_dead, redeem_as_fact, repay_debt, revive, total
-from renkei.ledger.transaction import DEBT_LOT, Allocation, Draft, Hold, Lot
+from renkei.ledger.lots import (
+    Taken,
+    expire_dead,
+    overdraw,
+    redeem_as_fact,
+    repay_debt,
+    revive,
+    total,
+)
+from renkei.ledger.transaction import Allocation, Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class Target:
     restored_until: datetime | None
     net_base: int = 0
     yen_per_point: int = 1
+    slides_months: int | None = None
     store: str | None = None
     company: str | None = None
     reasons: tuple[str, ...] = ()
@@ -37,7 +48,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is posted for one order and member: sums, lots made, and the stack of what was used."""
+    """What is posted for one order and member: sums, lots made, and the stack of what was used.
+
+    The lots are numbers of the member's own home; what was used may lie in other homes of a group.
+    """
 
     earned: int = 0
     redeemed: int = 0
@@ -62,7 +76,11 @@ class Settlement:
     order: OrderName
     target: Target
     now: datetime
-    captured: tuple[Hold, int] | None = field(default=None)
+    captured: Taken = field(default=())
+
+    def own(self) -> list[LotRef]:
+        """The lots this order made, oldest first."""
+        return [(self.draft.member, number) for number in self.settled.lots]
 
 
 def settle(
@@ -71,7 +89,7 @@ def settle(
     order: OrderName,
     target: Target,
     now: datetime,
-    hold: Hold | None,
+    hold: Sequence[Hold],
 ) -> Settlement:
     """Book the difference into the draft. Zero difference books nothing.
 
@@ -88,13 +106,13 @@ def settle(
     return work
 
 
-def _redeem(work: Settlement, amount: int, hold: Hold | None) -> None:
-    if amount <= 0 and hold is None:
+def _redeem(work: Settlement, amount: int, hold: Sequence[Hold]) -> None:
+    """Out of the hold first; one that was not needed is released."""
+    if amount <= 0 and not hold:
         return
     used: Taken = ()
-    if hold is not None:
-        used = capture(work.draft, hold, max(0, amount), work.now)
-        work.captured = (hold, total(used))
+    if hold:
+        used = work.captured = capture(work.draft, hold, max(0, amount), work.now)
     short = max(0, amount) - total(used)
     if short:
         used = (*used, *redeem_as_fact(work.draft, short, work.now))
@@ -109,62 +127,65 @@ def _restore(work: Settlement, amount: int) -> None:
     stack = list(work.settled.used)
     left = amount
     while left:
-        lot, used = stack.pop()
+        ref, used = stack.pop()
         part = min(used, left)
         left -= part
         if used > part:
-            stack.append((lot, used - part))
-        _give_back(work, lot, part)
+            stack.append((ref, used - part))
+        _give_back(work, ref, part)
     work.settled = replace(work.settled, redeemed=work.settled.redeemed - amount, used=tuple(stack))
 
 
-def _give_back(work: Settlement, lot: int, part: int) -> None:
-    if lot != DEBT_LOT:
-        _to_lot(work, lot, part)
+def _give_back(work: Settlement, ref: LotRef, part: int) -> None:
+    if ref[1] != DEBT_LOT:
+        _to_lot(work, ref, part)
         return
-    owed = min(part, -work.draft.debt)
-    work.draft.post("refund.restore", A.REDEEMED, A.DEBT, [Allocation(DEBT_LOT, debt=owed)])
-    _to_netting_lots(work, part - owed)
+    owed = min(part, -work.draft.debts[ref[0]])
+    work.draft.post("refund.restore", A.REDEEMED, A.DEBT, [Allocation(ref, debt=owed)])
+    _to_netting_lots(work, ref, part - owed)
 
 
-def _to_netting_lots(work: Settlement, part: int) -> None:
+def _to_netting_lots(work: Settlement, debt: LotRef, part: int) -> None:
     """A debt that later points repaid goes back to those points, the last that repaid first."""
-    paid = [lot for lot in work.draft.lots.values() if lot.netted]
+    paid = [lot for lot in work.draft.lots.values() if lot.netted and lot.home == debt[0]]
     for lot in sorted(paid, key=lambda one: -one.number):
         back = min(lot.netted, part)
         if back:
             part -= back
-            work.draft.unnet(lot.number, back)
-            _to_lot(work, lot.number, back)
+            work.draft.unnet(lot.ref, back)
+            _to_lot(work, lot.ref, back)
     if part:
-        _to_lot(work, DEBT_LOT, part)
+        _to_lot(work, debt, part)
 
 
-def _to_lot(work: Settlement, lot: int, part: int) -> None:
+def _to_lot(work: Settlement, ref: LotRef, part: int) -> None:
     """Give points back to their lot, or to a new one where its time is over."""
     draft = work.draft
-    if lot == DEBT_LOT or draft.lots[lot].dead(work.now):
-        lot = _restore_lot(work, lot, part)
-    draft.post("refund.restore", A.REDEEMED, A.AVAILABLE, [Allocation(lot, available=part)])
-    repay_debt(draft, [lot])
+    if ref[1] == DEBT_LOT or draft.lots[ref].dead(work.now):
+        ref = _restore_lot(work, ref, part)
+    draft.post("refund.restore", A.REDEEMED, A.AVAILABLE, [Allocation(ref, available=part)])
+    repay_debt(draft, [ref])
 
 
-def _restore_lot(work: Settlement, parent: int, granted: int) -> int:
+def _restore_lot(work: Settlement, parent: LotRef, granted: int) -> LotRef:
     """A new lot for points whose own lot is over (or for a debt that was written off)."""
-    return work.draft.open_lot(
-        Lot(
-            number=0,
-            origin="restore",
-            granted=granted,
-            granted_at=work.target.event_at,
-            usable_from=work.now,
-            expires_at=work.target.restored_until,
-            connection=work.order.connection,
-            order=work.order.ref,
-            parent=parent or None,
-            yen_value=granted * work.target.yen_per_point,
-        )
+    old = work.draft.lots.get(parent)
+    new = Lot(
+        number=0,
+        origin="restore",
+        granted=granted,
+        granted_at=work.target.event_at,
+        usable_from=work.now,
+        expires_at=work.target.restored_until,
+        connection=work.order.connection,
+        order=work.order.ref,
+        parent=parent[1] or None,
+        yen_value=granted * work.target.yen_per_point,
+        home=parent[0],
     )
+    if old is not None:
+        new = replace(new, point_type=old.point_type, only_at=old.only_at)
+    return work.draft.open_lot(new)
 
 
 def _take_back(work: Settlement, amount: int) -> None:
@@ -175,21 +196,21 @@ def _take_back(work: Settlement, amount: int) -> None:
     if amount <= 0:
         return
     draft, left = work.draft, amount
-    own = list(reversed(work.settled.lots))
+    own = list(reversed(work.own()))
     waiting, ready = [], []
-    for lot in (draft.lots[number] for number in own):
+    for lot in (draft.lots[ref] for ref in own):
         part = min(lot.pending, left)
-        waiting.append(Allocation(lot.number, pending=-part))
+        waiting.append(Allocation(lot.ref, pending=-part))
         left -= part
-    there = sum(draft.lots[number].available for number in own)
-    revive(draft, [draft.lots[number] for number in own], left - there)
-    for lot in (draft.lots[number] for number in own):
+    there = sum(draft.lots[ref].available for ref in own)
+    revive(draft, [draft.lots[ref] for ref in own], left - there)
+    for lot in (draft.lots[ref] for ref in own):
         part = min(lot.available, left)
-        ready.append(Allocation(lot.number, available=-part))
+        ready.append(Allocation(lot.ref, available=-part))
         left -= part
     draft.post("refund.clawback", A.PENDING, A.ISSUED, waiting)
     draft.post("refund.clawback", A.AVAILABLE, A.ISSUED, ready)
-    draft.post("debt.take", A.DEBT, A.ISSUED, [Allocation(DEBT_LOT, debt=-left)])
+    overdraw(draft, left, A.ISSUED)
     work.settled = replace(work.settled, earned=work.settled.earned - amount)
 
 
@@ -198,20 +219,20 @@ def _earn(work: Settlement, amount: int) -> None:
         return
     target, draft = work.target, work.draft
     at_once = target.confirmed >= target.earned
-    number = draft.open_lot(_new_lot(work, amount, None, confirmed=at_once))
+    ref = draft.open_lot(_new_lot(work, amount, None, confirmed=at_once))
     if at_once:
-        draft.post("earn", A.ISSUED, A.AVAILABLE, [Allocation(number, available=amount)])
-        repay_debt(draft, [number])
+        draft.post("earn", A.ISSUED, A.AVAILABLE, [Allocation(ref, available=amount)])
+        repay_debt(draft, [ref])
     else:
-        draft.post("earn.pending", A.ISSUED, A.PENDING, [Allocation(number, pending=amount)])
+        draft.post("earn.pending", A.ISSUED, A.PENDING, [Allocation(ref, pending=amount)])
     done = work.settled
-    work.settled = replace(done, earned=done.earned + amount, lots=(*done.lots, number))
+    work.settled = replace(done, earned=done.earned + amount, lots=(*done.lots, ref[1]))
 
 
 def _confirm(work: Settlement) -> None:
     """Move pending points whose condition is met into a lot of their own, with its dates."""
     draft = work.draft
-    own = [draft.lots[number] for number in work.settled.lots if number in draft.lots]
+    own = [draft.lots[ref] for ref in work.own()]
     waiting = sum(lot.pending for lot in own)
     due = work.target.confirmed - (work.settled.earned - waiting)
     for lot in own:
@@ -220,10 +241,10 @@ def _confirm(work: Settlement) -> None:
             continue
         due -= part
         child = draft.open_lot(_new_lot(work, part, lot.number, confirmed=True))
-        moves = [Allocation(lot.number, pending=-part), Allocation(child, available=part)]
+        moves = [Allocation(lot.ref, pending=-part), Allocation(child, available=part)]
         draft.post("earn.confirm", A.PENDING, A.AVAILABLE, moves)
         repay_debt(draft, [child])
-        work.settled = replace(work.settled, lots=(*work.settled.lots, child))
+        work.settled = replace(work.settled, lots=(*work.settled.lots, child[1]))
 
 
 def _new_lot(work: Settlement, granted: int, parent: int | None, *, confirmed: bool) -> Lot:
@@ -235,6 +256,7 @@ def _new_lot(work: Settlement, granted: int, parent: int | None, *, confirmed: b
         granted_at=target.event_at,
         usable_from=target.usable_from if confirmed else None,
         expires_at=target.expires_at if confirmed else None,
+        slides_months=target.slides_months if confirmed else None,
         connection=work.order.connection,
         order=work.order.ref,
         parent=parent,

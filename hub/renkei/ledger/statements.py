@@ -17,17 +17,25 @@ ORDER BY program, period ON CONFLICT DO NOTHING"""
 
 TXNS = """
 INSERT INTO txn (member_id, version, kind, key, program_id, program_version, connection_id,
-                 order_ref, delivery_key, group_root, event_at, recorded_at, period, content)
-SELECT m, v, kind, key, program, pv, c, r, delivery, m, event_at, recorded_at, period, content
+                 order_ref, delivery_key, group_root, event_at, recorded_at, period, note_digest,
+                 content)
+SELECT m, v, kind, key, program, pv, c, r, delivery, root, event_at, recorded_at, period,
+       decode(digest, 'hex'), content
 FROM json_to_recordset(CAST(:p AS json))
   AS x(m text, v bigint, kind text, key text, program text, pv int, c text, r text, delivery text,
-       event_at timestamptz, recorded_at timestamptz, period text, content json)
+       root text, event_at timestamptz, recorded_at timestamptz, period text, digest text,
+       content json)
 ON CONFLICT DO NOTHING"""
 
 CHAIN = """
 INSERT INTO chain (member_id, version, prev, hash)
 SELECT m, v, decode(prev, 'hex'), decode(hash, 'hex')
 FROM json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint, prev text, hash text)"""
+
+NOTES = """
+INSERT INTO txn_note (member_id, version, sealed)
+SELECT m, v, decode(sealed, 'hex') FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, sealed text)"""
 
 POSTINGS = """
 INSERT INTO posting (member_id, version, leg, rule, source, destination, amount)
@@ -37,15 +45,17 @@ SELECT m, v, leg, rule, source, destination, amount FROM json_to_recordset(CAST(
 NEW_LOTS = """
 INSERT INTO lot (member_id, lot, version, origin, connection_id, order_ref, parent_lot, granted,
                  granted_at, grant_year, net_base, yen_value, company_id, store, usable_from,
-                 expires_at, pending, available, held, expired, netted, open)
+                 expires_at, point_type, only_at, slides_months, pending, available, held, expired,
+                 netted, open)
 SELECT m, l, v, origin, c, r, parent, granted, granted_at, grant_year, net_base, yen_value, company,
-       store, usable_from, expires_at, pending, available, held, expired, netted,
-       pending + available + held > 0
+       store, usable_from, expires_at, type, ARRAY(SELECT json_array_elements_text("only")), slides,
+       pending, available, held, expired, netted, pending + available + held > 0
 FROM json_to_recordset(CAST(:p AS json))
   AS x(m text, l int, v bigint, origin text, c text, r text, parent int, granted bigint,
        granted_at timestamptz, grant_year int, net_base bigint, yen_value bigint, company text,
-       store text, usable_from timestamptz, expires_at timestamptz, pending bigint,
-       available bigint, held bigint, expired bigint, netted bigint)"""
+       store text, usable_from timestamptz, expires_at timestamptz, type text,
+       "only" json, slides int, pending bigint, available bigint, held bigint, expired bigint,
+       netted bigint)"""
 
 LOTS = """
 UPDATE lot SET pending = x.pending, available = x.available, held = x.held,
@@ -62,9 +72,12 @@ SELECT m, v, n, leg, l, p, a, h, d FROM json_to_recordset(CAST(:p AS json))
   AS x(m text, v bigint, n int, leg int, l int, p bigint, a bigint, h bigint, d bigint)"""
 
 HOLDS = """
-INSERT INTO hold (member_id, version, scope, key, connection_id, amount, lapses_at)
-SELECT m, v, scope, key, c, amount, lapses_at FROM json_to_recordset(CAST(:p AS json))
-  AS x(m text, v bigint, scope text, key text, c text, amount bigint, lapses_at timestamptz)"""
+INSERT INTO hold (member_id, version, scope, key, connection_id, amount, lapses_at, lead_member,
+                  lead_version, for_member)
+SELECT m, v, scope, key, c, amount, lapses_at, lm, lv, "for"
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, scope text, key text, c text, amount bigint, lapses_at timestamptz,
+       lm text, lv bigint, "for" text)"""
 
 HOLD_ENDS = """
 INSERT INTO hold_end (member_id, version, end_version, how, captured)
@@ -79,6 +92,45 @@ FROM json_to_recordset(CAST(:p AS json))
        debt bigint)
 WHERE member.member_id = x.m"""
 
+ACTIVITIES = """
+INSERT INTO activity (member_id, at)
+SELECT m, at FROM json_to_recordset(CAST(:p AS json)) AS x(m text, at timestamptz)
+ORDER BY m, at ON CONFLICT DO NOTHING"""
+
+MERGES = """
+INSERT INTO member_merge (member_id, n, merged_into, by_whom, recorded_at)
+SELECT m, 1 + (SELECT count(*) FROM member_merge old WHERE old.member_id = x.m), "into", by, at
+FROM json_to_recordset(CAST(:p AS json)) AS x(m text, "into" text, by text, at timestamptz)"""
+
+POINTERS = """
+UPDATE member SET merged_into = x."into"
+FROM json_to_recordset(CAST(:p AS json)) AS x(m text, "into" text) WHERE member.member_id = x.m"""
+
+LEADS = """
+UPDATE member SET version_lead = x.lead
+FROM json_to_recordset(CAST(:p AS json)) AS x(m text, lead bigint) WHERE member.member_id = x.m"""
+
+NEW_QUOTAS = """
+INSERT INTO quota (scope, period, "limit", used)
+SELECT s, p, "limit", 0 FROM json_to_recordset(CAST(:p AS json))
+  AS x(s text, p text, "limit" bigint) ORDER BY s, p ON CONFLICT DO NOTHING"""
+
+QUOTAS = """
+UPDATE quota SET used = x.used
+FROM json_to_recordset(CAST(:p AS json)) AS x(s text, p text, used bigint)
+WHERE (quota.scope, quota.period) = (x.s, x.p)"""
+
+CLAIMS = """
+INSERT INTO quota_claim (scope, period, claimant, n, high_water)
+SELECT s, p, c, n, top FROM json_to_recordset(CAST(:p AS json))
+  AS x(s text, p text, c text, n int, top bigint)"""
+
+REFUNDS = """
+INSERT INTO refund (connection_id, order_ref, refund_ref, digest, document, recorded_at)
+SELECT c, r, refund, decode(digest, 'hex'), document, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, r text, refund text, digest text, document json, at timestamptz)
+ORDER BY c, r, refund ON CONFLICT DO NOTHING"""
+
 SETTLED = """
 INSERT INTO settled (member_id, connection_id, order_ref, earned, redeemed, lots, used)
 SELECT m, c, r, earned, redeemed, lots, used FROM json_to_recordset(CAST(:p AS json))
@@ -90,32 +142,34 @@ SET earned = excluded.earned, redeemed = excluded.redeemed, lots = excluded.lots
 NEW_ORDERS = """
 INSERT INTO orders (connection_id, order_ref, revision, clock, read_at, digest, placed_at,
                     customer_id, member_id, same_connection, same_ref, program_id,
-                    program_version, document)
+                    program_version, total, doubt_connection, doubt_ref, apart, document)
 SELECT c, r, revision, clock, read_at, decode(digest, 'hex'), placed_at, customer, m, sc, sr,
-       program, pv, document
+       program, pv, total, dc, dr, apart, document
 FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, r text, revision int, clock timestamptz, read_at timestamptz, digest text,
        placed_at timestamptz, customer text, m text, sc text, sr text, program text, pv int,
-       document json)
+       total bigint, dc text, dr text, apart bool, document json)
 ORDER BY c, r ON CONFLICT DO NOTHING"""
 
 ORDERS = """
 UPDATE orders SET revision = x.revision, clock = x.clock, read_at = x.read_at,
        digest = decode(x.digest, 'hex'), placed_at = x.placed_at, customer_id = x.customer,
        member_id = x.m, same_connection = x.sc, same_ref = x.sr, program_id = x.program,
-       program_version = x.pv, document = x.document
+       program_version = x.pv, total = x.total, doubt_connection = x.dc, doubt_ref = x.dr,
+       apart = x.apart, document = x.document
 FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, r text, revision int, clock timestamptz, read_at timestamptz, digest text,
        placed_at timestamptz, customer text, m text, sc text, sr text, program text, pv int,
-       document json)
+       total bigint, dc text, dr text, apart bool, document json)
 WHERE orders.connection_id = x.c AND orders.order_ref = x.r"""
 
 REVISIONS = """
 INSERT INTO order_revision (connection_id, order_ref, revision, clock, delivery_key, recorded_at,
-                            document)
-SELECT c, r, revision, clock, delivery, at, document FROM json_to_recordset(CAST(:p AS json))
+                            digest, document)
+SELECT c, r, revision, clock, delivery, at, decode(digest, 'hex'), document
+FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, r text, revision int, clock timestamptz, delivery text, at timestamptz,
-       document json)"""
+       digest text, document json)"""
 
 SALES = """
 INSERT INTO order_key (connection_id, store, till, business_date, settlement_count,
@@ -138,15 +192,16 @@ ORDER BY kind, scope, blind ON CONFLICT DO NOTHING"""
 
 NEW_MIRRORS = """
 INSERT INTO mirror (connection_id, member_id, external_id, wanted_version, due)
-SELECT x.c, x.m, x.e, member.version, x.at FROM json_to_recordset(CAST(:p AS json))
-  AS x(c text, m text, e text, at timestamptz) JOIN member ON member.member_id = x.m
+SELECT x.c, x.m, x.e, x.v, x.at FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, m text, e text, v bigint, at timestamptz)
 ORDER BY x.c, x.m
 ON CONFLICT (connection_id, member_id) DO UPDATE
 SET external_id = excluded.external_id, due = excluded.due, parked = false
 WHERE mirror.external_id IS NULL AND excluded.external_id IS NOT NULL"""
 
 MIRRORS = """
-UPDATE mirror SET wanted_version = x.v, due = LEAST(mirror.due, x.at)
+UPDATE mirror SET wanted_version = GREATEST(mirror.wanted_version, x.v),
+       due = LEAST(mirror.due, x.at)
 FROM (SELECT mirror.connection_id, mirror.member_id, x.v, x.at
       FROM mirror JOIN json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint, at timestamptz)
         ON mirror.member_id = x.m
@@ -160,9 +215,10 @@ SELECT id, kind, m, c, r, message, at FROM json_to_recordset(CAST(:p AS json))
 ORDER BY id ON CONFLICT (alert_id) DO NOTHING"""
 
 REQUESTS = """
-INSERT INTO request_key (scope, key, digest, answer, recorded_at)
-SELECT s, k, decode(d, 'hex'), a, at FROM json_to_recordset(CAST(:p AS json))
-  AS x(s text, k text, d text, a json, at timestamptz) ORDER BY s, k ON CONFLICT DO NOTHING"""
+INSERT INTO request_key (scope, key, digest, answer, answer_digest, recorded_at)
+SELECT s, k, decode(d, 'hex'), a, decode(ad, 'hex'), at FROM json_to_recordset(CAST(:p AS json))
+  AS x(s text, k text, d text, a json, ad text, at timestamptz)
+ORDER BY s, k ON CONFLICT DO NOTHING"""
 
 FEED = """
 WITH h AS (UPDATE feed_head SET seq = seq + :n WHERE lane = :lane RETURNING seq - :n AS before)

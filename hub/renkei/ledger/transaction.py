@@ -1,4 +1,4 @@
-"""Transactions in memory: lots, allocations, postings, and the draft that collects them.
+"""Transactions in memory: allocations, postings, and the draft that collects them.
 
 A draft is all or nothing: decisions are made on it, and only a finished one is written. Every
 movement goes through ``Draft.post``, which checks the rule, the sums and every lot's counters.
@@ -9,59 +9,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from renkei.errors import BooksBroken
+from renkei.ledger.books import DEBT_LOT, Books, Channel, Group, Lot, LotRef, consumption_order
 from renkei.ledger.chart import MEMBER_ACCOUNTS, Account
 from renkei.ledger.rules import require_permitted
-
-DEBT_LOT = 0
-"""The lot number under which allocations speak of debt."""
-
 
 EXPIRY_RULES = ("expire", "expire.undo")
 
 
 @dataclass(frozen=True, slots=True)
-class Lot:
-    """Points granted together. All but the counters is fixed for ever.
-
-    ``pending``, ``available`` and ``held`` are what is there; ``expired`` what a booked expiry
-    ended, ``netted`` what went into repaying debt: both may come back. ``usable_from`` None: still
-    pending. ``expires_at`` None: never. Yen are whole yen.
-    """
-
-    number: int
-    origin: str
-    granted: int
-    granted_at: datetime
-    usable_from: datetime | None
-    expires_at: datetime | None
-    pending: int = 0
-    available: int = 0
-    held: int = 0
-    expired: int = 0
-    netted: int = 0
-    connection: str | None = None
-    order: str | None = None
-    parent: int | None = None
-    net_base: int = 0
-    yen_value: int = 0
-    company: str | None = None
-    store: str | None = None
-
-    def alive(self, at: datetime) -> bool:
-        """Whether the lot can be spent at that instant."""
-        started = self.usable_from is not None and self.usable_from <= at
-        return started and (self.expires_at is None or at < self.expires_at)
-
-    def dead(self, at: datetime) -> bool:
-        """Whether its time is over at that instant."""
-        return self.expires_at is not None and self.expires_at <= at
-
-
-@dataclass(frozen=True, slots=True)
 class Allocation:
-    """What one posting did to one lot, signed. ``lot`` 0 is debt."""
+    """What one posting did to one lot, signed. Lot number 0 is the home's debt."""
 
-    lot: int
+    ref: LotRef
     pending: int = 0
     available: int = 0
     held: int = 0
@@ -74,91 +33,77 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One movement of a positive number of points under one rule."""
+    """One movement of a positive number of points of one home under one rule."""
 
     rule: str
     source: Account
     destination: Account
     amount: int
     allocations: tuple[Allocation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """An open hold: which lots it froze and how much of each, in the order they were taken.
-
-    ``connection`` is the channel that placed it, and the only one that may end it.
-    """
-
-    version: int
-    key: str
-    amount: int
-    lapses_at: datetime
-    frozen: tuple[tuple[int, int], ...]
-    connection: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """One member's books, as locked and loaded: lots, debt and open holds.
-
-    Closed lots are among them where a decision may need them: those that an order of the batch made
-    or used, that expired after an event came late, that repaid a debt which may be undone.
-    """
-
-    member: str
-    program: str
-    version: int
-    lots_made: int
-    chain: bytes
-    debt: int = 0
-    lots: tuple[Lot, ...] = ()
-    holds: tuple[Hold, ...] = ()
-
-    def total(self, account: Account) -> int:
-        """The balance of a member account."""
-        if account is Account.DEBT:
-            return self.debt
-        return sum(int(getattr(lot, account.value)) for lot in self.lots)
+    home: str = ""
 
 
 @dataclass
 class Draft:
-    """Postings being decided for one member; mutable only until it is finished."""
+    """Postings being decided on behalf of one member; mutable only until it is finished.
 
-    books: Books
+    Points come from every home of the group, as far as they count in ``channel`` (None: wherever);
+    ``first`` are the point types the program spends before others.
+    """
+
+    group: Group
+    member: str
     event_at: datetime
+    channel: Channel | None = None
+    first: tuple[str, ...] = ()
     postings: list[Posting] = field(default_factory=list)
-    debt: int = 0
-    lots: dict[int, Lot] = field(default_factory=dict)
-    fresh: set[int] = field(default_factory=set)
-    changed: set[int] = field(default_factory=set)
+    homes: dict[str, Books] = field(default_factory=dict)
+    debts: dict[str, int] = field(default_factory=dict)
+    lots: dict[LotRef, Lot] = field(default_factory=dict)
+    fresh: set[LotRef] = field(default_factory=set)
+    changed: set[LotRef] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.debt = self.books.debt
-        self.lots = {lot.number: lot for lot in self.books.lots}
+        every = (*self.group.homes, *self.group.beside)
+        self.homes = {books.member: books for books in every}
+        self.debts = {books.member: books.debt for books in every}
+        self.lots = {lot.ref: lot for books in every for lot in books.lots}
 
     def post(
         self, rule: str, source: Account, destination: Account, moves: Iterable[Allocation]
     ) -> int:
-        """Book one movement; gives its amount. An empty one books nothing."""
-        allocations = tuple(move for move in moves if any(map(move.of, MEMBER_ACCOUNTS)))
-        if not allocations:
-            return 0
+        """Book one movement, as one posting for each home; gives its amount, 0 for an empty one."""
+        by_home: dict[str, list[Allocation]] = {}
+        for move in moves:
+            if any(map(move.of, MEMBER_ACCOUNTS)):
+                by_home.setdefault(move.ref[0], []).append(move)
+        return sum(
+            self._post(rule, source, destination, home, tuple(own)) for home, own in by_home.items()
+        )
+
+    def _post(
+        self,
+        rule: str,
+        source: Account,
+        destination: Account,
+        home: str,
+        allocations: tuple[Allocation, ...],
+    ) -> int:
         require_permitted(rule, source, destination)
         amount = _amount(rule, source, destination, allocations)
         for allocation in allocations:
             self._apply(rule, allocation)
-        self.postings.append(Posting(rule, source, destination, amount, allocations))
+        self.postings.append(Posting(rule, source, destination, amount, allocations, home))
         return amount
 
     def _apply(self, rule: str, move: Allocation) -> None:
-        if move.lot == DEBT_LOT:
-            self.debt += move.debt
-            if self.debt > 0:
-                raise BooksBroken(f"{rule}: debt of {self.books.member} would be above zero")
+        home, number = move.ref
+        if number == DEBT_LOT:
+            self.debts[home] += move.debt
+            if self.debts[home] > 0:
+                raise BooksBroken(f"{rule}: debt of {home} would be above zero")
             return
-        lot = self.lots[move.lot]
+        lot = self.lots[move.ref]
         moved = replace(
             lot,
             pending=lot.pending + move.pending,
@@ -169,32 +114,32 @@ class Draft:
         )
         sums = (moved.pending, moved.available, moved.held, moved.expired, moved.netted)
         if min(sums) < 0 or sum(sums) > lot.granted:
-            raise BooksBroken(f"{rule}: lot {lot.number} of {self.books.member} would be {sums}")
-        self.lots[move.lot] = moved
-        self.changed.add(move.lot)
+            raise BooksBroken(f"{rule}: lot {number} of {home} would be {sums}")
+        self.lots[move.ref] = moved
+        self.changed.add(move.ref)
 
-    def unnet(self, number: int, amount: int) -> None:
+    def unnet(self, ref: LotRef, amount: int) -> None:
         """What this lot paid of a debt comes back to it; the posting that follows books it."""
-        lot = self.lots[number]
-        self.lots[number] = replace(lot, netted=lot.netted - amount)
-        self.changed.add(number)
+        lot = self.lots[ref]
+        self.lots[ref] = replace(lot, netted=lot.netted - amount)
+        self.changed.add(ref)
 
-    def open_lot(self, lot: Lot) -> int:
-        """Add an empty new lot under the next number; gives the number."""
-        number = self.books.lots_made + len(self.fresh) + 1
-        self.lots[number] = replace(lot, number=number, pending=0, available=0, held=0)
-        self.fresh.add(number)
-        return number
+    def open_lot(self, lot: Lot) -> LotRef:
+        """Add an empty new lot under the next number of its home; gives its name."""
+        home = lot.home or self.member
+        made = self.homes[home].lots_made + sum(1 for ref in self.fresh if ref[0] == home)
+        new = replace(lot, home=home, number=made + 1, pending=0, available=0, held=0)
+        self.lots[new.ref] = new
+        self.fresh.add(new.ref)
+        return new.ref
 
     def sorted_lots(self) -> Sequence[Lot]:
-        """Every lot in consumption order: soonest expiry, then earliest granted; never last."""
-        return sorted(self.lots.values(), key=consumption_order)
-
-
-def consumption_order(lot: Lot) -> tuple[bool, float, datetime, int]:
-    """The one place that says which points go first."""
-    ends = lot.expires_at.timestamp() if lot.expires_at else 0.0
-    return (lot.expires_at is None, ends, lot.granted_at, lot.number)
+        """The lots that count here, in consumption order."""
+        counted = {books.member for books in self.group.homes}
+        here = [
+            lot for lot in self.lots.values() if lot.home in counted and lot.counts_at(self.channel)
+        ]
+        return sorted(here, key=lambda lot: consumption_order(lot, self.first))
 
 
 def _amount(rule: str, source: Account, destination: Account, moves: Sequence[Allocation]) -> int:

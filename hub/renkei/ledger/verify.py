@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.ledger.books import Lot
 from renkei.ledger.chart import Account
 from renkei.ledger.entry import hash_of
 from renkei.ledger.rules import RULES
-from renkei.ledger.transaction import Allocation, Lot, Posting
+from renkei.ledger.transaction import Allocation, Posting
 from renkei.ledger.world import Entry
 
 FROZEN_TABLES = (
@@ -21,6 +22,9 @@ FROZEN_TABLES = (
     "txn",
     "chain",
     "txn_note",
+    "member_merge",
+    "activity",
+    "refund",
     "posting",
     "allocation",
     "lot",
@@ -100,18 +104,18 @@ CHECKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "what is posted for an order is what its settlement says",
-        """SELECT coalesce(s.member_id, b.member_id),
-                  coalesce(s.connection_id, b.connection_id) || '/'
-                    || coalesce(s.order_ref, b.order_ref)
-           FROM settled s FULL JOIN
-             (SELECT member_id, connection_id, order_ref,
+        """WITH said AS (SELECT connection_id, order_ref, sum(earned) earned, sum(redeemed) redeemed
+                       FROM settled GROUP BY 1, 2),
+             booked AS (SELECT connection_id, order_ref,
                 sum(CASE WHEN source = 'issued' THEN amount WHEN destination = 'issued' THEN -amount
                          ELSE 0 END) earned,
                 sum(CASE WHEN destination = 'redeemed' THEN amount WHEN source = 'redeemed'
                          THEN -amount ELSE 0 END) redeemed
               FROM txn JOIN posting USING (member_id, version)
-              WHERE kind = 'settle' GROUP BY 1, 2, 3) b
-             USING (member_id, connection_id, order_ref)
+              WHERE kind = 'settle' GROUP BY 1, 2)
+           SELECT coalesce(s.connection_id, b.connection_id),
+                  coalesce(s.order_ref, b.order_ref)
+           FROM said s FULL JOIN booked b USING (connection_id, order_ref)
            WHERE (coalesce(s.earned, 0), coalesce(s.redeemed, 0))
              IS DISTINCT FROM (coalesce(b.earned, 0), coalesce(b.redeemed, 0))""",
     ),
@@ -151,13 +155,14 @@ SELECT t.member_id, t.version, t.kind, t.key, t.program_id, t.program_version, t
        (SELECT json_agg(json_build_array(a.leg, a.lot, a.d_pending, a.d_available, a.d_held,
                a.d_debt) ORDER BY a.n) FROM allocation a
         WHERE (a.member_id, a.version) = (t.member_id, t.version)),
-       m.chain, m.version
+       m.chain, m.version, t.group_root, t.note_digest
 FROM txn t LEFT JOIN chain c USING (member_id, version) JOIN member m USING (member_id)
 ORDER BY t.member_id, t.version"""
 
 LOTS = """
 SELECT member_id, version, lot, origin, granted, granted_at, usable_from, expires_at, connection_id,
-       order_ref, parent_lot, net_base, yen_value, company_id, store
+       order_ref, parent_lot, net_base, yen_value, company_id, store, point_type, only_at,
+       slides_months
 FROM lot ORDER BY member_id, lot"""
 
 
@@ -235,11 +240,16 @@ def _bad_chain(entry: Entry, expected: bytes, row: Any) -> list[Finding]:
 
 def _entry(row: Any, lots: Sequence[Lot]) -> Entry:
     allocations: dict[int, list[Allocation]] = {}
-    for leg, *move in row[16] or ():
-        allocations.setdefault(leg, []).append(Allocation(*move))
+    for leg, lot, *move in row[16] or ():
+        allocations.setdefault(leg, []).append(Allocation((row[0], lot), *move))
     postings = tuple(
         Posting(
-            rule, Account(source), Account(destination), amount, tuple(allocations.get(leg, ()))
+            rule,
+            Account(source),
+            Account(destination),
+            amount,
+            tuple(allocations.get(leg, ())),
+            row[0],
         )
         for leg, rule, source, destination, amount in row[15] or ()
     )
@@ -252,10 +262,12 @@ def _entry(row: Any, lots: Sequence[Lot]) -> Entry:
         program_version=row[5],
         order=(row[6], row[7]) if row[6] is not None else None,
         delivery=row[8],
+        root=row[19],
         event_at=row[9],
         recorded_at=row[10],
         period=row[11],
         content=row[12],
+        note_digest=bytes(row[20]) if row[20] is not None else None,
         postings=postings,
         new_lots=tuple(lots),
         prev=bytes(row[13] or b""),
@@ -281,6 +293,10 @@ async def _lots(conn: AsyncConnection) -> dict[tuple[str, int], list[Lot]]:
             yen_value=row[12],
             company=row[13],
             store=row[14],
+            point_type=row[15],
+            only_at=tuple(row[16]),
+            slides_months=row[17],
+            home=row[0],
         )
         made.setdefault((row[0], row[1]), []).append(lot)
     return made

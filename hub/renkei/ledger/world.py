@@ -4,13 +4,16 @@
 commands decided. Commands of one batch decide in order over the same world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
+from renkei.errors import BooksBroken
+from renkei.ledger.books import Books, HoldName, Lot, LotRef
+from renkei.ledger.quotas import Quota
 from renkei.ledger.settlement import Settled
-from renkei.ledger.transaction import Books, Lot, Posting
+from renkei.ledger.transaction import Posting
 
 OrderKey = tuple[str, str]
 """(connection, the vendor's order id)."""
@@ -24,8 +27,22 @@ IdentityKey = tuple[str, str, bytes]
 RequestKey = tuple[str, str]
 """(scope, the caller's key)."""
 
-HoldName = tuple[str, int]
-"""(member, version of the transaction that placed it)."""
+QuotaKey = tuple[str, str]
+"""(scope, period): what is limited, and for how long, such as a day or a campaign."""
+
+ClaimKey = tuple[str, str, str]
+"""(scope, period, claimant): the claimant is an order or a request."""
+
+RefundKey = tuple[str, str, str]
+"""(connection, order, the refund's own id)."""
+
+
+class Sighting(NamedTuple):
+    """A sale as another vendor may show it, too: who looks, how much (yen), when."""
+
+    connection: str
+    total: int
+    placed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -33,6 +50,7 @@ class Needs:
     """What one command must have locked and loaded before it decides.
 
     ``since``: when its event happened, so that lots which expired after it are loaded, too.
+    ``keys_of``: members for whom something personal will be sealed.
     """
 
     connections: frozenset[str] = frozenset()
@@ -42,6 +60,10 @@ class Needs:
     identities: frozenset[IdentityKey] = frozenset()
     requests: frozenset[RequestKey] = frozenset()
     holds: frozenset[HoldName] = frozenset()
+    claims: frozenset[ClaimKey] = frozenset()
+    quotas: frozenset[QuotaKey] = frozenset()
+    sightings: frozenset[Sighting] = frozenset()
+    keys_of: frozenset[str] = frozenset()
     since: datetime | None = None
 
     def __or__(self, other: "Needs") -> "Needs":
@@ -53,6 +75,10 @@ class Needs:
             self.identities | other.identities,
             self.requests | other.requests,
             self.holds | other.holds,
+            self.claims | other.claims,
+            self.quotas | other.quotas,
+            self.sightings | other.sightings,
+            self.keys_of | other.keys_of,
             min((one.since for one in (self, other) if one.since is not None), default=None),
         )
 
@@ -78,7 +104,12 @@ class ProgramVersion:
 
 @dataclass(frozen=True)
 class OrderRow:
-    """What is kept of an order: its newest state, and how it was evaluated first."""
+    """What is kept of an order: its newest state, and how it was evaluated first.
+
+    ``same``: this sale is counted at that order. ``doubt``: perhaps it is, and a person must say;
+    ``apart``: one said that it is a sale of its own.
+    ``total`` is in yen, tax included.
+    """
 
     key: OrderKey
     revision: int
@@ -91,6 +122,23 @@ class OrderRow:
     same: OrderKey | None
     program: str | None
     program_version: int | None
+    document: Mapping[str, Any]
+    total: int = 0
+    doubt: OrderKey | None = None
+    apart: bool = False
+
+    @property
+    def awaited(self) -> bool:
+        """Whether only refunds of it have been seen so far."""
+        return self.revision == 0
+
+
+@dataclass(frozen=True)
+class NewRefund:
+    """A refund told apart from its order, which may not have come yet."""
+
+    key: RefundKey
+    digest: bytes
     document: Mapping[str, Any]
 
 
@@ -106,19 +154,25 @@ class Entry:
     program_version: int | None
     order: OrderKey | None
     delivery: str | None
+    root: str
     event_at: datetime
     recorded_at: datetime
     period: str
     content: Mapping[str, Any]
+    note_digest: bytes | None
     postings: tuple[Posting, ...]
     new_lots: tuple[Lot, ...]
     prev: bytes
     hash: bytes
+    note: bytes | None = None
 
 
 @dataclass(frozen=True)
 class NewHold:
-    """A hold that an entry placed; its name is (member, version)."""
+    """The part of a hold that an entry placed in its home; ``lead`` is the hold's name.
+
+    ``for_member`` is the member on whose behalf it was placed.
+    """
 
     member: str
     version: int
@@ -127,11 +181,13 @@ class NewHold:
     connection: str
     amount: int
     lapses_at: datetime
+    lead: HoldName
+    for_member: str
 
 
 @dataclass(frozen=True)
 class HoldEnd:
-    """How a hold ended, once and for all."""
+    """How a part of a hold ended, once and for all."""
 
     member: str
     version: int
@@ -142,12 +198,14 @@ class HoldEnd:
 
 @dataclass(frozen=True)
 class KnownHold:
-    """A hold that was placed: by which channel, and how it ended (None: it is open).
+    """A hold that was placed: by which channel, for whom, and how it ended (None: it is open).
 
-    ``order`` is the sale that captured it.
+    ``homes`` are where its parts lie; ``order`` is the sale that captured it.
     """
 
     connection: str
+    for_member: str
+    homes: tuple[str, ...]
     how: str | None = None
     order: OrderKey | None = None
 
@@ -158,6 +216,7 @@ class NewMember:
 
     member: str
     program: str
+    zone: str
     wrapped_key: bytes
     sealed_profile: bytes
 
@@ -180,6 +239,24 @@ class NewMirror:
     connection: str
     member: str
     external_id: str | None
+
+
+@dataclass(frozen=True)
+class NewClaim:
+    """A claimant's new high-water mark; ``n`` counts its claims."""
+
+    key: ClaimKey
+    n: int
+    high_water: int
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A member's pointer as it is from now on; None: they stand for themselves again."""
+
+    member: str
+    into: str | None
+    by: str
 
 
 @dataclass(frozen=True)
@@ -212,6 +289,13 @@ class Staged:
     requests: dict[RequestKey, tuple[bytes, Mapping[str, Any]]] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    new_quotas: dict[QuotaKey, Quota] = field(default_factory=dict)
+    quotas: dict[QuotaKey, Quota] = field(default_factory=dict)
+    claims: list[NewClaim] = field(default_factory=list)
+    activities: set[tuple[str, datetime]] = field(default_factory=set)
+    merges: list[Merge] = field(default_factory=list)
+    leads: dict[str, int] = field(default_factory=dict)
+    refunds: list[NewRefund] = field(default_factory=list)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
@@ -220,12 +304,14 @@ class Staged:
 
 @dataclass
 class World:
-    """Everything locked and loaded for one batch, as of ``now`` (the database's clock)."""
+    """Everything locked and loaded for one batch, as of ``now`` (the database's clock).
+
+    ``periods`` are the open ones. ``merged`` has the pointer of every member that was loaded.
+    """
 
     now: datetime
     connections: dict[str, ConnectionFacts]
     programs: list[ProgramVersion]
-    sealed_periods: set[tuple[str, str]]
     periods: set[tuple[str, str]]
     orders: dict[OrderKey, OrderRow]
     sales: dict[SaleKey, str]
@@ -235,16 +321,25 @@ class World:
     requests: dict[RequestKey, tuple[bytes, Mapping[str, Any]]]
     member_keys: dict[str, bytes] = field(default_factory=dict)
     holds: dict[HoldName, KnownHold] = field(default_factory=dict)
+    merged: dict[str, str | None] = field(default_factory=dict)
+    quotas: dict[QuotaKey, Quota] = field(default_factory=dict)
+    claims: dict[ClaimKey, tuple[int, int]] = field(default_factory=dict)
+    refunds: dict[OrderKey, tuple[NewRefund, ...]] = field(default_factory=dict)
+    lookalikes: dict[OrderKey, OrderRow] = field(default_factory=dict)
+    windows: dict[tuple[str, str], timedelta] = field(default_factory=dict)
     staged: Staged = field(default_factory=Staged)
     orders_at_start: frozenset[OrderKey] = frozenset()
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.orders_at_start = frozenset(self.orders)
+        self.groups = groups_in(self.merged)
 
     def version_of(self, member: str) -> int:
-        """The member's balance version; a member made in this batch starts at zero."""
-        books = self.books.get(member)
-        return books.version if books else 0
+        """The balance version that channels see of this member's group."""
+        root = root_of(member, self.merged)
+        books = (self.books[home] for home in self.groups.get(root, (root,)))
+        return sum(one.version + one.version_lead for one in books)
 
     def proven(self, keys: "list[IdentityKey]") -> str | None:
         """The member whom the first proven one of these identities names."""
@@ -253,3 +348,29 @@ class World:
             if member is not None and grade != "asserted":
                 return member
         return None
+
+
+def root_of(member: str, merged: Mapping[str, str | None]) -> str:
+    """Where the pointers of this member end."""
+    seen = {member}
+    while (into := merged.get(member)) is not None:
+        if into in seen:
+            raise BooksBroken(f"the merges of {member} form a circle")
+        seen.add(into)
+        member = into
+    return member
+
+
+def groups_in(merged: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
+    """Root → everyone who counts there, root first; members merged with nobody are left out."""
+    groups: dict[str, list[str]] = {}
+    for member in sorted(one for one, into in merged.items() if into is not None):
+        root = root_of(member, merged)
+        groups.setdefault(root, [root]).append(member)
+    return {root: tuple(members) for root, members in groups.items()}
+
+
+def homes_of(settled: Settled) -> set[str]:
+    """The homes of what an order used."""
+    used: Iterable[LotRef] = (ref for ref, _ in settled.used)
+    return {home for home, _ in used}

@@ -3,31 +3,42 @@
 A command decides on copies; only ``keep`` changes the world, by code that cannot fail.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
+from renkei.errors import PeriodNotOpen, UnknownMember
+from renkei.ledger.books import Books, Channel, Group, Hold, HoldName, without_hold
 from renkei.ledger.entry import Cause, finish
+from renkei.ledger.holds import in_home
+from renkei.ledger.lots import Taken
+from renkei.ledger.quotas import Quota, claim
 from renkei.ledger.settlement import Settled
-from renkei.ledger.transaction import Books, Draft, Hold
+from renkei.ledger.sliding import with_activity
+from renkei.ledger.transaction import Draft
 from renkei.ledger.world import (
+    ClaimKey,
     Entry,
     HoldEnd,
     KnownHold,
     Needs,
+    NewClaim,
     NewHold,
     OrderKey,
-    ProgramVersion,
     Staged,
     World,
+    groups_in,
+    homes_of,
+    root_of,
 )
 from renkei.loyalty.program import Program
+from renkei.services.rules import rules_of
 
 A = TypeVar("A", covariant=True)
+
+Entries = dict[str, Entry]
+"""What a draft was entered as: home → entry."""
 
 
 class Command(Protocol, Generic[A]):
@@ -51,6 +62,9 @@ class Attempt:
 
     world: World
     books: dict[str, Books] = field(default_factory=dict)
+    merged: dict[str, str | None] = field(default_factory=dict)
+    quotas: dict[tuple[str, str], Quota] = field(default_factory=dict)
+    claims: dict[ClaimKey, tuple[int, int]] = field(default_factory=dict)
     staged: Staged = field(default_factory=Staged)
 
     @property
@@ -58,49 +72,129 @@ class Attempt:
         """The database's clock after the locks."""
         return self.world.now
 
+    def knows(self, member: str) -> bool:
+        """Whether there is such a member."""
+        return member in self.world.books
+
     def books_of(self, member: str) -> Books:
-        """The member's books with what this command has entered already."""
-        return self.books.get(member) or self.world.books[member]
+        """The member's own books with what this command has entered already."""
+        found = self.books.get(member) or self.world.books.get(member)
+        if found is None:
+            raise UnknownMember(f"no member {member}; see `renkei members`")
+        return found
+
+    def group_of(self, member: str, beside: Iterable[str] = ()) -> Group:
+        """Everyone whose points count together with the member's."""
+        merged = {**self.world.merged, **self.merged} if self.merged else self.world.merged
+        root = root_of(member, merged)
+        groups = groups_in(merged) if self.merged else self.world.groups
+        homes = groups.get(root, (root,))
+        others = sorted({*beside} - {*homes})
+        return Group(
+            root,
+            tuple(self.books_of(home) for home in homes),
+            tuple(self.books_of(home) for home in others),
+        )
+
+    def draft(
+        self,
+        member: str,
+        event_at: datetime,
+        channel: Channel | None = None,
+        beside: Iterable[str] = (),
+    ) -> Draft:
+        """A draft on behalf of the member, over their group."""
+        group = self.group_of(member, beside)
+        found = self.program_in_force(group.program, self.now)
+        first = found[1].spend_first if found else ()
+        return Draft(group, member, event_at, channel, first)
 
     def settled_of(self, member: str, order: OrderKey) -> Settled:
         """What is posted for an order and member."""
         return self.world.settled.get((member, order), Settled())
 
-    def enter(self, draft: Draft, cause: Cause) -> Entry | None:
-        """Finish the draft; one that booked nothing leaves no entry."""
-        if not draft.postings:
-            return None
-        period = self._period(draft.books.program, draft.event_at)
-        entry, after = finish(draft, cause, self.now, period)
-        self.books[entry.member] = after
-        self.staged.entries.append(entry)
-        for number in draft.changed | draft.fresh:
-            self.staged.lots[entry.member, number] = after_lot(after, number)
-        return entry
+    def homes_of_order(self, member: str, order: OrderKey) -> set[str]:
+        """The homes from which points were used for this order."""
+        return homes_of(self.settled_of(member, order))
 
-    def add_hold(self, hold: NewHold, frozen: tuple[tuple[int, int], ...]) -> None:
-        """Record a hold that the last entry placed."""
+    def enter(self, draft: Draft, cause: Cause, period: str | None = None) -> Entries:
+        """Finish the draft, one entry a home; one that booked nothing leaves no entry."""
+        if not draft.postings:
+            return {}
+        month = self._period(draft.group.program, draft.event_at, period)
+        entries: Entries = {}
+        for entry, after in finish(draft, cause, self.now, month):
+            self.books[entry.member] = after
+            self.staged.entries.append(entry)
+            entries[entry.member] = entry
+            self.touch(entry.member)
+        for ref in draft.changed | draft.fresh:
+            self.staged.lots[ref] = draft.lots[ref]
+        return entries
+
+    def touch(self, member: str) -> None:
+        """Everyone whose balance counts with this member's is shown anew."""
+        self.staged.touched |= {books.member for books in self.group_of(member).homes}
+
+    def add_hold(self, hold: NewHold, frozen: Taken) -> None:
+        """Record the part of a hold that an entry placed in its home."""
         self.staged.holds.append(hold)
         books = self.books[hold.member]
-        made = Hold(hold.version, hold.key, hold.amount, hold.lapses_at, frozen, hold.connection)
+        own = tuple(taken for taken in frozen if taken[0][0] == hold.member)
+        made = Hold(
+            version=hold.version,
+            key=hold.key,
+            amount=hold.amount,
+            lapses_at=hold.lapses_at,
+            frozen=own,
+            connection=hold.connection,
+            home=hold.member,
+            lead=hold.lead,
+        )
         self.books[hold.member] = replace(books, holds=(*books.holds, made))
 
-    def end_hold(self, member: str, hold: Hold, entry: Entry, how: str, captured: int) -> None:
-        """Record that the hold ended with this entry."""
-        self.staged.hold_ends.append(HoldEnd(member, hold.version, entry.version, how, captured))
-        books = self.books[member]
-        rest = tuple(one for one in books.holds if one.version != hold.version)
-        self.books[member] = replace(books, holds=rest)
+    def end_hold(
+        self, parts: Sequence[Hold], entries: Entries, how: str, captured: Taken = ()
+    ) -> None:
+        """Record that these parts of a hold ended with these entries."""
+        for part in parts:
+            used = in_home(captured, part.home)
+            version = entries[part.home].version
+            self.staged.hold_ends.append(HoldEnd(part.home, part.version, version, how, used))
+            self.books[part.home] = without_hold(self.books[part.home], part.version)
 
-    def _period(self, program: str, event_at: datetime) -> str:
-        """The month of the event while it is open, otherwise the month of recording."""
+    def was_active(self, member: str, at: datetime) -> None:
+        """The member was active then: what slides in any of their homes lives longer."""
+        for books in self.group_of(member).homes:
+            if at not in books.activities:
+                self.books[books.member] = with_activity(books, at)
+                self.staged.activities.add((books.member, at))
+
+    def claim(self, key: ClaimKey, wanted: int) -> int:
+        """Claim from a quota up to ``wanted`` in all for this claimant; gives what it may use."""
+        quota_key = key[:2]
+        quota = self.quotas.get(quota_key) or self.world.quotas[quota_key]
+        n, high_water = self.claims.get(key) or self.world.claims.get(key, (0, 0))
+        after, mark = claim(quota, high_water, wanted)
+        if mark != high_water:
+            self.quotas[quota_key] = self.staged.quotas[quota_key] = after
+            self.claims[key] = (n + 1, mark)
+            self.staged.claims.append(NewClaim(key, n + 1, mark))
+        return min(mark, wanted)
+
+    def _period(self, program: str, event_at: datetime, wanted: str | None) -> str:
+        """The month of the event while it is open, otherwise the month of recording.
+
+        A month that was asked for by name must be open, or PeriodNotOpen.
+        """
         rules = self.program_in_force(program, self.now)
         zone = rules[1] if rules else Program()
-        month = zone.period_of(event_at)
-        known = (program, month) in self.world.periods
-        if known and (program, month) not in self.world.sealed_periods:
+        current, month = zone.period_of(self.now), wanted or zone.period_of(event_at)
+        if month == current or (program, month) in self.world.periods:
             return month
-        return zone.period_of(self.now)
+        if wanted is not None:
+            raise PeriodNotOpen(program, wanted)
+        return current
 
     def program_in_force(self, program: str, at: datetime) -> tuple[int, Program] | None:
         """The newest version in force at that instant, or None."""
@@ -116,50 +210,61 @@ class Attempt:
         )
         return rules_of(next(found))
 
+    def parts_of(self, name: HoldName) -> tuple[Hold, ...]:
+        """The open parts of this hold, in whatever home they lie."""
+        known = self.world.holds.get(name)
+        homes = known.homes if known else ()
+        every = (hold for home in homes for hold in self.books_of(home).holds)
+        return tuple(hold for hold in every if hold.lead == name)
+
+    def known_hold(self, name: HoldName) -> KnownHold | None:
+        """The hold of this name, open or ended."""
+        return self.world.holds.get(name)
+
     def keep(self) -> None:
         """Make this command's decision part of the batch."""
-        mine, ours = self.staged, self.world.staged
-        self.world.books.update(self.books)
-        self.world.orders.update(mine.orders)
-        self.world.sales.update(mine.sales)
-        self.world.settled.update(mine.settled)
-        self.world.requests.update(mine.requests)
-        for new in mine.members:
-            self.world.books[new.member] = Books(new.member, new.program, 0, 0, b"")
-            self.world.member_keys[new.member] = new.wrapped_key
-        for hold in mine.holds:
-            self.world.holds[hold.member, hold.version] = KnownHold(hold.connection)
-        for end in mine.hold_ends:
-            self.world.holds[end.member, end.version] = self._ended(end)
-        for link in mine.identities:
-            self.world.identities[link.key] = (link.member, link.grade)
-        for name, value in vars(mine).items():
-            kept = getattr(ours, name)
-            kept.extend(value) if isinstance(value, list) else kept.update(value)
-
-    def _ended(self, end: HoldEnd) -> KnownHold:
-        entries = {(one.member, one.version): one for one in self.staged.entries}
-        order = entries[end.member, end.end_version].order
-        known = self.world.holds.get((end.member, end.version))
-        return KnownHold(known.connection if known else "", end.how, order)
+        keep(self)
 
 
-def after_lot(books: Books, number: int) -> Any:
-    """The lot of this number in the books."""
-    return next(lot for lot in books.lots if lot.number == number)
+def keep(attempt: Attempt) -> None:
+    """Everything the attempt staged becomes part of its batch's world."""
+    mine, world = attempt.staged, attempt.world
+    world.books.update(attempt.books)
+    for new in mine.members:
+        world.books[new.member] = Books(new.member, new.program, 0, 0, b"", zone=new.zone)
+        world.merged[new.member] = None
+        world.member_keys[new.member] = new.wrapped_key
+    for kept, staged in (
+        (world.orders, mine.orders),
+        (world.sales, mine.sales),
+        (world.settled, mine.settled),
+        (world.requests, mine.requests),
+        (world.quotas, {**mine.new_quotas, **mine.quotas}),
+        (world.claims, attempt.claims),
+    ):
+        kept.update(staged)  # type: ignore[arg-type]
+    if attempt.merged:
+        world.merged.update(attempt.merged)
+        world.groups = groups_in(world.merged)
+    for refund in mine.refunds:
+        order = refund.key[:2]
+        world.refunds[order] = (*world.refunds.get(order, ()), refund)
+    _keep_holds(attempt)
+    for link in mine.identities:
+        world.identities[link.key] = (link.member, link.grade)
+    for name, value in vars(mine).items():
+        into = getattr(world.staged, name)
+        into.extend(value) if isinstance(value, list) else into.update(value)
 
 
-def rules_of(version: ProgramVersion) -> Program:
-    """The program version's rules, read once per process: it never changes."""
-    return _parsed(json.dumps(version.document, sort_keys=True))
-
-
-@lru_cache(maxsize=256)
-def _parsed(document: str) -> Program:
-    return Program.model_validate_json(document)
-
-
-def digest_of(content: Mapping[str, Any]) -> bytes:
-    """SHA-256 of the canonical JSON: the identity of a command's content."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).digest()
+def _keep_holds(attempt: Attempt) -> None:
+    known = attempt.world.holds
+    entries = {(one.member, one.version): one for one in attempt.staged.entries}
+    for hold in attempt.staged.holds:
+        before = known.get(hold.lead, KnownHold(hold.connection, hold.for_member, ()))
+        known[hold.lead] = replace(before, homes=(*before.homes, hold.member))
+    for end in attempt.staged.hold_ends:
+        name = (end.member, end.version)
+        if name in known:
+            order = entries[end.member, end.end_version].order
+            known[name] = replace(known[name], how=end.how, order=order)

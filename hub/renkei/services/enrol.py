@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from renkei.identity.cards import card_number
 from renkei.identity.matching import Found, New, match
+from renkei.ledger.entry import digest_of
 from renkei.ledger.world import (
     Alert,
     IdentityKey,
@@ -13,7 +14,8 @@ from renkei.ledger.world import (
     NewMember,
     NewMirror,
 )
-from renkei.services.attempt import Attempt, digest_of
+from renkei.loyalty.program import Program
+from renkei.services.attempt import Attempt
 from renkei.services.personal import Names, sealed_identity, sealed_names
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
@@ -70,8 +72,10 @@ class Enrol:
         key, wrapped = self.ring.new_member_key(member)
         names = Names(self.seen.family_name, self.seen.given_name)
         program = attempt.world.connections[self.seen.ref.connection].program
+        rules = attempt.program_in_force(program, attempt.now)
+        zone = (rules[1] if rules else Program()).zone
         sealed = sealed_names(self.ring, key, member, names)
-        attempt.staged.members.append(NewMember(member, program, wrapped, sealed))
+        attempt.staged.members.append(NewMember(member, program, zone, wrapped, sealed))
         identities = self.identities
         if all(one.kind is not IdentityKind.CARD for _, one in identities):
             identities = (*identities, self._card())

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from renkei.ledger.entry import Cause
 from renkei.ledger.lots import expire_dead
-from renkei.ledger.transaction import Draft
 from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt
 
@@ -21,8 +20,9 @@ class ExpireLots:
 
     def decide(self, attempt: Attempt) -> int:
         """How many points ended."""
-        books = attempt.books_of(self.member)
-        draft = Draft(books, attempt.now)
-        ended = expire_dead(draft, [lot.number for lot in books.lots], attempt.now)
-        attempt.enter(draft, Cause("expire", f"{self.member}#{books.version + 1}"))
+        draft = attempt.draft(self.member, attempt.now)
+        refs = [lot.ref for books in draft.group.homes for lot in books.lots]
+        ended = expire_dead(draft, refs, attempt.now)
+        version = attempt.books_of(self.member).version
+        attempt.enter(draft, Cause("expire", f"{self.member}#{version + 1}"))
         return ended

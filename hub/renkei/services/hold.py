@@ -1,14 +1,15 @@
 """Holds as commands: place, release, and book what has lapsed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from renkei.ledger import holds
-from renkei.ledger.entry import Cause
-from renkei.ledger.lots import spendable
-from renkei.ledger.transaction import Books, Draft, Hold
-from renkei.ledger.world import Needs, NewHold, RequestKey
-from renkei.services.attempt import Attempt, digest_of
+from renkei.ledger.books import Channel, Hold, HoldName
+from renkei.ledger.entry import Cause, digest_of, micros
+from renkei.ledger.lots import Taken, spendable
+from renkei.ledger.world import Entry, Needs, NewHold, RequestKey
+from renkei.services.attempt import Attempt
 from renkei.services.refusals import refused
 from renkei_contracts.till import HoldAnswer, HoldRequest
 
@@ -21,7 +22,7 @@ class PlaceHold:
 
     ask: HoldRequest
     scope: str
-    connection: str
+    channel: Channel
 
     @property
     def request(self) -> RequestKey:
@@ -31,7 +32,7 @@ class PlaceHold:
     def needs(self) -> Needs:
         """The member and the key."""
         return Needs(
-            connections=frozenset({self.connection}),
+            connections=frozenset({self.channel.connection}),
             members=frozenset({self.ask.member}),
             requests=frozenset({self.request}),
         )
@@ -44,7 +45,7 @@ class PlaceHold:
             if known[0] != digest:
                 raise refused("key_reused")
             return HoldAnswer.model_validate(known[1])
-        if self.ask.member not in attempt.world.books:
+        if not attempt.knows(self.ask.member):
             raise refused("member_not_found")
         book_lapses(attempt, self.ask.member)
         answer = self._place(attempt)
@@ -53,54 +54,57 @@ class PlaceHold:
 
     def _place(self, attempt: Attempt) -> HoldAnswer:
         member, now = self.ask.member, attempt.now
-        books = attempt.books_of(member)
-        if spendable(books.lots, books.debt, now) < self.ask.points:
+        group = attempt.group_of(member)
+        if spendable(group.lots, group.debt, now, self.channel) < self.ask.points:
             raise refused("insufficient_points")
-        draft = Draft(books, now)
+        draft = attempt.draft(member, now, self.channel)
         frozen = holds.place(draft, self.ask.points, now)
-        entry = attempt.enter(draft, Cause("hold", f"{self.scope}/{self.ask.key}"))
-        assert entry is not None
         lapses_at = now + timedelta(seconds=self.ask.ttl_seconds)
-        attempt.add_hold(
-            NewHold(
-                member=member,
-                version=entry.version,
-                scope=self.scope,
-                key=self.ask.key,
-                connection=self.connection,
-                amount=self.ask.points,
-                lapses_at=lapses_at,
-            ),
-            frozen,
+        facts = {"connection": self.channel.connection, "lapses_at": micros(lapses_at)}
+        cause = Cause("hold", f"{self.scope}/{self.ask.key}", facts={"hold": facts})
+        entries = attempt.enter(draft, cause)
+        home = frozen[0][0][0]
+        lead = (home, entries[home].version)
+        for entry in entries.values():
+            attempt.add_hold(self._part(entry, lead, frozen, lapses_at), frozen)
+        return hold_answer(attempt, member, lead, self.ask.points, lapses_at, self.channel)
+
+    def _part(self, entry: Entry, lead: HoldName, frozen: Taken, lapses_at: datetime) -> NewHold:
+        return NewHold(
+            member=entry.member,
+            version=entry.version,
+            scope=self.scope,
+            key=self.ask.key,
+            connection=self.channel.connection,
+            amount=holds.in_home(frozen, entry.member),
+            lapses_at=lapses_at,
+            lead=lead,
+            for_member=self.ask.member,
         )
-        return hold_answer(attempt, member, entry.version, self.ask.points, lapses_at)
 
 
 @dataclass(frozen=True)
 class ReleaseHold:
     """Give a hold back. Releasing one that has ended changes nothing."""
 
-    member: str
-    version: int
-    connection: str
+    name: HoldName
+    channel: Channel
 
     def needs(self) -> Needs:
         """The member and the hold."""
         return Needs(
-            connections=frozenset({self.connection}),
-            members=frozenset({self.member}),
-            holds=frozenset({(self.member, self.version)}),
+            connections=frozenset({self.channel.connection}),
+            members=frozenset({self.name[0]}),
+            holds=frozenset({self.name}),
         )
 
     def decide(self, attempt: Attempt) -> HoldAnswer:
         """Release what is still open; a hold of nobody, or of another channel, is not found."""
-        known = attempt.world.holds.get((self.member, self.version))
-        if known is None or known.connection != self.connection:
+        known = attempt.known_hold(self.name)
+        if known is None or known.connection != self.channel.connection:
             raise refused("hold_not_found")
-        hold = open_hold(attempt.books_of(self.member), self.version)
-        if hold is not None:
-            end_hold(attempt, self.member, hold, "released")
-        return hold_answer(attempt, self.member, self.version, 0, attempt.now)
+        end_hold(attempt, self.name[0], attempt.parts_of(self.name), "released")
+        return hold_answer(attempt, known.for_member, self.name, 0, attempt.now, self.channel)
 
 
 @dataclass(frozen=True)
@@ -119,49 +123,53 @@ class LapseHolds:
 
 
 def book_lapses(attempt: Attempt, member: str) -> int:
-    """Book every hold of the member that has lapsed; gives how many."""
-    over = holds.lapsed(attempt.books_of(member), attempt.now)
-    for hold in over:
-        end_hold(attempt, member, hold, "lapsed")
+    """Book every part of a hold that has lapsed in the member's group; gives how many."""
+    over = holds.lapsed(attempt.group_of(member).holds, attempt.now)
+    for part in over:
+        end_hold(attempt, part.home, [part], "lapsed")
     return len(over)
 
 
-def end_hold(attempt: Attempt, member: str, hold: Hold, how: holds.Ending) -> None:
-    """Book a hold's release or lapse."""
-    draft = Draft(attempt.books_of(member), attempt.now)
-    give_back = holds.lapse if how == "lapsed" else holds.release
-    give_back(draft, hold, attempt.now)
-    entry = attempt.enter(draft, Cause(f"hold.{how}", hold_id(member, hold.version)))
-    assert entry is not None
-    attempt.end_hold(member, hold, entry, how, 0)
-
-
-def open_hold(books: Books, version: int) -> Hold | None:
-    """The open hold of this name."""
-    return next((hold for hold in books.holds if hold.version == version), None)
+def end_hold(attempt: Attempt, member: str, parts: Sequence[Hold], how: holds.Ending) -> None:
+    """Book a hold's release, or the lapse of a part, which happened when its time was over."""
+    if not parts:
+        return
+    lapses = how == "lapsed"
+    event_at = parts[0].lapses_at if lapses else attempt.now
+    draft = attempt.draft(member, event_at, beside=[part.home for part in parts])
+    give_back = holds.lapse if lapses else holds.release
+    give_back(draft, parts, attempt.now)
+    entries = attempt.enter(draft, Cause(f"hold.{how}", hold_id(parts[0].lead)))
+    attempt.end_hold(parts, entries, how)
 
 
 def hold_answer(
-    attempt: Attempt, member: str, version: int, points: int, lapses_at: datetime
+    attempt: Attempt,
+    member: str,
+    name: HoldName,
+    points: int,
+    lapses_at: datetime,
+    channel: Channel,
 ) -> HoldAnswer:
     """The hold and what is left after it."""
-    books = holds.as_if_lapsed(attempt.books_of(member), attempt.now)
+    group = holds.as_if_lapsed(attempt.group_of(member), attempt.now)
     return HoldAnswer(
-        hold=hold_id(member, version),
+        hold=hold_id(name),
         points=points,
         lapses_at=lapses_at,
-        spendable=spendable(books.lots, books.debt, attempt.now),
-        balance_version=books.version,
+        spendable=spendable(group.lots, group.debt, attempt.now, channel),
+        balance_version=group.version,
     )
 
 
-def hold_id(member: str, version: int) -> str:
-    """The hold's public name, which carries its member."""
+def hold_id(name: HoldName) -> str:
+    """The hold's public name, which carries the home of its first part."""
+    member, version = name
     return f"{HOLD_PREFIX}{member.removeprefix('mem_')}_{version}"
 
 
-def parse_hold_id(hold: str) -> tuple[str, int]:
-    """(member, version) of a hold's public name; raises TillRefused."""
+def parse_hold_id(hold: str) -> HoldName:
+    """The name of a hold from its public one; raises TillRefused."""
     member, _, version = hold.removeprefix(HOLD_PREFIX).rpartition("_")
     if (
         not hold.startswith(HOLD_PREFIX)

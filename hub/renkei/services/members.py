@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from renkei.errors import UnknownMember
 from renkei.ledger.balance import channel_balance
-from renkei.ledger.loading import read_books
+from renkei.ledger.loading import read_groups
 from renkei.loyalty.program import Program
 from renkei.services.booking import Booking
 from renkei.services.personal import masked, opened_names
@@ -146,21 +146,21 @@ async def find_member(booking: Booking, name: str) -> str:
 async def balance(booking: Booking, member: str) -> MemberBalance:
     """What the member has now; raises UnknownMember."""
     async with booking.database.begin() as conn:
-        books = (await read_books(conn, [member])).get(member)
-        if books is None:
+        group = (await read_groups(conn, [member])).get(member)
+        if group is None:
             raise UnknownMember(f"no member {member}; see `renkei members`")
         now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         document = (await conn.execute(text(RULES), {"m": member})).scalar_one()
         channels = (await conn.execute(text(CHANNELS), {"m": member})).all()
     zone = ZoneInfo(Program.model_validate(document).zone)
-    found = channel_balance(books, now, zone)
+    found = channel_balance(group, now, zone, None)
     return MemberBalance(
         member=member,
         spendable=found.balance.spendable,
         pending=found.balance.pending,
-        held=sum(lot.held for lot in books.lots),
-        debt=books.debt,
-        version=books.version,
+        held=sum(lot.held for lot in group.lots),
+        debt=group.debt,
+        version=group.version,
         as_of=now,
         by_expiry=tuple((day.isoformat(), points) for day, points in found.by_expiry),
         channels=tuple(Channel(*row) for row in channels),

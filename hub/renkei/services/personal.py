@@ -1,6 +1,7 @@
 """Personal data, sealed under a key per member, which is destroyed when they are erased."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from renkei.storage.sealed import KeyRing
@@ -34,6 +35,18 @@ def sealed_identity(ring: KeyRing, key: bytes, member: str, value: str) -> bytes
 def opened_identity(ring: KeyRing, key: bytes, member: str, sealed: bytes) -> str:
     """The value again; raises SealBroken."""
     return ring.open_for(key, sealed, f"member/{member}/identity").decode()
+
+
+def sealed_note(ring: KeyRing, key: bytes, member: str, note: Mapping[str, str]) -> bytes:
+    """A transaction's note: reasons and names that a person wrote."""
+    text = json.dumps(dict(note), ensure_ascii=False)
+    return ring.seal_for(key, text.encode(), f"member/{member}/note")
+
+
+def opened_note(ring: KeyRing, key: bytes, member: str, sealed: bytes) -> dict[str, str]:
+    """The note again; raises SealBroken."""
+    note: dict[str, str] = json.loads(ring.open_for(key, sealed, f"member/{member}/note"))
+    return note
 
 
 def masked(names: Names) -> str:

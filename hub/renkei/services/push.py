@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.ledger.balance import ChannelBalance, channel_balance
-from renkei.ledger.loading import read_books
+from renkei.ledger.books import Channel
+from renkei.ledger.loading import read_groups
 from renkei.messaging import mirror
 from renkei.messaging.mirror import Claimed
 from renkei.messaging.reason import reason_of
@@ -48,10 +49,10 @@ class LeaseLost(TryLater):
 async def balance_of(
     conn: AsyncConnection, member: str, connection: str, now: datetime
 ) -> ChannelBalance:
-    """What the member can spend; the same in every channel."""
+    """What the member can spend in this channel."""
     zone = (await conn.execute(text(ZONE), {"m": member})).scalar_one()
-    books = await read_books(conn, [member])
-    return channel_balance(books[member], now, ZoneInfo(zone))
+    groups = await read_groups(conn, [member])
+    return channel_balance(groups[member], now, ZoneInfo(zone), Channel(connection))
 
 
 @dataclass(frozen=True)

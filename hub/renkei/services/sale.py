@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from renkei.ledger.books import Channel, HoldName
+from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import HoldName, Needs, RequestKey
+from renkei.ledger.world import Needs, RequestKey
 from renkei.loyalty.earn import evaluate_basket
 from renkei.loyalty.program import Program
-from renkei.services.attempt import Attempt, digest_of
-from renkei.services.hold import book_lapses, open_hold, parse_hold_id
+from renkei.services.attempt import Attempt
+from renkei.services.hold import book_lapses, parse_hold_id
 from renkei.services.refusals import refused
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei_contracts.ids import ExternalRef
@@ -32,6 +34,11 @@ class CommitSale:
     def request(self) -> RequestKey:
         """The natural key with its revision."""
         return (f"sale/{self.connection}", f"{self.ask.sale}#{self.ask.revision}")
+
+    @property
+    def channel(self) -> Channel:
+        """Where the sale was made."""
+        return Channel(self.connection, self.ask.sale.store)
 
     def needs(self) -> Needs:
         """What settling needs, and the key."""
@@ -64,12 +71,10 @@ class CommitSale:
 
     def _check(self, attempt: Attempt) -> None:
         ask = self.ask
-        if ask.member is not None and ask.member not in attempt.world.books:
+        if ask.member is not None and not attempt.knows(ask.member):
             raise refused("member_not_found")
         if ask.member is None and (ask.points_used or ask.hold):
             raise refused("points_without_member")
-        if ask.hold and parse_hold_id(ask.hold)[0] != ask.member:
-            raise refused("hold_of_other_member")
         if ask.hold and not ask.occurred:
             self._require_own_hold(attempt, parse_hold_id(ask.hold))
         if ask.member is not None:
@@ -82,10 +87,14 @@ class CommitSale:
 
         One that has lapsed is no reason to refuse while the balance covers the sale.
         """
-        hold = attempt.world.holds.get(name)
+        assert self.ask.member is not None
+        hold = attempt.known_hold(name)
         here = (self.connection, str(self.ask.sale))
         if hold is None or hold.connection != self.connection or hold.how == "released":
             raise refused("hold_not_found")
+        mates = {books.member for books in attempt.group_of(self.ask.member).homes}
+        if hold.for_member not in mates:
+            raise refused("hold_of_other_member")
         if hold.how == "captured" and hold.order != here:
             raise refused("hold_used")
 
@@ -95,11 +104,11 @@ class CommitSale:
         basket = evaluate_basket(self.ask.lines, 0, Program())
         if self.ask.points_used > sum(rate.total for rate in basket.rates):
             raise refused("points_exceed_total")
-        books = attempt.books_of(self.ask.member)
-        covered = spendable(books.lots, books.debt, attempt.now)
+        group = attempt.group_of(self.ask.member)
+        covered = spendable(group.lots, group.debt, attempt.now, self.channel)
         if self.ask.hold:
-            hold = open_hold(books, parse_hold_id(self.ask.hold)[1])
-            covered += hold.amount if hold and hold.connection == self.connection else 0
+            parts = attempt.parts_of(parse_hold_id(self.ask.hold))
+            covered += sum(part.amount for part in parts if part.connection == self.connection)
         key = (self.connection, str(self.ask.sale))
         covered += attempt.settled_of(self.ask.member, key).redeemed
         if self.ask.points_used > covered:
@@ -108,9 +117,9 @@ class CommitSale:
     def _answer(self, attempt: Attempt, settled: SettleAnswer) -> CommitAnswer:
         spendable_now, version = 0, 0
         if settled.member is not None:
-            books = as_if_lapsed(attempt.books_of(settled.member), attempt.now)
-            spendable_now = spendable(books.lots, books.debt, attempt.now)
-            version = books.version
+            group = as_if_lapsed(attempt.group_of(settled.member), attempt.now)
+            spendable_now = spendable(group.lots, group.debt, attempt.now, self.channel)
+            version = group.version
         return CommitAnswer(
             sale=str(self.ask.sale),
             revision=self.ask.revision,

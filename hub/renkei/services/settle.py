@@ -1,20 +1,37 @@
 """Settling a restated order: record what was seen, book target minus posted."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from renkei.ledger.entry import Cause
-from renkei.ledger.settlement import OrderName, Settlement, Target, settle
-from renkei.ledger.transaction import Draft, Hold
-from renkei.ledger.world import Alert, IdentityKey, Needs, OrderKey, OrderRow, SaleKey
+from renkei.ledger.books import Channel, Hold, HoldName
+from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.lots import revive_slid
+from renkei.ledger.settlement import OrderName, Settled, Target, settle
+from renkei.ledger.transaction import Draft
+from renkei.ledger.world import (
+    Alert,
+    IdentityKey,
+    Needs,
+    NewRefund,
+    OrderKey,
+    OrderRow,
+    Sighting,
+    homes_of,
+)
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program
-from renkei.services.attempt import Attempt, digest_of
-from renkei_contracts.order import Order, OrderState, TillKey
+from renkei.loyalty.refunds import effective
+from renkei.services.attempt import Attempt
+from renkei.services.rules import require_plausible
+from renkei.services.same_sale import Seen, sale_key, same_sale, total_of
+from renkei_contracts.order import Order, OrderState
 
-Outcome = Literal["settled", "unchanged", "older", "unlinked", "reread", "history", "alias"]
+Outcome = Literal[
+    "settled", "unchanged", "older", "unlinked", "reread", "history", "alias", "doubtful"
+]
 
 
 @dataclass(frozen=True)
@@ -22,7 +39,8 @@ class SettleAnswer:
     """What came of it. ``earned`` and ``redeemed`` are what is posted for the order now.
 
     ``reread``: equal vendor clock with other content, so the order must be read from the vendor.
-    ``unlinked``: kept, no member is known yet. ``alias``: the same sale as another order.
+    ``unlinked``: kept, no member is known yet. ``alias``: the same sale as another order;
+    ``doubtful``: perhaps, and a person must say.
     """
 
     outcome: Outcome
@@ -36,7 +54,8 @@ class SettleOrder:
     """An order as it is now. ``read_at`` is the start of our read, None for a webhook's body.
 
     ``identities`` name the member, best proof first; ``member`` overrides them (a till that looked
-    the member up). ``hold`` is (member, version) of the hold this sale captures.
+    the member up). ``hold`` is the hold this sale captures. ``happened_at`` is when the change
+    happened in the shop, where that is told apart from the vendor's clock.
     """
 
     order: Order
@@ -44,8 +63,9 @@ class SettleOrder:
     delivery_key: str | None
     identities: tuple[IdentityKey, ...] = ()
     member: str | None = None
-    hold: tuple[str, int] | None = None
+    hold: HoldName | None = None
     alert_id: str = ""
+    happened_at: datetime | None = None
 
     @property
     def key(self) -> OrderKey:
@@ -61,13 +81,19 @@ class SettleOrder:
             sales=frozenset({sale_key(self.key[0], self.order.till)} if self.order.till else ()),
             members=frozenset({self.member} if self.member else ()),
             identities=frozenset(self.identities),
+            holds=frozenset({self.hold} if self.hold else ()),
+            sightings=frozenset(
+                {Sighting(self.key[0], total_of(self.order), self.order.placed_at)}
+            ),
             since=self.order.placed_at,
         )
 
     def decide(self, attempt: Attempt) -> SettleAnswer:
         """Record the order, then post the difference."""
-        row = attempt.world.orders.get(self.key)
+        row = known_order(attempt, self.key)
         order = self.order
+        require_plausible("placed_at", order.placed_at, attempt.now)
+        require_plausible("changed_at", order.changed_at, attempt.now)
         member = self._member(attempt, row)
         digest = digest_of(content_of(order))
         verdict = compare(row, order.changed_at, digest, self.read_at)
@@ -75,20 +101,47 @@ class SettleOrder:
             return SettleAnswer("reread", member)
         if verdict == "older" or (verdict == "same" and row and row.member == member):
             return _standing(attempt, self.key, row, "older" if verdict == "older" else "unchanged")
-        return self._settle(attempt, row, member, digest)
+        return self.post(attempt, row, member, digest)
 
     def _member(self, attempt: Attempt, row: OrderRow | None) -> str | None:
         """Whom the sale belongs to; what is known is not forgotten by a state that says less."""
         named = self.member or attempt.world.proven(list(self.identities))
         return named or (row.member if row else None)
 
-    def _settle(
+    def post(
         self, attempt: Attempt, row: OrderRow | None, member: str | None, digest: bytes
     ) -> SettleAnswer:
+        """Record the state and book the difference, whether or not the state itself is new."""
         facts = attempt.world.connections[self.key[0]]
-        same = _same_sale(attempt, self.order, self.key, member)
+        seen = same_sale(attempt, self.order, row, member)
         frozen = _program(attempt, facts.program, self.order, row)
-        new = OrderRow(
+        new = self._row(row, member, seen, facts.program, frozen, digest)
+        _record(attempt, row, new, self)
+        if seen.same:
+            return self._alias(attempt, seen)
+        if seen.doubt:
+            return self._doubt(attempt, row, seen.doubt)
+        if self.order.placed_at < facts.settles_from:
+            return SettleAnswer("history", member)
+        if row and row.member and row.member != member:
+            self._post(attempt, row.member, nothing(frozen, attempt.now), new, ())
+        if member is None:
+            return SettleAnswer("unlinked")
+        now_sold = effective(self.order, refunds_of(attempt, self.key))
+        evaluation = _evaluation(now_sold, frozen)
+        target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)
+        return self._post(attempt, member, target, new, self._hold_parts(attempt, member))
+
+    def _row(
+        self,
+        row: OrderRow | None,
+        member: str | None,
+        seen: Seen,
+        program: str,
+        frozen: tuple[int, Program] | None,
+        digest: bytes,
+    ) -> OrderRow:
+        return OrderRow(
             key=self.key,
             revision=(row.revision if row else 0) + 1,
             clock=self.order.changed_at,
@@ -96,52 +149,80 @@ class SettleOrder:
             digest=digest,
             placed_at=self.order.placed_at,
             customer=self.order.customer.id if self.order.customer else None,
-            member=None if same else member,
-            same=same,
-            program=facts.program if frozen else None,
+            member=None if seen.same else member,
+            same=seen.same,
+            program=program if frozen else None,
             program_version=frozen[0] if frozen else None,
             document=self.order.model_dump(mode="json"),
+            total=total_of(self.order),
+            doubt=seen.doubt,
+            apart=bool(row and row.apart),
         )
-        _record(attempt, row, new, self)
-        if same:
-            return self._alias(attempt, same)
-        if self.order.placed_at < facts.settles_from:
-            return SettleAnswer("history", member)
-        if row and row.member and row.member != member:
-            self._post(attempt, row.member, nothing(frozen, attempt.now), new, None)
-        if member is None:
-            return SettleAnswer("unlinked")
-        evaluation = _evaluation(self.order, frozen)
-        target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)
-        return self._post(attempt, member, target, new, self._open_hold(attempt, member))
 
-    def _alias(self, attempt: Attempt, same: OrderKey) -> SettleAnswer:
+    def _alias(self, attempt: Attempt, seen: Seen) -> SettleAnswer:
         """Counted where it was seen first; a cancellation told by this one only is for a person."""
-        evidence = "natural key or the vendor's own reference"
-        attempt.staged.same.append((self.key, same, evidence))
-        first = attempt.world.orders.get(same)
+        same = seen.same
+        assert same is not None
+        attempt.staged.same.append((self.key, same, seen.evidence))
+        first = attempt.world.orders.get(same) or attempt.world.lookalikes.get(same)
         cancelled = first is not None and first.document["state"] == OrderState.CANCELLED
         if self.order.state is OrderState.CANCELLED and not cancelled:
             message = f"{self.key[1]} was cancelled, but {same[1]}, the same sale, was not"
             _alert(attempt, self.alert_id, "same_sale_differs", None, self.key, message)
         return SettleAnswer("alias", first.member if first else None)
 
-    def _open_hold(self, attempt: Attempt, member: str) -> Hold | None:
-        if self.hold is None or self.hold[0] != member:
-            return None
-        open_holds = attempt.books_of(member).holds
-        named = (self.hold[1], self.key[0])
-        return next((one for one in open_holds if (one.version, one.connection) == named), None)
+    def _doubt(self, attempt: Attempt, row: OrderRow | None, other: OrderKey) -> SettleAnswer:
+        """Granted to nobody until a person has said whether the two are one sale."""
+        if row is None or row.doubt is None:
+            message = f"perhaps the same sale as {other[0]}/{other[1]}; a person must decide"
+            _alert(attempt, self.alert_id, "perhaps_same_sale", None, self.key, message)
+        return SettleAnswer("doubtful")
+
+    def _hold_parts(self, attempt: Attempt, member: str) -> tuple[Hold, ...]:
+        """The parts of the hold this sale pays with; another's hold, or an ended one, is none."""
+        known = attempt.known_hold(self.hold) if self.hold else None
+        if known is None or known.connection != self.key[0]:
+            return ()
+        mates = {books.member for books in attempt.group_of(member).homes}
+        assert self.hold is not None
+        return attempt.parts_of(self.hold) if known.for_member in mates else ()
 
     def _post(
-        self, attempt: Attempt, member: str, target: Target, row: OrderRow, hold: Hold | None
+        self,
+        attempt: Attempt,
+        member: str,
+        target: Target,
+        row: OrderRow,
+        parts: tuple[Hold, ...],
     ) -> SettleAnswer:
-        books = attempt.books_of(member)
-        event_at = target.event_at if row.revision == 1 else min(row.clock, attempt.now)
-        draft = Draft(books, event_at)
+        """Book target minus posted for this member, out of these parts of a hold first."""
         before = attempt.settled_of(member, self.key)
-        work = settle(draft, before, OrderName(*self.key), target, attempt.now, hold)
-        cause = Cause(
+        if target.slides_months and (target.earned or target.redeemed):
+            attempt.was_active(member, target.event_at)
+        draft = attempt.draft(
+            member,
+            self._event_at(attempt, before, target),
+            Channel(self.key[0], target.store),
+            {part.home for part in parts} | homes_of(before),
+        )
+        revive_slid(draft, attempt.now)
+        work = settle(draft, before, OrderName(*self.key), target, attempt.now, parts)
+        entries = attempt.enter(draft, self._cause(row, target))
+        if parts:
+            attempt.end_hold(parts, entries, "captured", work.captured)
+        if work.settled != before:
+            attempt.staged.settled[member, self.key] = work.settled
+        self._warn(attempt, member, draft)
+        return SettleAnswer("settled", member, work.settled.earned, work.settled.redeemed)
+
+    def _event_at(self, attempt: Attempt, before: Settled, target: Target) -> datetime:
+        """What was never posted happened when the sale did; later changes by their own clock."""
+        if before == Settled():
+            return target.event_at
+        return min(self.happened_at or self.order.changed_at, attempt.now)
+
+    def _cause(self, row: OrderRow, target: Target) -> Cause:
+        return Cause(
             kind="settle",
             key=f"{self.key[0]}/{self.key[1]}#{row.revision}",
             program_version=row.program_version,
@@ -149,25 +230,35 @@ class SettleOrder:
             delivery=self.delivery_key,
             reasons=target.reasons,
         )
-        entry = attempt.enter(draft, cause)
-        if entry and work.captured:
-            attempt.end_hold(member, work.captured[0], entry, "captured", work.captured[1])
-        if work.settled != before:
-            attempt.staged.settled[member, self.key] = work.settled
-        self._warn(attempt, member, draft)
-        return _answer("settled", member, work)
 
     def _warn(self, attempt: Attempt, member: str, draft: Draft) -> None:
-        if draft.debt < draft.books.debt:
-            message = f"{draft.books.debt - draft.debt} points were missing and became debt"
+        taken = draft.homes[member].debt - draft.debts[member]
+        if taken > 0:
+            message = f"{taken} points were missing and became debt"
             _alert(attempt, self.alert_id, "overdraft", member, self.key, message)
+
+
+def known_order(attempt: Attempt, key: OrderKey) -> OrderRow | None:
+    """The order's newest kept state, with what this command has staged."""
+    return attempt.staged.orders.get(key) or attempt.world.orders.get(key)
+
+
+def refunds_of(attempt: Attempt, key: OrderKey) -> tuple[NewRefund, ...]:
+    """The order's refunds, with one that this command has staged."""
+    staged = (one for one in attempt.staged.refunds if one.key[:2] == key)
+    return (*attempt.world.refunds.get(key, ()), *staged)
+
+
+def restated(row: OrderRow) -> Order:
+    """The order as it was seen last."""
+    return Order.model_validate_json(json.dumps(row.document))
 
 
 def compare(
     row: OrderRow | None, clock: datetime, digest: bytes, read_at: datetime | None
 ) -> Literal["new", "newer", "same", "older", "reread"]:
     """How a state seen now stands to the one kept, by the vendor's clock and our reads."""
-    if row is None:
+    if row is None or row.awaited:
         return "new"
     if clock != row.clock:
         return "newer" if clock > row.clock else "older"
@@ -180,12 +271,6 @@ def compare(
 def content_of(order: Order) -> Mapping[str, Any]:
     """What makes two states of an order different: everything but the vendor's clock."""
     return order.model_dump(mode="json", exclude={"changed_at"})
-
-
-def sale_key(connection: str, till: TillKey) -> SaleKey:
-    """The natural key as the books keep it."""
-    day, count = till.business_date, till.settlement_count
-    return (connection, till.store, till.till, day, count, till.receipt_number)
 
 
 def nothing(frozen: tuple[int, Program] | None, now: datetime) -> Target:
@@ -212,6 +297,7 @@ def target_of(
         usable_from=rules.usable_from(happened),
         expires_at=rules.expires_at(happened),
         restored_until=rules.restored_until(now),
+        slides_months=rules.slides_months,
         net_base=evaluation.base,
         yen_per_point=rules.yen_per_point,
         store=order.location or (order.till.store if order.till else None),
@@ -238,45 +324,9 @@ def _program(
     return attempt.program_in_force(program, order.placed_at)
 
 
-def _same_sale(
-    attempt: Attempt, order: Order, key: OrderKey, member: str | None
-) -> OrderKey | None:
-    """The order at which this sale is counted, if that is another one."""
-    for ref in order.same_as:
-        other = attempt.world.orders.get((ref.connection, ref.id))
-        if other is not None and other.same is None and other.key != key:
-            return other.key
-    return _same_natural_key(attempt, order, key, member) if order.till is not None else None
-
-
-def _same_natural_key(
-    attempt: Attempt, order: Order, key: OrderKey, member: str | None
-) -> OrderKey | None:
-    """A sale is counted where it was seen first, or where its member is known.
-
-    A poll may see a sale, without a member, before the register commits it with one.
-    """
-    assert order.till is not None
-    natural = sale_key(key[0], order.till)
-    first_ref = attempt.world.sales.get(natural)
-    if first_ref is None:
-        attempt.staged.sales[natural] = key[1]
-        return None
-    first = attempt.world.orders.get((key[0], first_ref))
-    if first is None or first.same == key:
-        return None
-    if first.key == key:
-        return first.same
-    if first.same is None and first.member is None and member is not None:
-        attempt.staged.orders[first.key] = replace(first, same=key)
-        attempt.staged.same.append((first.key, key, "natural key; its member became known"))
-        return None
-    return first.same or first.key
-
-
 def _record(attempt: Attempt, row: OrderRow | None, new: OrderRow, command: SettleOrder) -> None:
     """Keep the state; a newer clock with the same content is no new revision."""
-    if row is not None and row.digest == new.digest:
+    if row is not None and not row.awaited and row.digest == new.digest:
         new = replace(new, revision=row.revision)
     else:
         attempt.staged.revisions.append((new, command.delivery_key))
@@ -290,10 +340,6 @@ def _standing(
     member = row.member if row else None
     settled = attempt.settled_of(member or "", key)
     return SettleAnswer(outcome, member, settled.earned, settled.redeemed)
-
-
-def _answer(outcome: Outcome, member: str, work: Settlement) -> SettleAnswer:
-    return SettleAnswer(outcome, member, work.settled.earned, work.settled.redeemed)
 
 
 def _alert(

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from renkei.ledger.balance import ChannelBalance, channel_balance
-from renkei.ledger.loading import read_books
+from renkei.ledger.books import Channel
+from renkei.ledger.loading import read_groups
 from renkei.loyalty.earn import evaluate_basket
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
@@ -65,6 +66,11 @@ class Terminal:
     connection: str
     store: str
     till: str
+
+    @property
+    def channel(self) -> Channel:
+        """Where its points are spent."""
+        return Channel(self.connection, self.store)
 
 
 @dataclass(frozen=True)
@@ -125,15 +131,15 @@ class TillService:
     async def hold(self, terminal: Terminal, ask: HoldRequest) -> HoldAnswer:
         """Set points aside under the register's own key."""
         answer: HoldAnswer = await self.booking.committer.submit(
-            PlaceHold(ask, terminal.id, terminal.connection)
+            PlaceHold(ask, terminal.id, terminal.channel)
         )
         return answer
 
     async def release(self, terminal: Terminal, hold: str) -> HoldAnswer:
         """Give a hold back; again is the same as once."""
-        member, version = parse_hold_id(hold)
+        name = parse_hold_id(hold)
         answer: HoldAnswer = await self.booking.committer.submit(
-            ReleaseHold(member, version, terminal.connection)
+            ReleaseHold(name, terminal.channel)
         )
         return answer
 
@@ -178,11 +184,11 @@ class TillService:
     async def _balance(self, terminal: Terminal, member: str) -> tuple[datetime, ChannelBalance]:
         _, program = await self._program(terminal)
         async with self.booking.database.begin() as conn:
-            books = (await read_books(conn, [member])).get(member)
+            group = (await read_groups(conn, [member])).get(member)
             now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
-        if books is None:
+        if group is None:
             raise refused("member_not_found")
-        return now, channel_balance(books, now, ZoneInfo(program.zone))
+        return now, channel_balance(group, now, ZoneInfo(program.zone), terminal.channel)
 
     async def _program(self, terminal: Terminal) -> tuple[int, Program]:
         async with self.booking.database.begin() as conn:

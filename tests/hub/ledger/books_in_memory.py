@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from renkei.ledger import holds
+from renkei.ledger.books import Books, Group, Hold, Lot
 from renkei.ledger.lots import expire_dead
 from renkei.ledger.settlement import OrderName, Settled, Target, settle
-from renkei.ledger.transaction import Books, Draft, Hold, Lot
+from renkei.ledger.transaction import Draft
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -20,13 +21,17 @@ class Ledger:
     settled: dict[str, Settled] = field(default_factory=dict)
     log: list[Draft] = field(default_factory=list)
 
+    def draft(self, event_at: datetime | None = None) -> Draft:
+        """A draft over these books alone."""
+        return Draft(Group.alone(self.books), self.books.member, event_at or self.now)
+
     def _keep(self, draft: Draft) -> None:
         self.log.append(draft)
         self.books = replace(
             self.books,
             version=self.books.version + bool(draft.postings),
             lots_made=self.books.lots_made + len(draft.fresh),
-            debt=draft.debt,
+            debt=draft.debts[self.books.member],
             lots=tuple(draft.lots.values()),
         )
 
@@ -52,17 +57,19 @@ class Ledger:
             expires_at=expires_at,
             restored_until=self.now + timedelta(days=30),
         )
-        draft = Draft(self.books, event_at or self.now)
+        draft = self.draft(event_at)
         before = self.settled.get(ref, Settled())
-        work = settle(draft, before, OrderName("shop", ref), target, self.now, hold)
+        work = settle(
+            draft, before, OrderName("shop", ref), target, self.now, [hold] if hold else []
+        )
         self.settled[ref] = work.settled
         self._keep(draft)
-        if work.captured:
-            self._end(work.captured[0])
+        if hold:
+            self._end(hold)
 
     def hold(self, amount: int, minutes: int = 15) -> Hold:
         """Place a hold."""
-        draft = Draft(self.books, self.now)
+        draft = self.draft()
         frozen = holds.place(draft, amount, self.now)
         self._keep(draft)
         lapses_at = self.now + timedelta(minutes=minutes)
@@ -72,15 +79,15 @@ class Ledger:
 
     def release(self, hold: Hold) -> None:
         """Release a hold."""
-        draft = Draft(self.books, self.now)
-        holds.release(draft, hold, self.now)
+        draft = self.draft()
+        holds.release(draft, [hold], self.now)
         self._keep(draft)
         self._end(hold)
 
     def expire(self) -> int:
         """Run the expiry job."""
-        draft = Draft(self.books, self.now)
-        ended = expire_dead(draft, [lot.number for lot in self.books.lots], self.now)
+        draft = self.draft()
+        ended = expire_dead(draft, [lot.ref for lot in self.books.lots], self.now)
         self._keep(draft)
         return ended
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from renkei.errors import BooksBroken, PostingNotAllowed
 from renkei.ledger.chart import MEMBER_ACCOUNTS, Account
 from renkei.ledger.lots import spendable
-from renkei.ledger.transaction import Allocation, Draft
+from renkei.ledger.transaction import Allocation
 
 DECEMBER = datetime(2026, 11, 30, 15, tzinfo=UTC)
 MARCH = datetime(2027, 2, 28, 15, tzinfo=UTC)
@@ -205,16 +205,20 @@ def test_expiring_twice_is_the_same_as_once(ledger: Ledger) -> None:
 
 def test_a_posting_that_is_not_in_the_table_is_refused(ledger: Ledger) -> None:
     ledger.order("A", earned=10)
-    draft = Draft(ledger.books, ledger.now)
+    draft = ledger.draft()
     with pytest.raises(PostingNotAllowed):
-        draft.post("earn", Account.AVAILABLE, Account.ISSUED, [Allocation(1, available=-5)])
+        draft.post(
+            "earn", Account.AVAILABLE, Account.ISSUED, [Allocation(("mem_1", 1), available=-5)]
+        )
 
 
 def test_no_posting_takes_more_than_a_lot_has(ledger: Ledger) -> None:
     ledger.order("A", earned=10)
-    draft = Draft(ledger.books, ledger.now)
+    draft = ledger.draft()
     with pytest.raises(BooksBroken):
-        draft.post("redeem", Account.AVAILABLE, Account.REDEEMED, [Allocation(1, available=-11)])
+        draft.post(
+            "redeem", Account.AVAILABLE, Account.REDEEMED, [Allocation(("mem_1", 1), available=-11)]
+        )
 
 
 @given(

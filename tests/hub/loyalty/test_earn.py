@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renkei.ledger.months import months_later
 from renkei.loyalty.earn import evaluate_basket
-from renkei.loyalty.program import Program, months_later
+from renkei.loyalty.program import Program
 from renkei.loyalty.rounding import divide
 from renkei_contracts.order import LineItem
 

@@ -1,0 +1,144 @@
+"""The SQL of loading. What is locked, and in which order, is said in ledger/loading.py."""
+
+SALES = """
+SELECT k.connection_id, k.store, k.till, k.business_date, k.settlement_count, k.receipt_number,
+       k.order_ref
+FROM order_key k JOIN json_to_recordset(CAST(:keys AS json))
+  AS x(c text, s text, t text, d date, n int, r text)
+  ON (k.connection_id, k.store, k.till, k.business_date, k.settlement_count, k.receipt_number)
+   = (x.c, x.s, x.t, x.d, x.n, x.r)"""
+
+IDENTITIES = """
+SELECT i.kind, i.scope, i.blind, i.member_id, i.grade
+FROM identity i JOIN json_to_recordset(CAST(:keys AS json)) AS x(k text, s text, b text)
+  ON i.kind = x.k AND i.scope = x.s AND i.blind = decode(x.b, 'hex')
+WHERE i.valid_until IS NULL ORDER BY (i.grade = 'asserted') DESC"""
+
+ORDERS = """
+SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
+       o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
+       o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart
+FROM orders o
+WHERE (o.connection_id, o.order_ref) IN
+      (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text))
+ORDER BY o.connection_id, o.order_ref FOR NO KEY UPDATE"""
+
+ROOTS = """
+WITH RECURSIVE up(member_id, merged_into) AS (
+  SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
+  UNION
+  SELECT m.member_id, m.merged_into FROM up JOIN member m ON m.member_id = up.merged_into)
+SELECT member_id FROM up WHERE merged_into IS NULL"""
+
+LOCK = """
+SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
+ORDER BY member_id FOR NO KEY UPDATE"""
+
+HEADS = """
+WITH RECURSIVE down(member_id, merged_into) AS (
+  SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
+  UNION
+  SELECT m.member_id, m.merged_into FROM down JOIN member m ON m.merged_into = down.member_id)
+SELECT m.member_id, m.program_id, m.version, m.lots, m.chain, m.debt, m.version_lead, p.zone,
+       m.merged_into
+FROM down JOIN member m USING (member_id) JOIN program p USING (program_id)
+ORDER BY m.member_id"""
+
+ACTIVITIES = """
+SELECT member_id, array_agg(at ORDER BY at) FROM activity
+WHERE member_id = ANY(CAST(:ids AS text[])) GROUP BY member_id"""
+
+SETTLED = """
+SELECT member_id, connection_id, order_ref, earned, redeemed, lots, used
+FROM settled
+WHERE (connection_id, order_ref) IN
+      (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text))"""
+
+LOTS = """
+SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
+       held, expired, netted, connection_id, order_ref, parent_lot, net_base, yen_value, company_id,
+       store, point_type, only_at, slides_months
+FROM lot WHERE member_id = ANY(CAST(:ids AS text[])) AND (open
+   OR (expired > 0 AND (expires_at > CAST(:since AS timestamptz) OR slides_months IS NOT NULL))
+   OR (netted > 0 AND member_id = ANY(CAST(:debtors AS text[])))
+   OR (member_id, lot) IN
+      (SELECT m, l FROM json_to_recordset(CAST(:named AS json)) AS x(m text, l int)))
+ORDER BY member_id, lot"""
+
+HOLDS = """
+SELECT h.member_id, h.version, h.key, h.amount, greatest(h.lapses_at, max(e.lapses_at)),
+       (SELECT json_agg(json_build_array(a.lot, a.d_held) ORDER BY a.n) FROM allocation a
+         WHERE a.member_id = h.member_id AND a.version = h.version AND a.d_held > 0),
+       h.connection_id, h.lead_member, h.lead_version
+FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
+WHERE h.member_id = ANY(CAST(:ids AS text[]))
+  AND NOT EXISTS (SELECT FROM hold_end d WHERE (d.member_id, d.version) = (h.member_id, h.version))
+GROUP BY h.member_id, h.version
+ORDER BY h.member_id, h.version"""
+
+HOLD_PARTS = """
+SELECT h.member_id FROM json_to_recordset(CAST(:names AS json)) AS x(m text, v bigint)
+JOIN hold h ON (h.lead_member, h.lead_version) = (x.m, x.v)"""
+
+NAMED_HOLDS = """
+SELECT h.member_id, h.version, h.connection_id, h.for_member,
+       ARRAY(SELECT p.member_id FROM hold p
+             WHERE (p.lead_member, p.lead_version) = (h.member_id, h.version) ORDER BY 1),
+       e.how, t.connection_id, t.order_ref
+FROM json_to_recordset(CAST(:names AS json)) AS x(m text, v bigint)
+JOIN hold h ON h.member_id = x.m AND h.version = x.v
+LEFT JOIN hold_end e ON (e.member_id, e.version) = (h.member_id, h.version)
+LEFT JOIN txn t ON (t.member_id, t.version) = (e.member_id, e.end_version)"""
+
+QUOTAS = """
+SELECT q.scope, q.period, q."limit", q.used FROM quota q
+WHERE (q.scope, q.period) IN
+      (SELECT s, p FROM json_to_recordset(CAST(:keys AS json)) AS x(s text, p text))
+ORDER BY q.scope, q.period FOR NO KEY UPDATE"""
+
+CLAIMS = """
+SELECT c.scope, c.period, c.claimant, max(c.n), max(c.high_water) FROM quota_claim c
+JOIN json_to_recordset(CAST(:keys AS json)) AS x(s text, p text, c text)
+  ON (c.scope, c.period, c.claimant) = (x.s, x.p, x.c) GROUP BY 1, 2, 3"""
+
+REFUNDS = """
+SELECT connection_id, order_ref, refund_ref, digest, document FROM refund
+WHERE (connection_id, order_ref) IN
+      (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text))
+ORDER BY connection_id, order_ref, recorded_at, refund_ref"""
+
+LOOKALIKES = """
+SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
+       o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
+       o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart
+FROM json_to_recordset(CAST(:seen AS json)) AS x(c text, total bigint, at timestamptz)
+JOIN sale_pair p ON x.c IN (p.connection_id, p.other_connection)
+JOIN orders o ON o.total = x.total AND o.revision > 0
+ AND o.connection_id = CASE x.c WHEN p.connection_id THEN p.other_connection
+                                ELSE p.connection_id END
+ AND o.placed_at BETWEEN x.at - p.within AND x.at + p.within
+WHERE o.same_connection IS NULL AND NOT EXISTS
+  (SELECT FROM same_as s WHERE (s.other_connection, s.other_ref) = (o.connection_id, o.order_ref)
+      AND s.connection_id = x.c)"""
+
+PAIRS = """
+SELECT connection_id, other_connection, within FROM sale_pair
+WHERE connection_id = ANY(CAST(:ids AS text[])) OR other_connection = ANY(CAST(:ids AS text[]))"""
+
+REQUESTS = """
+SELECT r.scope, r.key, r.digest, r.answer
+FROM request_key r JOIN json_to_recordset(CAST(:keys AS json)) AS x(s text, k text)
+  ON r.scope = x.s AND r.key = x.k"""
+
+MEMBER_KEYS = (
+    "SELECT member_id, wrapped FROM member_key WHERE member_id = ANY(CAST(:ids AS text[]))"
+)
+
+CONNECTIONS = """
+SELECT connection_id, program_id, company_id, settles_from
+FROM connection WHERE connection_id = ANY(CAST(:ids AS text[]))"""
+
+PERIODS = """
+SELECT program_id, period FROM period WHERE sealed_at IS NULL ORDER BY 1, 2 FOR SHARE"""
+
+PROGRAMS = "SELECT program_id, version, in_force_from, document FROM program_version ORDER BY 1, 2"

@@ -1,0 +1,327 @@
+"""What a batch decided, as rows for the journal's statements. Pure."""
+
+from datetime import date, datetime
+from typing import Any
+
+from renkei.ledger.books import Lot
+from renkei.ledger.entry import digest_of
+from renkei.ledger.settlement import Settled
+from renkei.ledger.world import Entry, HoldEnd, NewHold, OrderKey, OrderRow, Staged, World
+
+Row = dict[str, Any]
+
+
+def member_rows(world: World) -> list[Row]:
+    """New members."""
+    return [
+        {
+            "m": new.member,
+            "program": new.program,
+            "wrapped": new.wrapped_key.hex(),
+            "profile": new.sealed_profile.hex(),
+            "at": world.now.isoformat(),
+        }
+        for new in world.staged.members
+    ]
+
+
+def txn_row(entry: Entry) -> Row:
+    """The head of a transaction."""
+    connection, ref = entry.order or (None, None)
+    return {
+        "m": entry.member,
+        "v": entry.version,
+        "kind": entry.kind,
+        "key": entry.key,
+        "program": entry.program,
+        "pv": entry.program_version,
+        "c": connection,
+        "r": ref,
+        "delivery": entry.delivery,
+        "root": entry.root,
+        "event_at": entry.event_at.isoformat(),
+        "recorded_at": entry.recorded_at.isoformat(),
+        "period": entry.period,
+        "digest": entry.note_digest.hex() if entry.note_digest else None,
+        "content": entry.content,
+    }
+
+
+def chain_row(entry: Entry) -> Row:
+    """A transaction's link to the one before."""
+    return {
+        "m": entry.member,
+        "v": entry.version,
+        "prev": entry.prev.hex(),
+        "hash": entry.hash.hex(),
+    }
+
+
+def note_rows(staged: Staged) -> list[Row]:
+    """Sealed notes, kept beside the chain."""
+    return [
+        {"m": entry.member, "v": entry.version, "sealed": entry.note.hex()}
+        for entry in staged.entries
+        if entry.note is not None
+    ]
+
+
+def posting_rows(entry: Entry) -> list[Row]:
+    """The postings of a transaction."""
+    return [
+        {
+            "m": entry.member,
+            "v": entry.version,
+            "leg": leg,
+            "rule": posting.rule,
+            "source": posting.source,
+            "destination": posting.destination,
+            "amount": posting.amount,
+        }
+        for leg, posting in enumerate(entry.postings, 1)
+    ]
+
+
+def allocation_rows(entry: Entry) -> list[Row]:
+    """What the postings of a transaction did to each lot."""
+    moves = [
+        (leg, move) for leg, posting in enumerate(entry.postings, 1) for move in posting.allocations
+    ]
+    return [
+        {
+            "m": entry.member,
+            "v": entry.version,
+            "n": n,
+            "leg": leg,
+            "l": move.ref[1],
+            "p": move.pending,
+            "a": move.available,
+            "h": move.held,
+            "d": move.debt,
+        }
+        for n, (leg, move) in enumerate(moves, 1)
+    ]
+
+
+def new_lot_rows(entry: Entry, world: World) -> list[Row]:
+    """The lots an entry made, with the counters they have at the end of the batch."""
+    final = world.staged.lots
+    return [
+        {
+            "m": entry.member,
+            "l": lot.number,
+            "v": entry.version,
+            "origin": lot.origin,
+            "c": lot.connection,
+            "r": lot.order,
+            "parent": lot.parent,
+            "granted": lot.granted,
+            "granted_at": lot.granted_at.isoformat(),
+            "grant_year": int(entry.period[:4]),
+            "net_base": lot.net_base,
+            "yen_value": lot.yen_value,
+            "company": lot.company,
+            "store": lot.store,
+            "usable_from": iso(lot.usable_from),
+            "expires_at": None if lot.slides_months else iso(lot.expires_at),
+            "type": lot.point_type,
+            "only": lot.only_at,
+            "slides": lot.slides_months,
+            **_counters(final[lot.ref]),
+        }
+        for lot in entry.new_lots
+    ]
+
+
+def lot_rows(staged: Staged) -> list[Row]:
+    """The counters of older lots."""
+    made = {lot.ref for entry in staged.entries for lot in entry.new_lots}
+    return [
+        {"m": lot.home, "l": lot.number, **_counters(lot)}
+        for ref, lot in sorted(staged.lots.items())
+        if ref not in made
+    ]
+
+
+def _counters(lot: Lot) -> Row:
+    names = ("pending", "available", "held", "expired", "netted")
+    return {name: int(getattr(lot, name)) for name in names}
+
+
+def iso(value: datetime | date | None) -> str | None:
+    """An instant or a day as text."""
+    return None if value is None else value.isoformat()
+
+
+def hold_row(hold: NewHold) -> Row:
+    """A part of a hold."""
+    return {
+        "m": hold.member,
+        "v": hold.version,
+        "scope": hold.scope,
+        "key": hold.key,
+        "c": hold.connection,
+        "amount": hold.amount,
+        "lapses_at": hold.lapses_at.isoformat(),
+        "lm": hold.lead[0],
+        "lv": hold.lead[1],
+        "for": hold.for_member,
+    }
+
+
+def hold_end_row(end: HoldEnd) -> Row:
+    """How a part of a hold ended."""
+    return {
+        "m": end.member,
+        "v": end.version,
+        "e": end.end_version,
+        "how": end.how,
+        "captured": end.captured,
+    }
+
+
+def head_rows(world: World) -> list[Row]:
+    """The heads of the members for whom something was entered."""
+    return [_head(world, member) for member in sorted({e.member for e in world.staged.entries})]
+
+
+def _head(world: World, member: str) -> Row:
+    books = world.books[member]
+    return {
+        "m": member,
+        "v": books.version,
+        "lots": books.lots_made,
+        "chain": books.chain.hex(),
+        "pending": sum(lot.pending for lot in books.lots),
+        "available": sum(lot.available for lot in books.lots),
+        "held": sum(lot.held for lot in books.lots),
+        "debt": books.debt,
+    }
+
+
+def order_row(row: OrderRow) -> Row:
+    """An order's newest state."""
+    same_connection, same_ref = row.same or (None, None)
+    doubt_connection, doubt_ref = row.doubt or (None, None)
+    return {
+        "c": row.key[0],
+        "r": row.key[1],
+        "revision": row.revision,
+        "clock": row.clock.isoformat(),
+        "read_at": iso(row.read_at),
+        "digest": row.digest.hex(),
+        "placed_at": row.placed_at.isoformat(),
+        "customer": row.customer,
+        "m": row.member,
+        "sc": same_connection,
+        "sr": same_ref,
+        "program": row.program,
+        "pv": row.program_version,
+        "total": row.total,
+        "dc": doubt_connection,
+        "dr": doubt_ref,
+        "apart": row.apart,
+        "document": row.document,
+    }
+
+
+def revision_rows(world: World) -> list[Row]:
+    """Every state of an order that was new."""
+    return [
+        {
+            "c": row.key[0],
+            "r": row.key[1],
+            "revision": row.revision,
+            "clock": row.clock.isoformat(),
+            "delivery": delivery,
+            "at": world.now.isoformat(),
+            "digest": row.digest.hex(),
+            "document": row.document,
+        }
+        for row, delivery in world.staged.revisions
+    ]
+
+
+def refund_rows(world: World) -> list[Row]:
+    """Refunds told apart from their order."""
+    return [
+        {
+            "c": refund.key[0],
+            "r": refund.key[1],
+            "refund": refund.key[2],
+            "digest": refund.digest.hex(),
+            "document": refund.document,
+            "at": world.now.isoformat(),
+        }
+        for refund in sorted(world.staged.refunds, key=lambda one: one.key)
+    ]
+
+
+def settled_row(member: str, order: OrderKey, done: Settled) -> Row:
+    """What is posted for an order and member."""
+    return {
+        "m": member,
+        "c": order[0],
+        "r": order[1],
+        "earned": done.earned,
+        "redeemed": done.redeemed,
+        "lots": done.lots,
+        "used": [[home, lot, amount] for (home, lot), amount in done.used],
+    }
+
+
+def alert_rows(world: World) -> list[Row]:
+    """What a person should look at."""
+    return [
+        {
+            "id": alert.id,
+            "kind": alert.kind,
+            "m": alert.member,
+            "c": alert.order[0] if alert.order else None,
+            "r": alert.order[1] if alert.order else None,
+            "message": alert.message,
+            "at": world.now.isoformat(),
+        }
+        for alert in world.staged.alerts
+    ]
+
+
+def identity_rows(world: World) -> list[Row]:
+    """Identities that are linked from now on."""
+    return [
+        {
+            "kind": new.key[0],
+            "scope": new.key[1],
+            "blind": new.key[2].hex(),
+            "at": world.now.isoformat(),
+            "m": new.member,
+            "grade": new.grade,
+            "by": new.asserted_by,
+            "sealed": new.sealed.hex(),
+        }
+        for new in world.staged.identities
+    ]
+
+
+def request_rows(world: World) -> list[Row]:
+    """Keys that were accepted, with what was asked and answered."""
+    return [
+        {
+            "s": scope,
+            "k": key,
+            "d": digest.hex(),
+            "a": answer,
+            "ad": digest_of(answer).hex(),
+            "at": world.now.isoformat(),
+        }
+        for (scope, key), (digest, answer) in sorted(world.staged.requests.items())
+    ]
+
+
+def sale_rows(staged: Staged) -> list[Row]:
+    """Natural keys of sales at tills."""
+    names = ("c", "s", "t", "d", "n", "receipt")
+    return [
+        dict(zip(names, (*key[:3], iso(key[3]), *key[4:]), strict=True)) | {"r": ref}
+        for key, ref in sorted(staged.sales.items())
+    ]

@@ -1,0 +1,135 @@
+"""A refund told apart from its order: booked at once, or parked until the order is seen."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from renkei.errors import KeyReused
+from renkei.ledger.entry import digest_of
+from renkei.ledger.world import Alert, Needs, NewRefund, OrderKey, OrderRow, RefundKey
+from renkei.loyalty.refunds import effective, exceeding
+from renkei.services.attempt import Attempt
+from renkei.services.rules import require_plausible
+from renkei.services.settle import SettleAnswer, SettleOrder, known_order, restated
+from renkei_contracts.order import Order, Refund
+
+
+@dataclass(frozen=True)
+class RefundAnswer:
+    """``parked``: the order has not been seen. ``booked``: ``settled`` says how it stands now."""
+
+    outcome: Literal["parked", "booked", "unchanged"]
+    settled: SettleAnswer | None = None
+
+
+@dataclass(frozen=True)
+class BookRefund:
+    """A refund as a fact. The order stands at its newest state less all of its refunds.
+
+    The same refund again changes nothing; raises KeyReused where its content differs, and
+    RequestInvalid for a time in the future. ``alert_id`` names the alert for a refund that gives
+    back more than the order has.
+    """
+
+    refund: Refund
+    delivery_key: str | None
+    alert_id: str
+
+    @property
+    def order(self) -> OrderKey:
+        """The order it is about."""
+        return (self.refund.order.connection, self.refund.order.id)
+
+    @property
+    def key(self) -> RefundKey:
+        """The refund's own name within its order."""
+        return (*self.order, str(self.refund.ref))
+
+    def needs(self) -> Needs:
+        """The order with its refunds, and everything its settlement touches."""
+        return Needs(
+            connections=frozenset({self.order[0]}),
+            orders=frozenset({self.order}),
+            since=self.refund.occurred_at,
+        )
+
+    def decide(self, attempt: Attempt) -> RefundAnswer:
+        """Keep it; settle the order anew if it is there."""
+        require_plausible("occurred_at", self.refund.occurred_at, attempt.now)
+        document = self.refund.model_dump(mode="json")
+        digest = digest_of(document)
+        for known in attempt.world.refunds.get(self.order, ()):
+            if known.key == self.key:
+                if known.digest != digest:
+                    raise KeyReused("refunds", self.key[2])
+                return RefundAnswer("unchanged")
+        attempt.staged.refunds.append(NewRefund(self.key, digest, document))
+        row = known_order(attempt, self.order)
+        if row is None:
+            attempt.staged.orders[self.order] = self._awaited()
+        if row is None or row.awaited:
+            return RefundAnswer("parked")
+        return RefundAnswer("booked", self._settle(attempt, row))
+
+    def _settle(self, attempt: Attempt, row: OrderRow) -> SettleAnswer:
+        order = restated(row)
+        self._warn(attempt, row, order)
+        again = SettleOrder(
+            order=order,
+            read_at=row.read_at,
+            delivery_key=self.delivery_key,
+            alert_id=self.alert_id,
+            happened_at=self.refund.occurred_at,
+        )
+        return again.post(attempt, row, row.member, row.digest)
+
+    def _warn(self, attempt: Attempt, row: OrderRow, order: Order) -> None:
+        before = effective(order, attempt.world.refunds.get(self.order, ()))
+        faults = exceeding(before, self.refund)
+        if faults:
+            message = f"refund {self.refund.ref}: {'; '.join(faults[:3])}"
+            alert = Alert(
+                f"{self.alert_id}.refund", "refund_exceeds", row.member, self.order, message
+            )
+            attempt.staged.alerts.append(alert)
+
+    def _awaited(self) -> OrderRow:
+        """A place for the order that has not come: its key orders the two, whoever is first."""
+        return OrderRow(
+            key=self.order,
+            revision=0,
+            clock=self.refund.occurred_at,
+            read_at=None,
+            digest=b"",
+            placed_at=self.refund.occurred_at,
+            customer=None,
+            member=None,
+            same=None,
+            program=None,
+            program_version=None,
+            document={},
+        )
+
+
+@dataclass(frozen=True)
+class DecideDoubt:
+    """A person says whether a doubtful order is the sale it resembles; then it settles."""
+
+    order: OrderKey
+    same: bool
+    alert_id: str
+
+    def needs(self) -> Needs:
+        """The order."""
+        return Needs(connections=frozenset({self.order[0]}), orders=frozenset({self.order}))
+
+    def decide(self, attempt: Attempt) -> SettleAnswer:
+        """Settle it as its own, or let it point at the other; without a doubt nothing changes."""
+        row = known_order(attempt, self.order)
+        if row is None or row.doubt is None:
+            return SettleAnswer("unchanged", row.member if row else None)
+        judged = replace(
+            row, doubt=None, same=row.doubt if self.same else None, apart=not self.same
+        )
+        attempt.staged.orders[self.order] = judged
+        again = SettleOrder(restated(row), row.read_at, None, alert_id=self.alert_id)
+        return again.post(attempt, judged, row.member, row.digest)

@@ -1,0 +1,51 @@
+"""What commands ask of their input: a program version's rules, valid values, plausible times."""
+
+import json
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from renkei.errors import RequestInvalid
+from renkei.ledger.world import ProgramVersion
+from renkei.loyalty.program import Program
+from renkei_contracts.base import MAX_AMOUNT
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def rules_of(version: ProgramVersion) -> Program:
+    """The program version's rules, read once per process: it never changes."""
+    return _parsed(json.dumps(version.document, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _parsed(document: str) -> Program:
+    return Program.model_validate_json(document)
+
+
+def asked(model: type[M], **values: Any) -> M:
+    """The request these values make; raises RequestInvalid, which names the first wrong field."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or model.__name__
+        raise RequestInvalid(field, first["input"], first["msg"]) from None
+
+
+def require_amount(field: str, value: object) -> None:
+    """Raise RequestInvalid unless it is a whole number from 1 to MAX_AMOUNT."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_AMOUNT:
+        raise RequestInvalid(field, value, f"must be a whole number from 1 to {MAX_AMOUNT}")
+
+
+AHEAD = timedelta(days=1)
+"""How far a vendor's clock may be ahead of ours."""
+
+
+def require_plausible(field: str, at: datetime, now: datetime) -> None:
+    """Raise RequestInvalid for a time that no shop has reached yet."""
+    if at > now + AHEAD:
+        raise RequestInvalid(field, at.isoformat(), "lies in the future; check the sender's clock")
