@@ -1,7 +1,9 @@
 """``renkei members``, ``balance``, ``explain``: who there is, and why a balance is what it is."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -11,12 +13,15 @@ from renkei.cli.screen import as_json, local, output, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
+    from renkei.ledger.history import Standing
     from renkei.services.members import Line, MemberBalance
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 Who = Annotated[str, typer.Argument(metavar="MEMBER", help="member id or card number")]
 
 MOST = 10_000
+JST = ZoneInfo("Asia/Tokyo")
+INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def members(
@@ -38,8 +43,23 @@ def members(
     table("", ("member", "name", "state", "available", "pending", "held", "debt"), rows)
 
 
-def balance(context: typer.Context, member: Who, json: Json = False) -> None:
-    """Show what a member can spend, and what each channel was told."""
+def balance(
+    context: typer.Context,
+    member: Who,
+    at: Annotated[
+        datetime | None,
+        typer.Option(formats=INSTANTS, help="as of this moment (Japan time unless it says)"),
+    ] = None,
+    known_at: Annotated[
+        datetime | None,
+        typer.Option(formats=INSTANTS, help="as far as it was recorded by then"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what a member can spend, and what each channel was told; or what there was once."""
+    if at is not None or known_at is not None:
+        _show_standing(context, member, at, known_at, json)
+        return
     found = with_hub(invocation(context).settings(), lambda hub: _balance(hub, member))
     if json:
         as_json(asdict(found))
@@ -54,6 +74,34 @@ def explain(context: typer.Context, member: Who, json: Json = False) -> None:
         as_json({"member": who, "lines": [asdict(line) for line in found]})
     else:
         show_lines(who, found)
+
+
+def _show_standing(
+    context: typer.Context, member: str, at: datetime | None, known_at: datetime | None, json: bool
+) -> None:
+    moments = (_instant(at), _instant(known_at))
+    settings = invocation(context).settings()
+    found = with_hub(settings, lambda hub: _standing(hub, member, *moments))
+    if json:
+        as_json(asdict(found))
+        return
+    rows = [(name, points) for name, points in asdict(found).items() if isinstance(points, int)]
+    title = f"{member} at {local(found.at)}, as known at {local(found.known_at)}"
+    table(title, ("account", "points"), rows)
+
+
+def _instant(given: datetime | None) -> datetime | None:
+    """A moment without a zone is meant in Japan time."""
+    return given.replace(tzinfo=JST) if given is not None and given.tzinfo is None else given
+
+
+async def _standing(
+    hub: "Hub", name: str, at: datetime | None, known_at: datetime | None
+) -> "Standing":
+    from renkei.services import members as service
+
+    member = await service.find_member(hub.booking, name)
+    return await service.balance_at(hub.booking, member, at or hub.clock(), known_at)
 
 
 async def _balance(hub: "Hub", name: str) -> "MemberBalance":

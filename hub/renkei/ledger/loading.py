@@ -94,6 +94,15 @@ async def read_groups(conn: AsyncConnection, members: Sequence[str]) -> dict[str
     return found
 
 
+async def read_lots(conn: AsyncConnection, members: Sequence[str]) -> list[Lot]:
+    """Every lot these members ever had, with the effective end of those that slide."""
+    rows = await _all(conn, sql.EVERY_LOT, ids=list(members))
+    heads = await _all(conn, sql.HEADS, ids=list(members))
+    lots = _by_member(_lot(row) for row in rows)
+    active = await _activities(conn, lots)
+    return [lot for head in heads for lot in _sorted_out(head, lots, {}, active).lots]
+
+
 async def _lock_groups(conn: AsyncConnection, members: set[str]) -> Rows:
     """Lock the roots of these members' groups; gives the heads of everyone in them.
 
@@ -220,30 +229,41 @@ async def _books(
     holds: dict[str, list[Hold]] = {}
     for row in await _all(conn, sql.HOLDS, ids=ids):
         holds.setdefault(row[0], []).append(_hold(row))
-    sliding = sorted({home for home, own in lots.items() if any(lot.slides_months for lot in own)})
-    active = (
-        {row[0]: tuple(row[1]) for row in await _all(conn, sql.ACTIVITIES, ids=sliding)}
-        if (sliding)
-        else {}
-    )
-    return {
-        row[0]: slid(
-            Books(
-                member=row[0],
-                program=row[1],
-                version=row[2],
-                lots_made=row[3],
-                chain=bytes(row[4]),
-                debt=row[5],
-                lots=tuple(lots.get(row[0], ())),
-                holds=tuple(holds.get(row[0], ())),
-                version_lead=row[6],
-                activities=active.get(row[0], ()),
-                zone=row[7],
-            )
+    active = await _activities(conn, lots)
+    return {row[0]: _sorted_out(row, lots, holds, active) for row in heads}
+
+
+async def _activities(
+    conn: AsyncConnection, lots: Mapping[str, Sequence[Lot]]
+) -> dict[str, tuple[datetime, ...]]:
+    """When members with sliding lots were active; nobody else's activities matter."""
+    sliding = sorted(home for home, own in lots.items() if any(lot.slides_months for lot in own))
+    rows = await _all(conn, sql.ACTIVITIES, ids=sliding) if sliding else ()
+    return {row[0]: tuple(row[1]) for row in rows}
+
+
+def _sorted_out(
+    head: Any,
+    lots: Mapping[str, Sequence[Lot]],
+    holds: Mapping[str, Sequence[Hold]],
+    active: Mapping[str, tuple[datetime, ...]],
+) -> Books:
+    """One member's books from the columns of HEADS and what was loaded beside it."""
+    return slid(
+        Books(
+            member=head[0],
+            program=head[1],
+            version=head[2],
+            lots_made=head[3],
+            chain=bytes(head[4]),
+            debt=head[5],
+            lots=tuple(lots.get(head[0], ())),
+            holds=tuple(holds.get(head[0], ())),
+            version_lead=head[6],
+            activities=active.get(head[0], ()),
+            zone=head[7],
         )
-        for row in heads
-    }
+    )
 
 
 def _lot(row: Any) -> Lot:

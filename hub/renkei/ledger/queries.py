@@ -65,6 +65,12 @@ FROM lot WHERE member_id = ANY(CAST(:ids AS text[])) AND (open
       (SELECT m, l FROM json_to_recordset(CAST(:named AS json)) AS x(m text, l int)))
 ORDER BY member_id, lot"""
 
+EVERY_LOT = """
+SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
+       held, expired, netted, connection_id, order_ref, parent_lot, net_base, yen_value, company_id,
+       store, point_type, only_at, slides_months
+FROM lot WHERE member_id = ANY(CAST(:ids AS text[])) ORDER BY member_id, lot"""
+
 HOLDS = """
 SELECT h.member_id, h.version, h.key, h.amount, greatest(h.lapses_at, max(e.lapses_at)),
        (SELECT json_agg(json_build_array(a.lot, a.d_held) ORDER BY a.n) FROM allocation a

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from renkei.errors import UnknownMember
+from renkei.ledger import history
 from renkei.ledger.balance import channel_balance
-from renkei.ledger.loading import read_groups
+from renkei.ledger.history import Standing
+from renkei.ledger.loading import read_groups, read_lots
 from renkei.loyalty.program import Program
 from renkei.services.booking import Booking
 from renkei.services.personal import masked, opened_names
@@ -33,6 +35,13 @@ CHANNELS = """
 SELECT connection_id, external_id, wanted_version, written_version, written_points, written_at,
        parked, last_error
 FROM mirror WHERE member_id = :m ORDER BY connection_id"""
+
+MOVES = """
+SELECT a.member_id, a.lot, p.rule, t.event_at, t.recorded_at, a.d_pending, a.d_available, a.d_held,
+       a.d_debt
+FROM allocation a JOIN posting p USING (member_id, version, leg)
+JOIN txn t USING (member_id, version)
+WHERE a.member_id = ANY(CAST(:ids AS text[]))"""
 
 ENTRIES = """
 SELECT t.version, t.kind, t.key, t.connection_id, t.order_ref, t.delivery_key, t.program_version,
@@ -165,6 +174,28 @@ async def balance(booking: Booking, member: str) -> MemberBalance:
         by_expiry=tuple((day.isoformat(), points) for day, points in found.by_expiry),
         channels=tuple(Channel(*row) for row in channels),
     )
+
+
+async def balance_at(
+    booking: Booking, member: str, at: datetime, known_at: datetime | None = None
+) -> Standing:
+    """What the member's group had at an instant, as far as it was known by ``known_at``.
+
+    ``known_at`` None: as far as it is known now. Raises UnknownMember. The group is today's.
+    """
+    async with booking.database.begin() as conn:
+        group = (await read_groups(conn, [member])).get(member)
+        if group is None:
+            raise UnknownMember(f"no member {member}; see `renkei members`")
+        ids = {"ids": [books.member for books in group.homes]}
+        now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        moves = (await conn.execute(text(MOVES), ids)).all()
+        lots = await read_lots(conn, ids["ids"])
+    return history.balance_at(lots, (_moved(row) for row in moves), at, known_at or now)
+
+
+def _moved(row: Any) -> history.Moved:
+    return history.Moved((row[0], row[1]), *row[2:])
 
 
 async def explain(booking: Booking, member: str) -> list[Line]:
