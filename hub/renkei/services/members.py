@@ -46,11 +46,13 @@ WHERE a.member_id = ANY(CAST(:ids AS text[]))"""
 ENTRIES = """
 SELECT t.version, t.kind, t.key, t.connection_id, t.order_ref, t.delivery_key, t.program_version,
        t.event_at, t.recorded_at, t.content, p.leg, p.rule, p.source, p.destination, p.amount,
+       t.member_id,
        (SELECT json_agg(json_build_array(a.lot, a.d_pending, a.d_available, a.d_held, a.d_debt)
                ORDER BY a.n) FROM allocation a
         WHERE (a.member_id, a.version, a.leg) = (p.member_id, p.version, p.leg))
 FROM txn t JOIN posting p USING (member_id, version)
-WHERE t.member_id = :m ORDER BY t.version, p.leg"""
+WHERE t.member_id = ANY(CAST(:ids AS text[]))
+ORDER BY t.recorded_at, t.member_id, t.version, p.leg"""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,12 @@ class MemberBalance:
 class Line:
     """One posting of a statement: what it did to the spendable side, and the balance around it.
 
+    ``home`` is the member of a group in whose books it stands, ``transaction`` its number there.
     ``before`` and ``after`` are available points less debt; ``lots`` is [lot, pending, available,
     held, debt] for each lot it touched.
     """
 
+    home: str
     transaction: int
     rule: str
     amount: int
@@ -199,13 +203,15 @@ def _moved(row: Any) -> history.Moved:
 
 
 async def explain(booking: Booking, member: str) -> list[Line]:
-    """Every posting of the member, oldest first: why the balance is what it is."""
+    """Every posting of the member's group, oldest first: why the balance is what it is."""
     async with booking.database.begin() as conn:
-        rows = (await conn.execute(text(ENTRIES), {"m": member})).all()
+        group = (await read_groups(conn, [member])).get(member)
+        homes = [books.member for books in group.homes] if group else []
+        rows = (await conn.execute(text(ENTRIES), {"ids": homes})).all()
     lines: list[Line] = []
     after = 0
     for row in rows:
-        lots = tuple((lot, p, a, h, d) for lot, p, a, h, d in row[15])
+        lots = tuple((lot, p, a, h, d) for lot, p, a, h, d in row[16])
         before, after = after, after + sum(a + d for _, _, a, _, d in lots)
         lines.append(_line(row, lots, before, after))
     return lines
@@ -213,6 +219,7 @@ async def explain(booking: Booking, member: str) -> list[Line]:
 
 def _line(row: Any, lots: tuple[Any, ...], before: int, after: int) -> Line:
     return Line(
+        home=row[15],
         transaction=row[0],
         rule=row[11],
         amount=row[14],
