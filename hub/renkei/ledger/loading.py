@@ -55,6 +55,7 @@ async def load(conn: AsyncConnection, needs: Needs) -> World:
     heads = await _lock_groups(conn, members)
     quotas = await _quotas(conn, needs)
     periods = await _all(conn, sql.PERIODS)
+    windows = await _windows(conn, needs.sightings)
     programs = [ProgramVersion(*row) for row in await _all(conn, sql.PROGRAMS)]
     return World(
         now=(await conn.execute(text("SELECT clock_timestamp()"))).scalar_one(),
@@ -73,8 +74,8 @@ async def load(conn: AsyncConnection, needs: Needs) -> World:
         quotas=quotas,
         claims=await _claims(conn, needs.claims),
         refunds=await _refunds(conn, needs.orders),
-        lookalikes=await _lookalikes(conn, needs.sightings),
-        windows=await _windows(conn, needs.sightings),
+        lookalikes=await _lookalikes(conn, needs.sightings) if windows else {},
+        windows=windows,
     )
 
 

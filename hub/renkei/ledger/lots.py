@@ -94,12 +94,16 @@ def revive(draft: Draft, lots: Iterable[Lot], amount: int) -> int:
     return draft.post("expire.undo", A.EXPIRED, A.AVAILABLE, moves)
 
 
-def revive_slid(draft: Draft, now: datetime) -> int:
-    """Undo the expiry of sliding points that a late activity shows to be alive."""
-    alive = [lot for lot in draft.sorted_lots() if lot.slides_months and lot.alive(now)]
-    back = revive(draft, alive, sum(lot.expired for lot in alive))
+def catch_up_with_slides(draft: Draft, now: datetime) -> None:
+    """Book what activities, told late perhaps, have come to mean for sliding points.
+
+    What they show to be alive comes back; what had ended before them is booked as expired.
+    """
+    sliding = [lot for lot in draft.sorted_lots() if lot.slides_months]
+    alive = [lot for lot in sliding if lot.alive(now)]
+    revive(draft, alive, sum(lot.expired for lot in alive))
+    expire_dead(draft, [lot.ref for lot in sliding], now)
     repay_debt(draft, [lot.ref for lot in alive])
-    return back
 
 
 def from_available(taken: Taken) -> list[Allocation]:

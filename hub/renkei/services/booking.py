@@ -38,6 +38,15 @@ EXPIRED = """
 SELECT DISTINCT member_id FROM lot
 WHERE open AND available > 0 AND expires_at <= clock_timestamp() LIMIT 100"""
 
+SLID = """
+SELECT DISTINCT l.member_id
+FROM lot l JOIN member m USING (member_id) JOIN program p USING (program_id)
+WHERE l.open AND l.slides_months IS NOT NULL AND l.available > 0 AND clock_timestamp() >=
+  (date_trunc('day', greatest(l.granted_at, (SELECT max(a.at) FROM activity a
+                                             WHERE a.member_id = l.member_id)) AT TIME ZONE p.zone)
+   + make_interval(months => l.slides_months, days => 1)) AT TIME ZONE p.zone
+LIMIT 100"""
+
 PROOF_ORDER = [IdentityKind.VENDOR_CUSTOMER, IdentityKind.CARD, IdentityKind.LINE]
 
 
@@ -99,9 +108,10 @@ class Booking:
     async def expire_lots(self) -> int:
         """Book what has expired, in bounded batches; gives how many points ended."""
         async with self.database.begin() as conn:
-            members = (await conn.execute(text(EXPIRED))).scalars().all()
+            dated = (await conn.execute(text(EXPIRED))).scalars().all()
+            slid = (await conn.execute(text(SLID))).scalars().all()
         ended = await asyncio.gather(
-            *(self.committer.submit(ExpireLots(member)) for member in members)
+            *(self.committer.submit(ExpireLots(member)) for member in sorted({*dated, *slid}))
         )
         return sum(ended)
 

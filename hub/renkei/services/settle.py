@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of
-from renkei.ledger.lots import revive_slid
+from renkei.ledger.lots import catch_up_with_slides
 from renkei.ledger.settlement import OrderName, Settled, Target, settle
 from renkei.ledger.transaction import Draft
 from renkei.ledger.world import (
@@ -205,7 +205,7 @@ class SettleOrder:
             Channel(self.key[0], target.store),
             {part.home for part in parts} | homes_of(before),
         )
-        revive_slid(draft, attempt.now)
+        catch_up_with_slides(draft, attempt.now)
         work = settle(draft, before, OrderName(*self.key), target, attempt.now, parts)
         entries = attempt.enter(draft, self._cause(row, target))
         if parts:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from renkei.ledger.books import Books, Group, Lot
-from renkei.ledger.lots import expire_dead, revive_slid
+from renkei.ledger.lots import catch_up_with_slides, expire_dead
 from renkei.ledger.sliding import end_of_slide, slid, with_activity
 from renkei.ledger.transaction import Draft
 
@@ -69,6 +69,15 @@ def test_a_visit_told_late_undoes_the_expiry_that_was_booked_meanwhile() -> None
     after = replace(books, lots=tuple(draft.lots.values()))
     visited = with_activity(after, datetime(2025, 1, 30, tzinfo=UTC))
     draft = Draft(Group.alone(visited), "m", now)
-    assert revive_slid(draft, now) == 100
+    catch_up_with_slides(draft, now)
     assert [posting.rule for posting in draft.postings] == ["expire.undo"]
     assert draft.lots["m", 1].available == 100
+
+
+def test_what_had_ended_before_the_visit_is_booked_as_expired() -> None:
+    now = datetime(2025, 3, 1, tzinfo=UTC)
+    visited = with_activity(sliding(), now)
+    draft = Draft(Group.alone(visited), "m", now)
+    catch_up_with_slides(draft, now)
+    assert [posting.rule for posting in draft.postings] == ["expire"]
+    assert draft.lots["m", 1].available == 0
