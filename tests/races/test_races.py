@@ -1,0 +1,162 @@
+"""Many processes over many connections want the same at once: nothing is lost, nothing is over."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+from race import (
+    LANES,
+    PROCESSES,
+    Act,
+    Race,
+    assert_books_hold,
+    bought,
+    commit_act,
+    enrol_act,
+    hold_act,
+    hold_and_commit_act,
+    holding,
+    member_with,
+    order_act,
+    person,
+    sale,
+    scalar,
+)
+
+from renkei.services.booking import Booking
+from renkei.services.members import balance, list_members
+
+Run = Callable[[Sequence[Act]], Race]
+
+EVERYWHERE = PROCESSES * LANES
+"""How many acts it takes so that every connection does one."""
+
+REDEEMED = """
+SELECT coalesce(sum(CASE WHEN destination = 'redeemed' THEN amount WHEN source = 'redeemed'
+       THEN -amount ELSE 0 END), 0)
+FROM txn JOIN posting USING (member_id, version) WHERE connection_id = :c"""
+
+OVERDRAWN_BY_REQUESTS = """
+SELECT count(*) FROM txn JOIN posting USING (member_id, version)
+WHERE rule = 'debt.take' AND connection_id = 'pos'"""
+
+RUNS = [
+    *range(3),
+    *(pytest.param(n, marks=pytest.mark.soak, id=f"soak-{n}") for n in range(20)),
+]
+
+
+@pytest.mark.parametrize("run", RUNS)
+async def test_of_a_thousand_holds_on_five_hundred_points_exactly_five_hundred_succeed(
+    booking: Booking, run_race: Run, run: int
+) -> None:
+    member = await member_with(booking, 500)
+    race = run_race([hold_act(holding(member, f"hold-{n}", 1)) for n in range(1000)])
+    assert len({answer["hold"] for answer in race.answers}) == 500
+    assert race.refusals == {"insufficient_points": 500}
+    now = await balance(booking, member)
+    assert (now.spendable, now.held, now.debt) == (0, 500, 0)
+    await assert_books_hold(booking)
+
+
+@pytest.mark.parametrize("run", RUNS)
+async def test_two_tills_and_a_cart_lose_no_points_and_requests_never_overspend(
+    booking: Booking, run_race: Run, run: int
+) -> None:
+    member = await member_with(booking, 600)
+    acts = [act for n in range(80) for act in _spend_ten(member, n)]
+    race = run_race(acts)
+    by_kind: Counter[str] = Counter()
+    for (kind, _), outcome in zip(acts, race.outcomes, strict=True):
+        answer = outcome.get("answer", {})
+        by_kind[kind] += answer.get("used", 0) + answer.get("redeemed", 0)
+    assert set(race.refusals) == {"insufficient_points"}
+    assert by_kind["order"] == 800  # what has happened is never refused
+    assert await scalar(booking, REDEEMED, c="cart") == by_kind["order"]
+    assert (
+        await scalar(booking, REDEEMED, c="pos") == by_kind["commit"] + by_kind["hold_and_commit"]
+    )
+    assert await scalar(booking, OVERDRAWN_BY_REQUESTS) == 0
+    now = await balance(booking, member)
+    assert (now.spendable, now.held) == (0, 0)
+    assert now.debt == 600 - by_kind.total()
+    await assert_books_hold(booking)
+
+
+def _spend_ten(member: str, n: int) -> list[Act]:
+    """Till 1 just commits, till 2 holds first, and the cart tells what has happened."""
+    return [
+        commit_act(sale(member, f"r{n}", 10, till="1")),
+        hold_and_commit_act(sale(member, f"r{n}", 10, till="2")),
+        order_act(bought(f"o{n}", 10, points=10)),
+    ]
+
+
+async def test_one_request_key_is_booked_once_and_every_process_hears_the_first_answer(
+    booking: Booking, run_race: Run
+) -> None:
+    member = await member_with(booking, 500)
+    race = run_race([hold_act(holding(member, "once", 7))] * EVERYWHERE)
+    assert race.refusals == {}
+    assert all(answer == race.answers[0] for answer in race.answers)
+    assert await scalar(booking, "SELECT count(*) FROM hold") == 1
+    assert (await balance(booking, member)).held == 7
+    await assert_books_hold(booking)
+
+
+async def test_one_sale_committed_by_every_process_is_booked_once(
+    booking: Booking, run_race: Run
+) -> None:
+    member = await member_with(booking, 500)
+    race = run_race([commit_act(sale(member, "r1", 70))] * EVERYWHERE)
+    assert race.refusals == {}
+    assert all(answer == race.answers[0] for answer in race.answers)
+    assert (await balance(booking, member)).spendable == 430
+    await assert_books_hold(booking)
+
+
+async def test_one_request_key_with_different_contents_is_won_by_one_of_them(
+    booking: Booking, run_race: Run
+) -> None:
+    """Of two members, whose locks do not keep the requests apart: the key alone does."""
+    members = [await member_with(booking, 500, id) for id in ("c1", "c2")]
+    asks = [holding(member, "once", points) for member in members for points in (7, 8)]
+    acts = [hold_act(ask) for ask in asks * (EVERYWHERE // len(asks))]
+    race = run_race(acts)
+    assert set(race.refusals) == {"key_reused"}
+    assert len(race.answers) == EVERYWHERE // len(asks)
+    assert all(answer == race.answers[0] for answer in race.answers)
+    assert await scalar(booking, "SELECT count(*) FROM hold") == 1
+    held = [(await balance(booking, member)).held for member in members]
+    assert sum(held) == race.answers[0]["points"]
+    await assert_books_hold(booking)
+
+
+async def test_an_order_delivered_by_every_process_ends_as_its_newest_state(
+    booking: Booking, run_race: Run
+) -> None:
+    member = await member_with(booking, 500)
+    states = [bought("o1", 1_000 + 100 * tick, tick=tick) for tick in range(EVERYWHERE)]
+    race = run_race([order_act(state) for state in [*reversed(states), *states]])
+    assert race.refusals == {}
+    newest = states[-1]
+    assert await scalar(booking, "SELECT clock FROM orders WHERE order_ref = 'o1'") == (
+        newest.changed_at
+    )
+    assert (await balance(booking, member)).spendable == 500 + newest.lines[0].amount // 100
+    await assert_books_hold(booking)
+
+
+async def test_a_person_enrolled_at_once_by_two_channels_is_one_member(
+    booking: Booking, run_race: Run
+) -> None:
+    seen = [person("c1", "cart"), person("s1", "shop")]
+    race = run_race([enrol_act(one) for one in seen * (EVERYWHERE // 2)])
+    assert race.refusals == {}
+    assert [answer["created"] for answer in race.answers].count(True) == 1
+    assert {answer["member"] for answer in race.answers} == {
+        line.member for line in await list_members(booking)
+    }
+    assert await scalar(booking, "SELECT count(*) FROM identity WHERE kind = 'card'") == 1
+    assert await scalar(booking, "SELECT count(*) FROM mirror") == 2
+    await assert_books_hold(booking)
