@@ -3,7 +3,7 @@
 import importlib.util
 import itertools
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +31,10 @@ CONNECT = """
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
                         leads, binds_holds, state, created_at)
 VALUES (:id, 'acme', 'default', 'default', :settings, :since, 'hub', false, 'active', now())"""
+
+TABLES = """
+SELECT tablename FROM pg_tables
+WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"""
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -71,6 +75,22 @@ def till(booking: Booking) -> TillService:
 def terminal() -> Terminal:
     """A register of the store Shibuya."""
     return Terminal("trm_1", "pos", "shibuya", "1")
+
+
+@pytest.fixture
+def every_row(database: Database) -> Callable[[], Awaitable[dict[str, str]]]:
+    """Gives each table's rows as one text: equal before and after means that nothing changed."""
+
+    async def look() -> dict[str, str]:
+        async with database.begin() as conn:
+            tables = (await conn.execute(text(TABLES))).scalars().all()
+            looks = {name: text(f"SELECT CAST(t AS text) FROM {name} t") for name in tables}
+            return {
+                name: "\n".join(sorted((await conn.execute(statement)).scalars()))
+                for name, statement in looks.items()
+            }
+
+    return look
 
 
 @pytest.fixture
