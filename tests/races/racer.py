@@ -25,7 +25,6 @@ from renkei.services.till import Terminal, TillService
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import open_database
 from renkei.storage.sealed import KeyRing
-from renkei_contracts.errors import RenkeiError
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.till import CommitRequest, HoldRequest
@@ -105,12 +104,12 @@ ACTS: dict[str, Callable[[Lane, dict[str, Any]], Awaitable[Any]]] = {
 
 
 async def outcome(lane: Lane, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What came of one act: its answer, a register's refusal, or a failure."""
+    """What came of one act: its answer, a register's refusal, or any failure, for the report."""
     try:
         return {"answer": await ACTS[name](lane, body)}
     except TillRefused as refusal:
         return {"refused": refusal.problem.code}
-    except RenkeiError as failure:
+    except Exception as failure:
         return {"failed": f"{type(failure).__name__}: {failure}"}
 
 
