@@ -7,17 +7,18 @@ stdin, reports go out as JSON lines on stdout; the process ends when its stdin d
 import asyncio
 import json
 import os
+import secrets
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from sqlalchemy import event, text
 
-from renkei.bootstrap import new_id, new_serial
 from renkei.errors import TillRefused
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
@@ -55,7 +56,13 @@ async def open_lane(url: str, batch: int) -> AsyncIterator[Lane]:
         async with database.begin() as conn:
             await conn.execute(text("SELECT 1"))
         async with GroupCommitter(database, run_batch, batch=batch) as committer:
-            booking = Booking(database, RING, committer, new_id, new_serial)
+            booking = Booking(
+                database,
+                RING,
+                committer,
+                new_id=lambda prefix: f"{prefix}_{uuid4().hex}",
+                new_serial=lambda: secrets.randbelow(10**10),
+            )
             yield Lane(booking, TillService(booking), backends)
     finally:
         await database.close()

@@ -18,7 +18,6 @@ from renkei.errors import TillRefused
 from renkei.ledger.verify import verify
 from renkei.loyalty.program import Program
 from renkei.services.booking import Booking
-from renkei.services.hold import PlaceHold
 from renkei.services.members import MemberBalance, balance
 from renkei.services.till import Terminal, TillService
 from renkei_contracts.ids import ExternalRef
@@ -266,9 +265,9 @@ async def test_row_7_a_second_hold_beyond_the_balance_leaves_every_table_as_it_w
     await shop.at(tokyo("2026-11-10"))
     await shop.hold(300)
     before = await every_row()
-    in_the_cart = HoldRequest(key="h2", member=shop.member, points=300)
+    the_cart = Terminal("crt_1", "cart", "", "")
     with pytest.raises(TillRefused, match="insufficient_points"):
-        await shop.booking.committer.submit(PlaceHold(in_the_cart, "cart", "cart"))
+        await shop.till.hold(the_cart, HoldRequest(key="h2", member=shop.member, points=300))
     assert await every_row() == before
 
 
