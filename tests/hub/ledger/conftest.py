@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location(
-    "books_in_memory", Path(__file__).with_name("books_in_memory.py")
-)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-books_in_memory = importlib.util.module_from_spec(_SPEC)
-sys.modules["books_in_memory"] = books_in_memory
-_SPEC.loader.exec_module(books_in_memory)
+# The tests have no packages: what they share is loaded from beside this file.
+for _name in ("books_in_memory", "example_shop"):
+    _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
+    assert _spec is not None
+    assert _spec.loader is not None
+    sys.modules[_name] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[_name])
+
+books_in_memory = sys.modules["books_in_memory"]
+moved_clock = sys.modules["example_shop"].moved_clock
+shop = sys.modules["example_shop"].shop
 
 
 @pytest.fixture

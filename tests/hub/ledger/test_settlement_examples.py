@@ -1,177 +1,24 @@
 """The worked examples of the ledger, row by row, through the real commands on a real database.
 
 The dates of the examples are real, too: in these databases ``clock_timestamp()``, the hub's only
-clock for booking, is a function that reads a table, and a test moves it.
+clock for booking, is a function that reads a table, and a test moves it (example_shop.py). Row 9,
+a thousand holds at once, is the first race in tests/races/test_races.py.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
+from example_shop import Shop, line, order, paying, ref, returned, tokyo
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.errors import TillRefused
-from renkei.ledger.verify import verify
-from renkei.loyalty.program import Program
-from renkei.services.booking import Booking
-from renkei.services.members import MemberBalance, balance
-from renkei.services.till import Terminal, TillService
-from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import Member
-from renkei_contracts.order import LineItem, Order, OrderState, TillKey
-from renkei_contracts.till import CommitAnswer, CommitRequest, HoldRequest, QuoteRequest
-
-TOKYO = ZoneInfo("Asia/Tokyo")
-
-PROGRAM = Program(usable="next_day", expires_months=5)
-"""1 point per full ¥100 net of tax, usable next day, over 5 months later; 1 point is ¥1."""
-
-PUBLISH = """
-INSERT INTO program_version (program_id, version, in_force_from, document)
-VALUES ('default', 2, '1970-01-01Z', CAST(:document AS json))"""
-
-CLOCK = (
-    "CREATE SCHEMA clock",
-    "CREATE TABLE clock.reading (at timestamptz NOT NULL)",
-    "INSERT INTO clock.reading VALUES (now())",
-    "CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql "
-    "AS 'SELECT at FROM clock.reading'",
-    "GRANT USAGE ON SCHEMA clock TO PUBLIC",
-    "GRANT SELECT ON clock.reading TO PUBLIC",
-)
-
-LOTS = """
-SELECT order_ref, sum(available), sum(held) FROM lot GROUP BY order_ref ORDER BY order_ref"""
-
-
-def tokyo(day: str, hour: int = 12) -> datetime:
-    """That hour of a day in Japan."""
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), TOKYO) + timedelta(
-        hours=hour
-    )
-
-
-def line(amount: int, *, id: str = "1", rate: int = 1000, included: bool = False) -> LineItem:
-    """A line, its amount net of tax unless it says otherwise."""
-    return LineItem(id=id, quantity=1, amount=amount, tax_rate=rate, tax_included=included)
-
-
-def returned(sold: LineItem, amount: int) -> LineItem:
-    """The line with that much of it given back."""
-    return sold.model_copy(update={"returned_amount": amount})
-
-
-def ref(id: str, connection: str = "cart") -> ExternalRef:
-    """A thing at a channel."""
-    return ExternalRef(connection=connection, id=id)
-
-
-def order(id: str, *lines: LineItem, placed: datetime, version: int = 1, **more: Any) -> Order:
-    """An order of the customer as its ``version`` tells it."""
-    fields = {
-        "ref": ref(id),
-        "changed_at": placed + timedelta(minutes=version),
-        "placed_at": placed,
-        "state": OrderState.PAID,
-        "customer": ref("c1"),
-        "lines": lines,
-    }
-    return Order.model_validate(fields | more)
-
-
-def paying(id: str, points: int, placed: datetime) -> Order:
-    """An order that is paid in points to the last yen, so that it earns nothing."""
-    goods = line(points, included=True)
-    return order(id, goods, placed=placed, points_used=points, points_value=points)
-
-
-@dataclass
-class Shop:
-    """The hub at a moment that the test chooses, and one member of it."""
-
-    booking: Booking
-    till: TillService
-    terminal: Terminal
-    owner: AsyncEngine
-    member: str = ""
-
-    async def at(self, moment: datetime) -> datetime:
-        """Move the database's clock."""
-        async with self.owner.begin() as conn:
-            await conn.execute(text("UPDATE clock.reading SET at = :at"), {"at": moment})
-        return moment
-
-    async def settle(self, *seen: Order) -> list[str]:
-        """The orders arrive one after the other; gives what came of each."""
-        return [
-            (await self.booking.settle(one, read_at=None, delivery_key=None)).outcome
-            for one in seen
-        ]
-
-    async def earn(self, id: str, points: int, day: str) -> None:
-        """The member buys on that day, and the order arrives at once."""
-        await self.settle(order(id, line(points * 100), placed=await self.at(tokyo(day))))
-
-    async def commit(self, points: int, *lines: LineItem, **more: Any) -> CommitAnswer:
-        """The register sells to the member, on 1 November by its calendar."""
-        sale = TillKey(
-            store="shibuya", till="1", business_date=date(2026, 11, 1), receipt_number="r1"
-        )
-        fields = {"sale": sale, "member": self.member, "points_used": points, "lines": lines}
-        sold = {"sold_at": tokyo("2026-11-10")}
-        return await self.till.commit(
-            self.terminal, CommitRequest.model_validate(fields | sold | more)
-        )
-
-    async def hold(self, points: int, key: str = "h1") -> str:
-        """The register sets points aside."""
-        ask = HoldRequest(key=key, member=self.member, points=points)
-        return (await self.till.hold(self.terminal, ask)).hold
-
-    async def balance(self) -> MemberBalance:
-        """What the member has at this moment."""
-        return await balance(self.booking, self.member)
-
-    async def lots(self) -> dict[str, tuple[int, int]]:
-        """By order: (available, held) of the lots it made."""
-        rows = await self.rows(LOTS)
-        return {row[0]: (int(row[1]), int(row[2])) for row in rows}
-
-    async def rows(self, statement: str) -> list[Any]:
-        """Whatever the database says."""
-        async with self.booking.database.begin() as conn:
-            return list((await conn.execute(text(statement))).all())
-
-
-@pytest.fixture
-async def moved_clock(owner_engine: AsyncEngine, database_name: str) -> AsyncEngine:
-    """Sessions opened from now on read the hub's time from a table."""
-    path = f"ALTER DATABASE {database_name} SET search_path = clock, pg_catalog, public"
-    async with owner_engine.begin() as conn:
-        for statement in (*CLOCK, path):
-            await conn.execute(text(statement))
-    return owner_engine
-
-
-@pytest.fixture
-async def shop(
-    moved_clock: AsyncEngine, booking: Booking, till: TillService, terminal: Terminal
-) -> AsyncIterator[Shop]:
-    """The example program and its member in June 2026; at the end the books must hold."""
-    shop = Shop(booking, till, terminal, moved_clock)
-    joined = await shop.at(tokyo("2026-06-01"))
-    async with booking.database.begin() as conn:
-        assert (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one() == joined
-        await conn.execute(text(PUBLISH), {"document": PROGRAM.model_dump_json()})
-    shop.member = (await booking.enrol(Member(ref=ref("c1"), changed_at=joined))).member
-    yield shop
-    async with booking.database.begin() as conn:
-        assert (await verify(conn)).findings == ()
-
+from renkei.services.merge import MergeMembers, UnmergeMember
+from renkei.services.quota import ClaimQuota, OpenQuota
+from renkei.services.refund import BookRefund
+from renkei.services.till import Terminal
+from renkei_contracts.order import OrderState, Refund, RefundLine
+from renkei_contracts.till import HoldRequest, QuoteRequest
 
 A_PLACED = tokyo("2026-11-01")
 FIRST, SECOND = line(1250), line(2050, id="2")
@@ -271,6 +118,26 @@ async def test_row_7_a_second_hold_beyond_the_balance_leaves_every_table_as_it_w
     assert await every_row() == before
 
 
+@pytest.mark.parametrize("first", ["the refund", "the order"])
+async def test_row_8_a_refund_before_its_order_ends_like_one_after_it(
+    shop: Shop, first: str
+) -> None:
+    placed = await shop.at(tokyo("2026-11-01"))
+    sold = order("B", line(1250), line(2050, id="2"), placed=placed)
+    back = RefundLine(id="1", quantity=1, amount=1250)
+    at = placed + timedelta(hours=1)
+    told = Refund(ref=ref("refund of B"), order=ref("B"), occurred_at=at, lines=(back,))
+    if first == "the order":
+        await shop.settle(sold)
+    await shop.booking.committer.submit(BookRefund(told, None, "alr_1"))
+    if first == "the refund":
+        assert await shop.lots() == {}
+        await shop.settle(sold)
+    assert await shop.lots() == {"B": (20, 0)}
+    assert await shop.rows("SELECT earned, redeemed FROM settled") == [(20, 0)]
+    assert (await shop.balance()).debt == 0
+
+
 @pytest.mark.parametrize(
     ("points", "shares", "remaining", "tax", "earns"),
     [
@@ -306,3 +173,47 @@ async def test_row_12_a_late_receipt_undoes_the_expiry_that_was_booked_meanwhile
     assert rules == {"earn": 100, "expire": 100, "expire.undo": 100, "redeem": 100}
     assert await shop.rows("SELECT sum(expired), sum(available) FROM lot") == [(0, 0)]
     assert (await shop.balance()).debt == 0
+
+
+async def test_row_13_a_merged_group_spends_what_ends_first_and_parts_lot_by_lot(
+    shop: Shop,
+) -> None:
+    a, b = shop.member, await shop.enrol("c2")
+    await shop.earn("A", 100, "2026-06-30", customer="c1")
+    await shop.earn("B", 100, "2026-09-28", customer="c2")
+    today = await shop.at(tokyo("2026-11-10"))
+    await shop.booking.committer.submit(MergeMembers(b, a, "test"))
+    assert (await shop.balance(a)).spendable == (await shop.balance(b)).spendable == 200
+    await shop.commit(100, line(100, included=True), member=b, sold_at=today)
+    await shop.booking.committer.submit(UnmergeMember(b, "test"))
+    assert ((await shop.balance(a)).spendable, (await shop.balance(b)).spendable) == (0, 100)
+
+
+async def test_row_14_a_quota_claim_is_kept_for_an_order_that_comes_back(shop: Shop) -> None:
+    async def claim(order: str, points: int) -> int:
+        """What the order may grant when it wants so many points in all."""
+        asked = ClaimQuota("campaign", "2026", order, points)
+        return await shop.booking.committer.submit(asked)
+
+    await shop.booking.committer.submit(OpenQuota("campaign", "2026", 500))
+    assert await claim("A", 300) == 300
+    assert await claim("A", 0) == 0
+    assert await claim("B", 200) == 200
+    assert await claim("A", 300) == 300
+    assert await claim("B", 200) == 200
+    assert await shop.rows("SELECT used FROM quota") == [(500,)]
+
+
+async def test_row_15_an_order_that_a_link_app_copied_into_the_till_is_granted_once(
+    shop: Shop,
+) -> None:
+    async with shop.booking.database.begin() as conn:
+        await conn.execute(text("INSERT INTO sale_pair VALUES ('cart', 'shop', '1 minute')"))
+    assert await shop.enrol("c1", "shop") == shop.member
+    placed = await shop.at(tokyo("2026-11-10"))
+    goods = line(3300)
+    copied = order("S", goods, placed=placed + timedelta(seconds=2), connection="shop")
+    assert await shop.settle(order("E", goods, placed=placed), copied) == ["settled", "alias"]
+    assert await shop.lots() == {"E": (33, 0)}
+    pointers = "SELECT order_ref, same_connection, same_ref FROM orders ORDER BY order_ref"
+    assert await shop.rows(pointers) == [("E", None, None), ("S", "cart", "E")]
