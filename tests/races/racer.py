@@ -22,6 +22,8 @@ from sqlalchemy import event, text
 from renkei.errors import TillRefused
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
+from renkei.services.merge import MergeMembers, UnmergeMember
+from renkei.services.quota import ClaimQuota
 from renkei.services.till import Terminal, TillService
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import open_database
@@ -105,8 +107,24 @@ async def enrol(lane: Lane, body: dict[str, Any]) -> Any:
     return asdict(await lane.booking.enrol(seen, mirrors_at=["cart", "shop"]))
 
 
+async def claim(lane: Lane, body: dict[str, Any]) -> Any:
+    """An order claims from a quota."""
+    return await lane.booking.committer.submit(ClaimQuota(**body))
+
+
+async def merge(lane: Lane, body: dict[str, Any]) -> Any:
+    """Two members' points count together from now on."""
+    return asdict(await lane.booking.committer.submit(MergeMembers(**body, by="race")))
+
+
+async def unmerge(lane: Lane, body: dict[str, Any]) -> Any:
+    """They are parted again."""
+    return asdict(await lane.booking.committer.submit(UnmergeMember(**body, by="race")))
+
+
 ACTS: dict[str, Callable[[Lane, dict[str, Any]], Awaitable[Any]]] = {
-    act.__name__: act for act in (hold, commit, hold_and_commit, order, enrol)
+    act.__name__: act
+    for act in (hold, commit, hold_and_commit, order, enrol, claim, merge, unmerge)
 }
 
 

@@ -25,6 +25,7 @@ from race import (
 
 from renkei.services.booking import Booking
 from renkei.services.members import balance, list_members
+from renkei.services.quota import OpenQuota
 
 Run = Callable[..., Race]
 
@@ -160,3 +161,43 @@ async def test_a_person_enrolled_at_once_by_two_channels_is_one_member(
     assert await scalar(booking, "SELECT count(*) FROM identity WHERE kind = 'card'") == 1
     assert await scalar(booking, "SELECT count(*) FROM mirror") == 2
     await assert_books_hold(booking)
+
+
+@pytest.mark.parametrize("run", RUNS)
+async def test_of_five_thousand_claims_on_a_quota_of_five_hundred_exactly_five_hundred_succeed(
+    booking: Booking, run_race: Run, run: int
+) -> None:
+    await booking.committer.submit(OpenQuota("campaign", "2026", 500))
+    claim = {"scope": "campaign", "period": "2026", "wanted": 1}
+    race = run_race([("claim", claim | {"claimant": f"o{n}"}) for n in range(5000)], batch=25)
+    assert Counter(race.answers) == {1: 500, 0: 4500}
+    assert await scalar(booking, "SELECT used FROM quota") == 500
+    assert await scalar(booking, "SELECT count(*) FROM quota_claim") == 500
+    await assert_books_hold(booking)
+
+
+async def test_members_who_are_merged_and_parted_while_both_spend_never_overspend(
+    booking: Booking, run_race: Run
+) -> None:
+    members = [await member_with(booking, 300, id) for id in ("c1", "c2")]
+    acts = [act for n in range(40) for act in _spend_merge_and_part(*members, n)]
+    race = run_race(acts)
+    assert set(race.refusals) == {"insufficient_points"}
+    used = sum(answer.get("used", 0) for answer in race.answers)
+    assert await scalar(booking, REDEEMED, c="pos") == used
+    assert await scalar(booking, OVERDRAWN_BY_REQUESTS) == 0
+    assert await scalar(booking, "SELECT sum(available) FROM member") == 600 - used
+    await assert_books_hold(booking)
+
+
+def _spend_merge_and_part(one: str, other: str, n: int) -> list[Act]:
+    """Both members pay at their tills; every now and then they are merged or parted."""
+    first, second = (one, other) if n % 4 == 0 else (other, one)
+    change: Act = ("unmerge", {"member": other if n % 8 == 2 else one})
+    if n % 4 == 0:
+        change = ("merge", {"member": first, "into": second})
+    return [
+        commit_act(sale(one, f"r{n}", 10, till="1")),
+        hold_and_commit_act(sale(other, f"r{n}", 10, till="2")),
+        *([change] if n % 2 == 0 else []),
+    ]
