@@ -1,0 +1,45 @@
+"""The command line of the bench."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.report import report
+from bench.rounds import run
+from bench.thresholds import FEWEST_ROUNDS, FIGURES, figures_of
+from renkei.cli.running import run_async
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and report; gives the exit code (report.exit_code)."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    try:
+        figures = figures_of([row for row in asked.rows.split(",") if row])
+    except ValueError as error:
+        parser.error(str(error))
+    if asked.rounds < FEWEST_ROUNDS:
+        parser.error(f"a median takes at least {FEWEST_ROUNDS} rounds")
+    with tempfile.TemporaryDirectory(prefix="rk-bench-", dir=asked.dir) as folder:
+        Path(folder).chmod(0o755)  # under root the server runs as another user
+        samples = run_async(run(Path(folder), figures, asked.rounds, _progress))
+    text, code = report(figures, samples, as_json=asked.json)
+    sys.stdout.write(f"{text}\n")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    rows = ",".join(figure.row for figure in FIGURES)
+    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
+    parser.add_argument("--rows", default="", help=f"some of {rows}; all without it")
+    parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS)
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--dir", default="/tmp", help="where the server lives: a local disk")  # noqa: S108
+    return parser
+
+
+def _progress(said: str) -> None:
+    sys.stderr.write(f"{said}\n")
+    sys.stderr.flush()

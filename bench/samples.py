@@ -1,0 +1,51 @@
+"""What is measured once in every round."""
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bench import ledger, postgres
+from bench.ground import Ground
+
+CPU_LOOPS = 300_000
+"""About a second of one core."""
+
+
+async def _nothing(ground: Ground) -> None:
+    """No preparation."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One value a round; ``prepare`` is called once, before the first."""
+
+    take: Callable[[Ground], Awaitable[float]]
+    prepare: Callable[[Ground], Awaitable[None]] = _nothing
+
+
+async def cpu(ground: Ground) -> float:
+    """Seconds of a fixed loop in one process: a busy machine makes them differ."""
+    started, digest = time.perf_counter(), b""
+    for _ in range(CPU_LOOPS):
+        digest = hashlib.sha256(digest).digest()
+    return time.perf_counter() - started
+
+
+SAMPLES = {
+    "cpu": Sample(cpu),
+    "pgbench_5": Sample(postgres.five_statements, postgres.prepare),
+    "pgbench_cte": Sample(postgres.one_statement, postgres.prepare),
+    "event": Sample(ledger.events, ledger.prepare),
+    "event_alone": Sample(ledger.events_one_by_one, ledger.prepare),
+    "hold": Sample(ledger.holds, ledger.prepare_tills),
+    "capture": Sample(ledger.captures, ledger.prepare_tills),
+    "programs": Sample(ledger.events_of_many_programs, ledger.prepare),
+    "one_member": Sample(ledger.events_of_one_member, ledger.prepare),
+    "many_members": Sample(ledger.events_of_many_members, ledger.prepare),
+    "ten_thousand": Sample(ledger.events_among_ten_thousand, ledger.prepare_ten_thousand),
+    "million": Sample(ledger.events_among_a_million, ledger.prepare_million),
+    "explain": Sample(ledger.explanation, ledger.prepare_long_statement),
+    "verify": Sample(ledger.verification, ledger.prepare),
+}
+"""Every sample by its name in thresholds.FIGURES."""

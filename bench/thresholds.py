@@ -1,0 +1,141 @@
+"""The one table: every figure, what must be reached (gate) and what is wanted (aim)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Sense = Literal["at least", "at most"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the report: the sample ``of``, divided by the sample ``by`` of the same round.
+
+    Without ``by`` the sample itself is the figure. ``row`` is what --rows chooses it by.
+    """
+
+    row: str
+    says: str
+    of: str
+    by: str | None
+    unit: str
+    sense: Sense
+    gate: float
+    aim: float | None = None
+
+    def meets(self, value: float, wanted: float) -> bool:
+        """Whether ``value`` is as good as ``wanted`` or better."""
+        return value >= wanted if self.sense == "at least" else value <= wanted
+
+
+FIGURES = (
+    Figure(
+        row="event",
+        says="stored delivery + whole settlement / pgbench's best 5-statement transaction",
+        of="event",
+        by="pgbench_5",
+        unit="x",
+        sense="at least",
+        gate=1.3,
+        aim=2.0,
+    ),
+    Figure(
+        row="batching",
+        says="stored delivery + whole settlement / the same code, one command per transaction",
+        of="event",
+        by="event_alone",
+        unit="x",
+        sense="at least",
+        gate=6.0,
+    ),
+    Figure(
+        row="hold",
+        says="one hold in flight, p50 / a single-CTE pgbench transaction, p50",
+        of="hold",
+        by="pgbench_cte",
+        unit="x",
+        sense="at most",
+        gate=5.0,
+        aim=3.0,
+    ),
+    Figure(
+        row="capture",
+        says="one capture in flight, p50 / a single-CTE pgbench transaction, p50",
+        of="capture",
+        by="pgbench_cte",
+        unit="x",
+        sense="at most",
+        gate=5.0,
+        aim=3.0,
+    ),
+    Figure(
+        row="program",
+        says="all events on one program / spread over twenty",
+        of="event",
+        by="programs",
+        unit="x",
+        sense="at least",
+        gate=0.8,
+    ),
+    Figure(
+        row="member",
+        says="all events on one member with at most 100 open lots / spread over many",
+        of="one_member",
+        by="many_members",
+        unit="x",
+        sense="at least",
+        gate=0.8,
+    ),
+    Figure(
+        row="growth",
+        says="posting with 1,000,000 members / with 10,000",
+        of="million",
+        by="ten_thousand",
+        unit="x",
+        sense="at least",
+        gate=0.85,
+    ),
+    Figure(
+        row="explain",
+        says="statement and explanation of a member with 10,000 entries",
+        of="explain",
+        by=None,
+        unit="ms",
+        sense="at most",
+        gate=100.0,
+    ),
+    Figure(
+        row="verify",
+        says="verify, one process",
+        of="verify",
+        by=None,
+        unit="postings/s",
+        sense="at least",
+        gate=50_000.0,
+    ),
+)
+
+NOISE = {"cpu": 0.10, "pgbench_5": 0.20}
+"""The largest spread (statistics.spread) over the rounds at which a run still says something.
+
+``cpu`` is a fixed loop in one process, ``pgbench_5`` the server's own benchmark.
+"""
+
+FEWEST_ROUNDS = 5
+
+
+def figures_of(rows: list[str]) -> tuple[Figure, ...]:
+    """The figures of these rows, all of them for none; raises ValueError for an unknown row."""
+    known = {figure.row for figure in FIGURES}
+    if unknown := sorted(set(rows) - known):
+        raise ValueError(f"no row {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return tuple(figure for figure in FIGURES if not rows or figure.row in rows)
+
+
+def samples_of(figures: tuple[Figure, ...]) -> tuple[str, ...]:
+    """What has to be sampled each round for these figures and for the noise, each once."""
+    wanted = dict.fromkeys(NOISE)
+    for figure in figures:
+        wanted[figure.of] = None
+        if figure.by is not None:
+            wanted[figure.by] = None
+    return tuple(wanted)
