@@ -1,8 +1,9 @@
-"""Locking and loading what a batch of commands needs.
+"""Locking and loading what a batch of commands needs, in three round trips.
 
 READ COMMITTED, always in this order and each step in key order: what names are known (unlocked),
-orders, members, period (shared); only then, in later statements, everything that the locks guard.
-A lock joined to its data would read stale rows.
+orders, members, quotas, periods (shared); only then, in later statements, everything that the locks
+guard. A lock joined to its data would read stale rows. Statements of one trip see one another's
+locks as statements sent one by one do (storage/trip.py).
 """
 
 import json
@@ -10,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import queries as sql
@@ -19,7 +19,6 @@ from renkei.ledger.quotas import Quota
 from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import slid
 from renkei.ledger.world import (
-    ClaimKey,
     ConnectionFacts,
     IdentityKey,
     KnownHold,
@@ -28,132 +27,170 @@ from renkei.ledger.world import (
     OrderKey,
     OrderRow,
     ProgramVersion,
-    QuotaKey,
-    RequestKey,
-    SaleKey,
-    Sighting,
     World,
     groups_in,
     homes_of,
     root_of,
 )
 from renkei.storage.committer import LostRace
+from renkei.storage.trip import Rows, Statement, travel
 
-Rows = Sequence[Any]
+SettledFor = Mapping[tuple[str, OrderKey], Settled]
+
+Found = Mapping[str, Rows]
+"""What the statements of a trip gave, by their names."""
 
 
 async def load(conn: AsyncConnection, needs: Needs) -> World:
     """Lock and load; ``now`` is the database's clock after the locks."""
-    sales = await _sales(conn, needs.sales)
-    identities = await _identities(conn, needs.identities)
-    orders = await _orders(conn, needs.orders | {(key[0], ref) for key, ref in sales.items()})
-    settled = await _settled(conn, orders)
+    names = await _ask(conn, _names(needs))
+    orders = {(row[0], row[1]): _order_row(row) for row in names["orders"]}
+    settled = _settled(names["settled"])
+    # Asserted ones come first, so that a proven one of the same value wins.
+    identities = {(row[0], row[1], row[2]): (row[3], row[4]) for row in names["identities"]}
     members = {*needs.members} | {member for member, _ in identities.values()}
     members |= {row.member for row in orders.values() if row.member}
     members |= {home for done in settled.values() for home in homes_of(done)}
-    members |= await _homes_of_holds(conn, needs.holds)
-    heads = await _lock_groups(conn, members)
-    quotas = await _quotas(conn, needs)
-    periods = await _all(conn, sql.PERIODS)
-    windows = await _windows(conn, needs.sightings)
-    programs = [ProgramVersion(*row) for row in await _all(conn, sql.PROGRAMS)]
+    members |= {row[0] for row in names["hold_parts"]}
+    groups = await _groups(conn, members)
+    asked = _locks(needs, groups) | _books(groups, settled, needs.since)
+    found = await _ask(conn, asked | _beside(needs, orders, identities))
+    _require_same_groups(groups, found)
     return World(
-        now=(await conn.execute(text("SELECT clock_timestamp()"))).scalar_one(),
-        connections=await _connections(conn, needs, orders),
-        programs=programs,
-        periods={(row[0], row[1]) for row in periods},
+        now=found["clock"][0][0],
+        connections={row[0]: ConnectionFacts(*row[1:]) for row in found["connections"]},
+        programs=[ProgramVersion(*row) for row in found["programs"]],
+        periods={(row[0], row[1]) for row in found["periods"]},
         orders=orders,
-        sales=sales,
+        sales={tuple(row[:6]): row[6] for row in names["sales"]},
         identities=identities,
-        books=await _books(conn, heads, settled, needs.since),
+        books=_books_of(found),
         settled=settled,
-        requests=await _requests(conn, needs.requests),
-        holds=await _named_holds(conn, needs.holds),
-        member_keys=await _member_keys(conn, _personal(needs, identities)),
-        merged={head[0]: head[8] for head in heads},
-        quotas=quotas,
-        claims=await _claims(conn, needs.claims),
-        refunds=await _refunds(conn, needs.orders),
-        lookalikes=await _lookalikes(conn, needs.sightings) if windows else {},
-        windows=windows,
+        requests={(row[0], row[1]): (row[2], row[3]) for row in found["requests"]},
+        holds={(row[0], row[1]): _known_hold(row) for row in found["holds_named"]},
+        member_keys={row[0]: row[1] for row in found["member_keys"]},
+        merged={head[0]: head[8] for head in found["heads"]},
+        quotas={(row[0], row[1]): Quota(row[2], row[3]) for row in found["quotas"]},
+        claims={(row[0], row[1], row[2]): (row[3], row[4]) for row in found["claims"]},
+        refunds=_refunds(found["refunds"]),
+        lookalikes={(row[0], row[1]): _order_row(row) for row in found["lookalikes"]},
+        windows=_windows(found["windows"]),
     )
 
 
 async def read_groups(conn: AsyncConnection, members: Sequence[str]) -> dict[str, Group]:
     """What counts together with each of these members, without a lock: for balances only."""
-    roots = (await _all(conn, sql.ROOTS, ids=sorted(members))) if members else ()
-    heads = await _all(conn, sql.HEADS, ids=[row[0] for row in roots])
-    books = await _books(conn, heads, {}, None)
-    merged = {head[0]: head[8] for head in heads}
+    heads = await _groups(conn, {*members})
+    asked = {"heads": Statement(sql.HEADS, {"ids": _roots(heads)})} | _books(heads, {}, None)
+    found = await _ask(conn, asked)
+    books = _books_of(found)
+    merged = {head[0]: head[8] for head in found["heads"]}
     groups = groups_in(merged)
-    found = {}
-    for member in members:
-        if member in books:
-            root = root_of(member, merged)
-            homes = groups.get(root, (root,))
-            found[member] = Group(root, tuple(books[home] for home in homes))
-    return found
+    named = {member: root_of(member, merged) for member in members if member in books}
+    return {
+        member: Group(root, tuple(books[home] for home in groups.get(root, (root,))))
+        for member, root in named.items()
+    }
 
 
 async def read_lots(conn: AsyncConnection, members: Sequence[str]) -> list[Lot]:
     """Every lot these members ever had, with the effective end of those that slide."""
-    rows = await _all(conn, sql.EVERY_LOT, ids=list(members))
-    heads = await _all(conn, sql.HEADS, ids=list(members))
-    lots = _by_member(_lot(row) for row in rows)
-    active = await _activities(conn, lots)
-    return [lot for head in heads for lot in _sorted_out(head, lots, {}, active).lots]
+    ids = {"ids": list(members)}
+    asked = {
+        "lots": Statement(sql.EVERY_LOT, ids),
+        "activities": Statement(sql.ACTIVITIES, ids),
+        "heads": Statement(sql.HEADS, ids),
+        "holds": None,
+    }
+    books = _books_of(await _ask(conn, asked))
+    return [lot for member in members for lot in books[member].lots]
 
 
-async def _lock_groups(conn: AsyncConnection, members: set[str]) -> Rows:
-    """Lock the roots of these members' groups; gives the heads of everyone in them.
-
-    Who is merged into whom is read without a lock first: a root that has been merged meanwhile, or
-    a member who has left, is a lost race.
-    """
-    if not members:
-        return ()
-    roots = sorted(row[0] for row in await _all(conn, sql.ROOTS, ids=sorted(members)))
-    locked = await _all(conn, sql.LOCK, ids=roots)
-    heads = await _all(conn, sql.HEADS, ids=roots)
-    known = {head[0] for head in heads}
-    if any(into is not None for _, into in locked):
-        raise LostRace("a member was merged meanwhile")
-    missing = [member for member in sorted(members) if member not in known]
-    if missing and await _all(conn, sql.ROOTS, ids=missing):
-        raise LostRace("a member was parted from their group meanwhile")
-    return heads
+async def _ask(conn: AsyncConnection, asked: Mapping[str, Statement | None]) -> dict[str, Rows]:
+    """One trip for all of it; what has nothing to ask for gives no rows."""
+    wanted = {name: one for name, one in asked.items() if one is not None}
+    answers = await travel(conn, list(wanted.values())) if wanted else ()
+    found = {name: answer.rows for name, answer in zip(wanted, answers, strict=True)}
+    return {name: found.get(name, ()) for name in asked}
 
 
-async def _all(conn: AsyncConnection, statement: str, **values: Any) -> Rows:
-    return (await conn.execute(text(statement), values)).all()
-
-
-async def _sales(conn: AsyncConnection, keys: Iterable[SaleKey]) -> dict[SaleKey, str]:
-    asked = [
+def _names(needs: Needs) -> dict[str, Statement | None]:
+    """What names are known, then the orders' locks, and what those guard."""
+    keys = [{"c": connection, "r": ref} for connection, ref in sorted(needs.orders)]
+    sales = [
         dict(zip("cstdnr", (*key[:3], key[3].isoformat(), *key[4:]), strict=True))
-        for key in sorted(keys)
+        for key in sorted(needs.sales)
     ]
-    rows = await _all(conn, sql.SALES, keys=json.dumps(asked)) if asked else ()
-    return {(row[0], row[1], row[2], row[3], row[4], row[5]): row[6] for row in rows}
+    seen = [{"k": kind, "s": scope, "b": blind.hex()} for kind, scope, blind in needs.identities]
+    orders = {"keys": json.dumps(keys), "sales": json.dumps(sales)}
+    return {
+        "sales": _for(sales, sql.SALES, keys=orders["sales"]),
+        "identities": _for(seen, sql.IDENTITIES, keys=json.dumps(seen)),
+        "orders": _for(keys or sales, sql.ORDERS, **orders),
+        "settled": _for(keys or sales, sql.SETTLED, **orders),
+        "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
+    }
 
 
-async def _identities(
-    conn: AsyncConnection, keys: Iterable[IdentityKey]
-) -> dict[IdentityKey, tuple[str, str]]:
-    """Asserted ones come first, so that a proven one of the same value wins."""
-    asked = [{"k": kind, "s": scope, "b": blind.hex()} for kind, scope, blind in sorted(keys)]
-    rows = await _all(conn, sql.IDENTITIES, keys=json.dumps(asked)) if asked else ()
-    return {(row[0], row[1], bytes(row[2])): (row[3], row[4]) for row in rows}
+def _for(asked: object, statement: str, **values: Any) -> Statement | None:
+    """The statement, unless nothing is asked for."""
+    return Statement(statement, values) if asked else None
 
 
-async def _orders(conn: AsyncConnection, keys: Iterable[OrderKey]) -> dict[OrderKey, OrderRow]:
-    asked = _order_keys(keys)
-    rows = await _all(conn, sql.ORDERS, keys=asked) if asked != "[]" else ()
-    return {(row[0], row[1]): _order_row(row) for row in rows}
+async def _groups(conn: AsyncConnection, members: set[str]) -> Rows:
+    """(member, merged into) of everybody who counts together with one of these, unlocked."""
+    asked = {"groups": _for(members, sql.GROUPS, ids=sorted(members))}
+    return (await _ask(conn, asked))["groups"]
 
 
-def _order_keys(keys: Iterable[OrderKey]) -> str:
-    return json.dumps([{"c": connection, "r": ref} for connection, ref in sorted(keys)])
+def _roots(groups: Rows) -> list[str]:
+    return [member for member, into in groups if into is None]
+
+
+def _locks(needs: Needs, groups: Rows) -> dict[str, Statement | None]:
+    """The locks in their order, the heads they guard, and the clock after them."""
+    roots = _roots(groups)
+    keys = sorted(needs.quotas | {key[:2] for key in needs.claims})
+    quotas = json.dumps([{"s": scope, "p": period} for scope, period in keys])
+    return {
+        "locked": _for(roots, sql.LOCK, ids=roots),
+        "heads": _for(roots, sql.HEADS, ids=roots),
+        "quotas": _for(keys, sql.QUOTAS, keys=quotas),
+        "periods": Statement(sql.PERIODS),
+        "clock": Statement(sql.CLOCK),
+    }
+
+
+def _require_same_groups(groups: Rows, found: Found) -> None:
+    """Who counts with whom was read before the locks: another answer under them is a lost race."""
+    if any(into is not None for _, into in found["locked"]):
+        raise LostRace("a member was merged meanwhile")
+    if [member for member, _ in groups] != [head[0] for head in found["heads"]]:
+        raise LostRace("a member joined or left their group meanwhile")
+
+
+def _beside(
+    needs: Needs, orders: Iterable[OrderKey], identities: Mapping[IdentityKey, tuple[str, str]]
+) -> dict[str, Statement | None]:
+    """What else the commands look at."""
+    connections = sorted(needs.connections | {connection for connection, _ in orders})
+    personal = sorted({member for member, _ in identities.values()} | needs.keys_of)
+    requests = [{"s": scope, "k": key} for scope, key in needs.requests]
+    claims = [{"s": scope, "p": period, "c": who} for scope, period, who in needs.claims]
+    refunded = [{"c": connection, "r": ref} for connection, ref in needs.orders]
+    seen = [{"c": c, "total": total, "at": at.isoformat()} for c, total, at in needs.sightings]
+    viewers = sorted({one.connection for one in needs.sightings})
+    return {
+        "programs": Statement(sql.PROGRAMS),
+        "connections": _for(connections, sql.CONNECTIONS, ids=connections),
+        "requests": _for(requests, sql.REQUESTS, keys=json.dumps(requests)),
+        "holds_named": _for(needs.holds, sql.NAMED_HOLDS, names=_hold_names(needs.holds)),
+        "member_keys": _for(personal, sql.MEMBER_KEYS, ids=personal),
+        "claims": _for(claims, sql.CLAIMS, keys=json.dumps(claims)),
+        "refunds": _for(refunded, sql.REFUNDS, keys=json.dumps(refunded)),
+        "lookalikes": _for(seen, sql.LOOKALIKES, seen=json.dumps(seen)),
+        "windows": _for(viewers, sql.PAIRS, ids=viewers),
+    }
 
 
 def _pair(connection: str | None, ref: str | None) -> OrderKey | None:
@@ -166,7 +203,7 @@ def _order_row(row: Any) -> OrderRow:
         revision=row[2],
         clock=row[3],
         read_at=row[4],
-        digest=bytes(row[5]),
+        digest=row[5],
         placed_at=row[6],
         customer=row[7],
         member=row[8],
@@ -180,12 +217,8 @@ def _order_row(row: Any) -> OrderRow:
     )
 
 
-async def _settled(
-    conn: AsyncConnection, orders: Iterable[OrderKey]
-) -> dict[tuple[str, OrderKey], Settled]:
+def _settled(rows: Rows) -> dict[tuple[str, OrderKey], Settled]:
     """What is posted for these orders; their rows' locks guard it."""
-    keys = _order_keys(orders)
-    rows = await _all(conn, sql.SETTLED, keys=keys) if keys != "[]" else ()
     return {
         (row[0], (row[1], row[2])): Settled(
             row[3],
@@ -197,74 +230,51 @@ async def _settled(
     }
 
 
-async def _homes_of_holds(conn: AsyncConnection, names: Iterable[HoldName]) -> set[str]:
-    """The homes in which parts of these holds lie: that never changes."""
-    asked = _hold_names(names)
-    return (
-        {row[0] for row in await _all(conn, sql.HOLD_PARTS, names=asked)}
-        if asked != "[]"
-        else set()
-    )
-
-
 def _hold_names(names: Iterable[HoldName]) -> str:
     return json.dumps([{"m": member, "v": version} for member, version in sorted(names)])
 
 
-async def _books(
-    conn: AsyncConnection,
-    heads: Rows,
-    settled: Mapping[tuple[str, OrderKey], Settled],
-    since: datetime | None,
-) -> dict[str, Books]:
+def _books(
+    groups: Rows, settled: SettledFor, since: datetime | None
+) -> dict[str, Statement | None]:
     """Open lots, and closed ones that a decision of this batch may need (Books says which)."""
-    ids = [head[0] for head in heads]
-    if not ids:
-        return {}
+    ids = [member for member, _ in groups]
     named = {(member, lot) for (member, _), done in settled.items() for lot in done.lots}
     used = {ref for done in settled.values() for ref, _ in done.used}
     asked = [{"m": home, "l": lot} for home, lot in sorted(named | used) if lot != DEBT_LOT]
     debtors = sorted({home for home, lot in used if lot == DEBT_LOT})
     values = {"ids": ids, "named": json.dumps(asked), "since": since, "debtors": debtors}
-    lots = _by_member(_lot(row) for row in await _all(conn, sql.LOTS, **values))
+    return {
+        "lots": _for(ids, sql.LOTS, **values),
+        "holds": _for(ids, sql.HOLDS, ids=ids),
+        "activities": _for(ids, sql.ACTIVITIES, ids=ids),
+    }
+
+
+def _books_of(found: Found) -> dict[str, Books]:
+    lots = _by_member(_lot(row) for row in found["lots"])
+    active = {row[0]: tuple(row[1]) for row in found["activities"]}
     holds: dict[str, list[Hold]] = {}
-    for row in await _all(conn, sql.HOLDS, ids=ids):
+    for row in found["holds"]:
         holds.setdefault(row[0], []).append(_hold(row))
-    active = await _activities(conn, lots)
-    return {row[0]: _sorted_out(row, lots, holds, active) for row in heads}
-
-
-async def _activities(
-    conn: AsyncConnection, lots: Mapping[str, Sequence[Lot]]
-) -> dict[str, tuple[datetime, ...]]:
-    """When members with sliding lots were active; nobody else's activities matter."""
-    sliding = sorted(home for home, own in lots.items() if any(lot.slides_months for lot in own))
-    rows = await _all(conn, sql.ACTIVITIES, ids=sliding) if sliding else ()
-    return {row[0]: tuple(row[1]) for row in rows}
-
-
-def _sorted_out(
-    head: Any,
-    lots: Mapping[str, Sequence[Lot]],
-    holds: Mapping[str, Sequence[Hold]],
-    active: Mapping[str, tuple[datetime, ...]],
-) -> Books:
-    """One member's books from the columns of HEADS and what was loaded beside it."""
-    return slid(
-        Books(
-            member=head[0],
-            program=head[1],
-            version=head[2],
-            lots_made=head[3],
-            chain=bytes(head[4]),
-            debt=head[5],
-            lots=tuple(lots.get(head[0], ())),
-            holds=tuple(holds.get(head[0], ())),
-            version_lead=head[6],
-            activities=active.get(head[0], ()),
-            zone=head[7],
+    return {
+        row[0]: slid(
+            Books(
+                member=row[0],
+                program=row[1],
+                version=row[2],
+                lots_made=row[3],
+                chain=row[4],
+                debt=row[5],
+                lots=tuple(lots.get(row[0], ())),
+                holds=tuple(holds.get(row[0], ())),
+                version_lead=row[6],
+                activities=active.get(row[0], ()),
+                zone=row[7],
+            )
         )
-    )
+        for row in found["heads"]
+    }
 
 
 def _lot(row: Any) -> Lot:
@@ -292,81 +302,19 @@ def _hold(row: Any) -> Hold:
     )
 
 
-async def _requests(
-    conn: AsyncConnection, keys: Iterable[RequestKey]
-) -> dict[RequestKey, tuple[bytes, Any]]:
-    asked = [{"s": scope, "k": key} for scope, key in sorted(keys)]
-    rows = await _all(conn, sql.REQUESTS, keys=json.dumps(asked)) if asked else ()
-    return {(row[0], row[1]): (bytes(row[2]), row[3]) for row in rows}
+def _known_hold(row: Any) -> KnownHold:
+    return KnownHold(row[2], row[3], tuple(row[4]), row[5], _pair(row[6], row[7]))
 
 
-async def _named_holds(
-    conn: AsyncConnection, names: Iterable[HoldName]
-) -> dict[HoldName, KnownHold]:
-    asked = _hold_names(names)
-    rows = await _all(conn, sql.NAMED_HOLDS, names=asked) if asked != "[]" else ()
-    return {
-        (row[0], row[1]): KnownHold(row[2], row[3], tuple(row[4]), row[5], _pair(row[6], row[7]))
-        for row in rows
-    }
-
-
-async def _quotas(conn: AsyncConnection, needs: Needs) -> dict[QuotaKey, Quota]:
-    keys = needs.quotas | {key[:2] for key in needs.claims}
-    asked = json.dumps([{"s": scope, "p": period} for scope, period in sorted(keys)])
-    rows = await _all(conn, sql.QUOTAS, keys=asked) if keys else ()
-    return {(row[0], row[1]): Quota(row[2], row[3]) for row in rows}
-
-
-async def _claims(
-    conn: AsyncConnection, keys: Iterable[ClaimKey]
-) -> dict[ClaimKey, tuple[int, int]]:
-    asked = [{"s": scope, "p": period, "c": claimant} for scope, period, claimant in sorted(keys)]
-    rows = await _all(conn, sql.CLAIMS, keys=json.dumps(asked)) if asked else ()
-    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
-
-
-async def _refunds(
-    conn: AsyncConnection, keys: Iterable[OrderKey]
-) -> dict[OrderKey, tuple[NewRefund, ...]]:
-    asked = _order_keys(keys)
+def _refunds(rows: Rows) -> dict[OrderKey, tuple[NewRefund, ...]]:
     found: dict[OrderKey, tuple[NewRefund, ...]] = {}
-    for row in await _all(conn, sql.REFUNDS, keys=asked) if asked != "[]" else ():
+    for row in rows:
         order = (row[0], row[1])
-        refund = NewRefund((*order, row[2]), bytes(row[3]), row[4])
-        found[order] = (*found.get(order, ()), refund)
+        found[order] = (*found.get(order, ()), NewRefund((*order, row[2]), row[3], row[4]))
     return found
 
 
-async def _lookalikes(conn: AsyncConnection, seen: Iterable[Sighting]) -> dict[OrderKey, OrderRow]:
-    asked = [{"c": c, "total": total, "at": at.isoformat()} for c, total, at in sorted(seen)]
-    rows = await _all(conn, sql.LOOKALIKES, seen=json.dumps(asked)) if asked else ()
-    return {(row[0], row[1]): _order_row(row) for row in rows}
-
-
-async def _windows(
-    conn: AsyncConnection, seen: Iterable[Sighting]
-) -> dict[tuple[str, str], timedelta]:
+def _windows(rows: Rows) -> dict[tuple[str, str], timedelta]:
     """How far apart one sale's two sightings may be, for each pair of connections, both ways."""
-    ids = sorted({one.connection for one in seen})
-    rows = await _all(conn, sql.PAIRS, ids=ids) if ids else ()
     there = {(row[0], row[1]): row[2] for row in rows}
     return there | {(other, one): within for (one, other), within in there.items()}
-
-
-def _personal(needs: Needs, identities: Mapping[IdentityKey, tuple[str, str]]) -> set[str]:
-    """Members whose own key is wanted: to seal what is personal."""
-    return {member for member, _ in identities.values()} | needs.keys_of
-
-
-async def _member_keys(conn: AsyncConnection, members: set[str]) -> dict[str, bytes]:
-    rows = await _all(conn, sql.MEMBER_KEYS, ids=sorted(members)) if members else ()
-    return {row[0]: bytes(row[1]) for row in rows}
-
-
-async def _connections(
-    conn: AsyncConnection, needs: Needs, orders: Iterable[OrderKey]
-) -> dict[str, ConnectionFacts]:
-    ids = sorted(needs.connections | {connection for connection, _ in orders})
-    rows = await _all(conn, sql.CONNECTIONS, ids=ids) if ids else ()
-    return {row[0]: ConnectionFacts(row[1], row[2], row[3]) for row in rows}

@@ -1,5 +1,14 @@
 """The SQL of loading. What is locked, and in which order, is said in ledger/loading.py."""
 
+# Orders that a command names by themselves, or by the natural key of a sale at a till.
+_NAMED_ORDERS = """
+      (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text)
+       UNION SELECT k.connection_id, k.order_ref
+       FROM order_key k JOIN json_to_recordset(CAST(:sales AS json))
+         AS x(c text, s text, t text, d date, n int, r text)
+         ON (k.connection_id, k.store, k.till, k.business_date, k.settlement_count,
+             k.receipt_number) = (x.c, x.s, x.t, x.d, x.n, x.r))"""
+
 SALES = """
 SELECT k.connection_id, k.store, k.till, k.business_date, k.settlement_count, k.receipt_number,
        k.order_ref
@@ -14,21 +23,25 @@ FROM identity i JOIN json_to_recordset(CAST(:keys AS json)) AS x(k text, s text,
   ON i.kind = x.k AND i.scope = x.s AND i.blind = decode(x.b, 'hex')
 WHERE i.valid_until IS NULL ORDER BY (i.grade = 'asserted') DESC"""
 
-ORDERS = """
+ORDERS = f"""
 SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
        o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
        o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart
 FROM orders o
-WHERE (o.connection_id, o.order_ref) IN
-      (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text))
+WHERE (o.connection_id, o.order_ref) IN {_NAMED_ORDERS}
 ORDER BY o.connection_id, o.order_ref FOR NO KEY UPDATE"""
 
-ROOTS = """
+# Everybody in the groups of these members, unlocked; whoever has no pointer is a root.
+GROUPS = """
 WITH RECURSIVE up(member_id, merged_into) AS (
   SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
   UNION
-  SELECT m.member_id, m.merged_into FROM up JOIN member m ON m.member_id = up.merged_into)
-SELECT member_id FROM up WHERE merged_into IS NULL"""
+  SELECT m.member_id, m.merged_into FROM up JOIN member m ON m.member_id = up.merged_into),
+down(member_id, merged_into) AS (
+  SELECT member_id, merged_into FROM up WHERE merged_into IS NULL
+  UNION
+  SELECT m.member_id, m.merged_into FROM down JOIN member m ON m.merged_into = down.member_id)
+SELECT member_id, merged_into FROM down ORDER BY member_id"""
 
 LOCK = """
 SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
@@ -48,11 +61,10 @@ ACTIVITIES = """
 SELECT member_id, array_agg(at ORDER BY at) FROM activity
 WHERE member_id = ANY(CAST(:ids AS text[])) GROUP BY member_id"""
 
-SETTLED = """
+SETTLED = f"""
 SELECT member_id, connection_id, order_ref, earned, redeemed, lots, used
 FROM settled
-WHERE (connection_id, order_ref) IN
-      (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text))"""
+WHERE (connection_id, order_ref) IN {_NAMED_ORDERS}"""
 
 LOTS = """
 SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
@@ -146,5 +158,7 @@ FROM connection WHERE connection_id = ANY(CAST(:ids AS text[]))"""
 
 PERIODS = """
 SELECT program_id, period FROM period WHERE sealed_at IS NULL ORDER BY 1, 2 FOR SHARE"""
+
+CLOCK = "SELECT clock_timestamp()"
 
 PROGRAMS = "SELECT program_id, version, in_force_from, document FROM program_version ORDER BY 1, 2"

@@ -1,0 +1,63 @@
+"""Several statements in one round trip: a batch waits for trips to the server, not for statements.
+
+They run in order, in the open transaction, and under READ COMMITTED each sees what was committed
+before it began, as if they had been sent one by one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from psycopg import AsyncConnection as Driver
+from psycopg import AsyncCursor, Error
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Rows = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with ``:name`` parameters, as everywhere in the hub, and their values."""
+
+    sql: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a statement gave, and how many rows it gave or changed."""
+
+    rows: Rows
+    count: int
+
+
+async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list[Answer]:
+    """The statements' answers, in order. The first one that fails raises; the others did not run.
+
+    Raises DBAPIError, as SQLAlchemy does, without the parameters: they hold members' data.
+    """
+    driver = (await conn.get_raw_connection()).driver_connection
+    assert isinstance(driver, Driver)
+    try:
+        async with driver.pipeline():
+            cursors = [await driver.execute(_sql(one.sql), one.values) for one in statements]
+        return [await _answer(cursor) for cursor in cursors]
+    except Error as error:
+        raise DBAPIError.instance(
+            None, None, error, Error, hide_parameters=True, connection_invalidated=driver.broken
+        ) from error
+
+
+async def _answer(cursor: AsyncCursor[Any]) -> Answer:
+    rows = await cursor.fetchall() if cursor.description else ()
+    return Answer(rows, cursor.rowcount)
+
+
+@lru_cache(maxsize=256)
+def _sql(text: str) -> bytes:
+    """The driver's own notation: ``:name`` becomes ``%(name)s``."""
+    escaped = text.replace("%", "%%")
+    return re.sub(r"(?<![:\w]):([a-z]\w*)", r"%(\1)s", escaped).encode()
