@@ -1,0 +1,83 @@
+"""The hub's own commands over a world in memory: what a batch does, without the database.
+
+The world holds everything there is, so nothing is left to what loading chooses; the same commands
+run on a real database elsewhere.
+"""
+
+import copy
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from renkei.ledger.transaction import Books
+from renkei.ledger.world import ConnectionFacts, Entry, ProgramVersion, Staged, World
+from renkei.loyalty.program import Program
+from renkei.services.attempt import Attempt, Command
+from renkei.services.expire import ExpireLots
+from renkei.services.hold import LapseHolds
+from renkei_contracts.errors import RenkeiError
+
+PROGRAM = Program(per_yen=100, usable="next_day", expires_months=5, restore_days=30)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class InMemoryHub:
+    """A world with these members and channels. ``entries`` is everything ever booked."""
+
+    world: World
+    entries: list[Entry] = field(default_factory=list)
+    staged: Staged = field(default_factory=Staged)
+
+    @classmethod
+    def opened(
+        cls, now: datetime, settles_from: datetime, members: tuple[str, ...], channels: tuple[str, ...]
+    ) -> "InMemoryHub":
+        """Empty books."""
+        facts = ConnectionFacts("default", "default", settles_from)
+        document = PROGRAM.model_dump(mode="json")
+        world = World(
+            now=now,
+            connections=dict.fromkeys(channels, facts),
+            programs=[ProgramVersion("default", 1, LONG_AGO, document)],
+            sealed_periods=set(),
+            periods=set(),
+            orders={},
+            sales={},
+            identities={},
+            books={member: Books(member, "default", 0, 0, b"") for member in members},
+            settled={},
+            requests={},
+        )
+        return cls(world)
+
+    def run(self, command: Command[Any], now: datetime) -> Any:
+        """The answer, or the refusal that was raised; ``staged`` is what would be written."""
+        self.world.now = now
+        self.world.staged = self.staged = Staged()
+        command.needs()
+        attempt = Attempt(self.world)
+        try:
+            answer = command.decide(attempt)
+        except RenkeiError as refusal:
+            return refusal
+        attempt.keep()
+        self.entries += self.staged.entries
+        self.world.periods |= {(one.program, one.period) for one in self.staged.entries}
+        return answer
+
+    def after_the_jobs(self, now: datetime) -> World:
+        """A copy of the world in which the jobs have just run."""
+        later = InMemoryHub(copied(self.world))
+        for member in self.world.books:
+            later.run(LapseHolds(member), now)
+            later.run(ExpireLots(member), now)
+        return later.world
+
+
+def copied(world: World) -> World:
+    """The same content in collections of its own; what they hold is frozen."""
+    twin = copy.copy(world)
+    for one in fields(world):
+        setattr(twin, one.name, copy.copy(getattr(world, one.name)))
+    return twin
