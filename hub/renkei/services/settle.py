@@ -106,7 +106,12 @@ class SettleOrder:
     def _member(self, attempt: Attempt, row: OrderRow | None) -> str | None:
         """Whom the sale belongs to; what is known is not forgotten by a state that says less."""
         named = self.member or attempt.world.proven(list(self.identities))
-        return named or (row.member if row else None)
+        return named or (row.member if row and not self._names_another(row) else None)
+
+    def _names_another(self, row: OrderRow) -> bool:
+        """Whether this state says that the sale is a customer's who is not the known one."""
+        customer = self.order.customer
+        return customer is not None and row.customer not in (None, customer.id)
 
     def post(
         self, attempt: Attempt, row: OrderRow | None, member: str | None, digest: bytes
