@@ -1,6 +1,6 @@
 """A refund told apart from its order: booked at once, or parked until the order is seen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from renkei.errors import KeyReused
@@ -79,6 +79,7 @@ class BookRefund:
             delivery_key=self.delivery_key,
             alert_id=self.alert_id,
             happened_at=self.refund.occurred_at,
+            again=True,
         )
         return again.post(attempt, row, row.member, row.digest)
 
@@ -108,28 +109,3 @@ class BookRefund:
             program_version=None,
             document={},
         )
-
-
-@dataclass(frozen=True)
-class DecideDoubt:
-    """A person says whether a doubtful order is the sale it resembles; then it settles."""
-
-    order: OrderKey
-    same: bool
-    alert_id: str
-
-    def needs(self) -> Needs:
-        """The order."""
-        return Needs(connections=frozenset({self.order[0]}), orders=frozenset({self.order}))
-
-    def decide(self, attempt: Attempt) -> SettleAnswer:
-        """Settle it as its own, or let it point at the other; without a doubt nothing changes."""
-        row = known_order(attempt, self.order)
-        if row is None or row.doubt is None:
-            return SettleAnswer("unchanged", row.member if row else None)
-        judged = replace(
-            row, doubt=None, same=row.doubt if self.same else None, apart=not self.same
-        )
-        attempt.staged.orders[self.order] = judged
-        again = SettleOrder(restated(row), row.read_at, None, alert_id=self.alert_id)
-        return again.post(attempt, judged, row.member, row.digest)

@@ -34,9 +34,14 @@ def same_sale(attempt: Attempt, order: Order, row: OrderRow | None, member: str 
     if natural:
         return Seen(natural, None, "natural key")
     if row is not None and (row.same or row.doubt):
-        return Seen(row.same, row.doubt, "seen before")
+        return seen_before(row)
     judged = row is not None and not row.awaited and (row.member is not None or row.apart)
     return Seen() if judged else _lookalike(attempt, order, key, member)
+
+
+def seen_before(row: OrderRow | None) -> Seen:
+    """What was found when the order was seen."""
+    return Seen(row.same, row.doubt, "seen before") if row else Seen()
 
 
 def sale_key(connection: str, till: TillKey) -> SaleKey:

@@ -26,7 +26,7 @@ from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
 from renkei.services.rules import require_plausible
-from renkei.services.same_sale import Seen, sale_key, same_sale, total_of
+from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
 from renkei_contracts.order import Order, OrderState
 
 Outcome = Literal[
@@ -55,7 +55,8 @@ class SettleOrder:
 
     ``identities`` name the member, best proof first; ``member`` overrides them (a till that looked
     the member up). ``hold`` is the hold this sale captures. ``happened_at`` is when the change
-    happened in the shop, where that is told apart from the vendor's clock.
+    happened in the shop, where that is told apart from the vendor's clock. ``again``: this is no
+    new sighting, and where the sale is counted is known.
     """
 
     order: Order
@@ -66,6 +67,7 @@ class SettleOrder:
     hold: HoldName | None = None
     alert_id: str = ""
     happened_at: datetime | None = None
+    again: bool = False
 
     @property
     def key(self) -> OrderKey:
@@ -118,7 +120,7 @@ class SettleOrder:
     ) -> SettleAnswer:
         """Record the state and book the difference, whether or not the state itself is new."""
         facts = attempt.world.connections[self.key[0]]
-        seen = same_sale(attempt, self.order, row, member)
+        seen = seen_before(row) if self.again else same_sale(attempt, self.order, row, member)
         frozen = _program(attempt, facts.program, self.order, row)
         new = self._row(row, member, seen, facts.program, frozen, digest)
         _record(attempt, row, new, self)

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
+from renkei.services.late_link import DecideDoubt
 from renkei.services.members import balance
-from renkei.services.refund import DecideDoubt
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
