@@ -12,6 +12,7 @@ from sqlalchemy import text
 from bench.events import Event, purchases, sales_and_cancellations
 from bench.fill import RING, member_id
 from bench.ground import Ground, Hub, median_ms, rate
+from renkei.ledger.books import Channel
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
@@ -112,12 +113,12 @@ class Till:
     async def hold(self, number: int) -> str:
         """Set one point of the member aside; gives the hold."""
         ask = HoldRequest(key=uuid4().hex, member=member_id(TILL, number), points=1)
-        answer = await self.hub.ledger.submit(PlaceHold(ask, "bench", TILL))
+        answer = await self.hub.ledger.submit(PlaceHold(ask, "bench", Channel(TILL)))
         return str(answer.hold)
 
     async def release(self, hold: str) -> None:
         """Give it back."""
-        await self.hub.ledger.submit(ReleaseHold(*parse_hold_id(hold), TILL))
+        await self.hub.ledger.submit(ReleaseHold(parse_hold_id(hold), Channel(TILL)))
 
     async def capture(self, ask: CommitRequest) -> None:
         """Commit a sale."""

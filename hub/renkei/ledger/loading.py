@@ -27,6 +27,7 @@ from renkei.ledger.world import (
     OrderKey,
     OrderRow,
     ProgramVersion,
+    Sighting,
     World,
     groups_in,
     homes_of,
@@ -36,6 +37,8 @@ from renkei.storage.committer import LostRace
 from renkei.storage.trip import Rows, Statement, travel
 
 SettledFor = Mapping[tuple[str, OrderKey], Settled]
+
+Windows = Mapping[tuple[str, str], timedelta]
 
 Found = Mapping[str, Rows]
 """What the statements of a trip gave, by their names."""
@@ -53,8 +56,9 @@ async def load(conn: AsyncConnection, needs: Needs) -> World:
     members |= {home for done in settled.values() for home in homes_of(done)}
     members |= {row[0] for row in names["hold_parts"]}
     groups = await _groups(conn, members)
+    windows = _windows(names["windows"])
     asked = _locks(needs, groups) | _books(groups, settled, needs.since)
-    found = await _ask(conn, asked | _beside(needs, orders, identities))
+    found = await _ask(conn, asked | _beside(needs, orders, identities, windows))
     _require_same_groups(groups, found)
     return World(
         now=found["clock"][0][0],
@@ -74,7 +78,7 @@ async def load(conn: AsyncConnection, needs: Needs) -> World:
         claims={(row[0], row[1], row[2]): (row[3], row[4]) for row in found["claims"]},
         refunds=_refunds(found["refunds"]),
         lookalikes={(row[0], row[1]): _order_row(row) for row in found["lookalikes"]},
-        windows=_windows(found["windows"]),
+        windows=dict(windows),
     )
 
 
@@ -123,11 +127,13 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
     ]
     seen = [{"k": kind, "s": scope, "b": blind.hex()} for kind, scope, blind in needs.identities]
     orders = {"keys": json.dumps(keys), "sales": json.dumps(sales)}
+    viewers = sorted({one.connection for one in needs.sightings})
     return {
         "sales": _for(sales, sql.SALES, keys=orders["sales"]),
         "identities": _for(seen, sql.IDENTITIES, keys=json.dumps(seen)),
         "orders": _for(keys or sales, sql.ORDERS, **orders),
         "settled": _for(keys or sales, sql.SETTLED, **orders),
+        "windows": _for(viewers, sql.PAIRS, ids=viewers),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
     }
 
@@ -174,16 +180,18 @@ def _require_same_groups(groups: Rows, found: Found) -> None:
 
 
 def _beside(
-    needs: Needs, orders: Iterable[OrderKey], identities: Mapping[IdentityKey, tuple[str, str]]
+    needs: Needs,
+    orders: Iterable[OrderKey],
+    identities: Mapping[IdentityKey, tuple[str, str]],
+    windows: Windows,
 ) -> dict[str, Statement | None]:
     """What else the commands look at."""
+    seen = [one for sighting in needs.sightings for one in _looks(sighting, windows)]
     connections = sorted(needs.connections | {connection for connection, _ in orders})
     personal = sorted({member for member, _ in identities.values()} | needs.keys_of)
     requests = [{"s": scope, "k": key} for scope, key in needs.requests]
     claims = [{"s": scope, "p": period, "c": who} for scope, period, who in needs.claims]
     refunded = [{"c": connection, "r": ref} for connection, ref in needs.orders]
-    seen = [{"c": c, "total": total, "at": at.isoformat()} for c, total, at in needs.sightings]
-    viewers = sorted({one.connection for one in needs.sightings})
     return {
         "programs": Statement(sql.PROGRAMS),
         "connections": _for(connections, sql.CONNECTIONS, ids=connections),
@@ -193,7 +201,6 @@ def _beside(
         "claims": _for(claims, sql.CLAIMS, keys=json.dumps(claims)),
         "refunds": _for(refunded, sql.REFUNDS, keys=json.dumps(refunded)),
         "lookalikes": _for(seen, sql.LOOKALIKES, seen=json.dumps(seen)),
-        "windows": _for(viewers, sql.PAIRS, ids=viewers),
     }
 
 
@@ -318,7 +325,23 @@ def _refunds(rows: Rows) -> dict[OrderKey, tuple[NewRefund, ...]]:
     return found
 
 
-def _windows(rows: Rows) -> dict[tuple[str, str], timedelta]:
+def _windows(rows: Rows) -> Windows:
     """How far apart one sale's two sightings may be, for each pair of connections, both ways."""
     there = {(row[0], row[1]): row[2] for row in rows}
     return there | {(other, one): within for (one, other), within in there.items()}
+
+
+def _looks(sighting: Sighting, windows: Windows) -> list[dict[str, Any]]:
+    """Where else this sale may have been seen, and when."""
+    viewer, total, at = sighting
+    return [
+        {
+            "c": viewer,
+            "other": other,
+            "total": total,
+            "first": (at - within).isoformat(),
+            "last": (at + within).isoformat(),
+        }
+        for (one, other), within in windows.items()
+        if one == viewer
+    ]

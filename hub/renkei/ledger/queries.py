@@ -125,19 +125,21 @@ WHERE (connection_id, order_ref) IN
       (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text))
 ORDER BY connection_id, order_ref, recorded_at, refund_ref"""
 
+# One look at the index for each sale and paired connection, whatever the planner knows of them.
 LOOKALIKES = """
-SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
-       o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
-       o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart
-FROM json_to_recordset(CAST(:seen AS json)) AS x(c text, total bigint, at timestamptz)
-JOIN sale_pair p ON x.c IN (p.connection_id, p.other_connection)
-JOIN orders o ON o.total = x.total AND o.revision > 0
- AND o.connection_id = CASE x.c WHEN p.connection_id THEN p.other_connection
-                                ELSE p.connection_id END
- AND o.placed_at BETWEEN x.at - p.within AND x.at + p.within
-WHERE o.same_connection IS NULL AND NOT EXISTS
-  (SELECT FROM same_as s WHERE (s.other_connection, s.other_ref) = (o.connection_id, o.order_ref)
-      AND s.connection_id = x.c)"""
+SELECT o.* FROM json_to_recordset(CAST(:seen AS json))
+  AS x(c text, other text, total bigint, first timestamptz, last timestamptz),
+LATERAL (
+  SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
+         o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
+         o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart
+  FROM orders o
+  WHERE o.connection_id = x.other AND o.total = x.total
+    AND o.placed_at BETWEEN x.first AND x.last
+    AND o.revision > 0 AND o.same_connection IS NULL AND NOT EXISTS
+    (SELECT FROM same_as s WHERE s.connection_id = x.c
+        AND (s.other_connection, s.other_ref) = (o.connection_id, o.order_ref))
+  OFFSET 0) o"""
 
 PAIRS = """
 SELECT connection_id, other_connection, within FROM sale_pair
