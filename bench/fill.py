@@ -46,9 +46,6 @@ MEMBERS = (
         SELECT :shop, member_id, member_id, 0, 0, '{SINCE}' FROM member WHERE program_id = :shop""",
 )
 
-FILLED = ("member", "member_key", "member_profile", "identity", "mirror")
-"""The tables that have rows then. Of the empty ones the planner must not hear that they are."""
-
 
 async def fill(database: Database, shops: dict[str, int]) -> None:
     """A program and a connection for each shop, both of its name, with so many members."""

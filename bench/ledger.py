@@ -30,6 +30,7 @@ TEN_THOUSAND = {"shop": 10_000}
 MILLION = {"shop": 1_000_000}
 
 EVENTS = 8_000
+WARM_UP = 2_000
 EVENTS_ALONE = 1_200
 LANES_ALONE = 4
 IN_FLIGHT_ALONE = 16
@@ -42,7 +43,19 @@ STATEMENTS = 5
 
 async def prepare(ground: Ground) -> None:
     """The main database with every shop but those of the growth."""
-    await _main(ground)
+    await _warm_up(ground, MAIN, SHOPS, MANY_PROGRAMS)
+
+
+async def _warm_up(
+    ground: Ground, name: str, shops: dict[str, int], buyers: dict[str, int]
+) -> None:
+    """A database that has seen a day of work: every table of the path has rows and statistics."""
+
+    async def act() -> None:
+        await _take_all(await ground.hub(name, shops), purchases(buyers, WARM_UP))
+        await ground.analyze(name)
+
+    await ground.once(f"warm {name}", act)
 
 
 async def _main(ground: Ground) -> Hub:
@@ -84,7 +97,7 @@ async def events_of_many_members(ground: Ground) -> float:
 
 async def prepare_ten_thousand(ground: Ground) -> None:
     """A database with 10,000 members."""
-    await ground.hub("ten_thousand", TEN_THOUSAND)
+    await _warm_up(ground, "ten_thousand", TEN_THOUSAND, TEN_THOUSAND)
 
 
 async def events_among_ten_thousand(ground: Ground) -> float:
@@ -95,7 +108,7 @@ async def events_among_ten_thousand(ground: Ground) -> float:
 
 async def prepare_million(ground: Ground) -> None:
     """A database with 1,000,000 members."""
-    await ground.hub("million", MILLION)
+    await _warm_up(ground, "million", MILLION, MILLION)
 
 
 async def events_among_a_million(ground: Ground) -> float:
@@ -128,6 +141,7 @@ class Till:
 
 async def prepare_tills(ground: Ground) -> None:
     """Members who have points to spend."""
+    await prepare(ground)
     hub = await _main(ground)
     points = sales_and_cancellations(TILL, SHOPS[TILL], SHOPS[TILL], SHOPS[TILL])[: SHOPS[TILL]]
     await ground.once("tills", lambda: _take_all(hub, points))
@@ -174,6 +188,7 @@ def _sale(number: int, hold: str) -> CommitRequest:
 
 async def prepare_long_statement(ground: Ground) -> None:
     """A member with so many entries."""
+    await prepare(ground)
     hub = await _main(ground)
     sold = sales_and_cancellations(LONG, SHOPS[LONG], ENTRIES // 2, OPEN_LOTS)
     await ground.once("long", lambda: _take_all(hub, sold))

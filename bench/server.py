@@ -19,6 +19,10 @@ from renkei.storage.schema import migrate, set_app_password
 DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on")
 """Said again, though they are the defaults: without them nothing here would mean anything."""
 
+FILLED = """
+SELECT oid::regclass::text FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0"""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -39,6 +43,14 @@ class Server:
         with engine.connect() as conn:
             for statement in statements:
                 conn.execute(text(statement))
+        engine.dispose()
+
+    def analyze(self, database: str) -> None:
+        """Vacuum and analyze every table that has rows."""
+        engine = create_engine(self.embedded.url(database=database), isolation_level="AUTOCOMMIT")
+        with engine.connect() as conn:
+            for table in conn.execute(text(FILLED)).scalars().all():
+                conn.execute(text(f"VACUUM (ANALYZE) {table}"))
         engine.dispose()
 
     def pgbench(self, database: str, *options: str) -> str:
