@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,8 @@ sys.modules["acme"] = acme
 _SPEC.loader.exec_module(acme)
 scene = acme.scene
 
+BookingOn = Callable[[Database], AbstractAsyncContextManager[Booking]]
+
 CONNECT = """
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
                         leads, binds_holds, state, created_at)
@@ -45,9 +48,21 @@ def ring() -> KeyRing:
     return KeyRing({"1": b"k" * 32}, "1")
 
 
+@pytest.fixture(scope="session")
+def booking_on(ring: KeyRing) -> BookingOn:
+    """Opens booking on an empty database, with the connections ``cart`` and ``shop``."""
+    return lambda database: _booking_on(database, ring)
+
+
 @pytest.fixture
-async def booking(database: Database, ring: KeyRing) -> AsyncIterator[Booking]:
+async def booking(database: Database, booking_on: BookingOn) -> AsyncIterator[Booking]:
     """Booking on a fresh database with the connections ``cart`` and ``shop``."""
+    async with booking_on(database) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _booking_on(database: Database, ring: KeyRing) -> AsyncIterator[Booking]:
     numbers = itertools.count(1)
     async with database.begin() as conn:
         await installation.ensure(conn, ring)

@@ -9,7 +9,7 @@ from renkei.bootstrap import database_home
 from renkei.cli.doctor_checks import Finding
 from renkei.cli.screen import working
 from renkei.config import Settings
-from renkei.ledger.verify import FROZEN_TABLES
+from renkei.ledger.guards import FROZEN_TABLES
 from renkei.storage import embedded, schema
 from renkei.storage.engine import APP_ROLE, OLDEST, is_database_error
 

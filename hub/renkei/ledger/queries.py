@@ -164,3 +164,24 @@ SELECT program_id, period FROM period WHERE sealed_at IS NULL ORDER BY 1, 2 FOR 
 CLOCK = "SELECT clock_timestamp()"
 
 PROGRAMS = "SELECT program_id, version, in_force_from, document FROM program_version ORDER BY 1, 2"
+
+SHOWN = """
+WITH RECURSIVE up(member_id, above) AS (
+  SELECT member_id, merged_into FROM member WHERE merged_into IS NOT NULL
+  UNION SELECT up.member_id, m.merged_into FROM up JOIN member m ON m.member_id = up.above
+        WHERE m.merged_into IS NOT NULL),
+mates(member_id, root) AS (
+  SELECT up.member_id, up.above FROM up JOIN member m ON m.member_id = up.above
+  WHERE m.merged_into IS NULL
+  UNION SELECT up.above, up.above FROM up JOIN member m ON m.member_id = up.above
+  WHERE m.merged_into IS NULL),
+together AS (
+  SELECT root, sum(version + version_lead) AS shown FROM mates JOIN member USING (member_id)
+  GROUP BY root),
+newest AS (
+  SELECT member_id, coalesce(together.shown, m.version + m.version_lead) AS shown
+  FROM member m LEFT JOIN mates USING (member_id) LEFT JOIN together USING (root))"""
+"""Who is above whom, and ``newest``: each member with the version that channels see of them.
+
+That is the sum over all whose points count together.
+"""

@@ -4,7 +4,6 @@ from datetime import date, datetime
 from typing import Any
 
 from renkei.ledger.books import Lot
-from renkei.ledger.entry import digest_of
 from renkei.ledger.settlement import Settled
 from renkei.ledger.world import Entry, HoldEnd, NewHold, OrderKey, OrderRow, Staged, World
 
@@ -229,13 +228,12 @@ def revision_rows(world: World) -> list[Row]:
     """Every state of an order that was new."""
     return [
         {
-            "c": row.key[0],
-            "r": row.key[1],
+            "connection_id": row.key[0],
+            "order_ref": row.key[1],
             "revision": row.revision,
             "clock": row.clock.isoformat(),
-            "delivery": delivery,
+            "delivery_key": delivery,
             "at": world.now.isoformat(),
-            "digest": row.digest.hex(),
             "document": row.document,
         }
         for row, delivery in world.staged.revisions
@@ -307,11 +305,10 @@ def request_rows(world: World) -> list[Row]:
     """Keys that were accepted, with what was asked and answered."""
     return [
         {
-            "s": scope,
-            "k": key,
-            "d": digest.hex(),
-            "a": answer,
-            "ad": digest_of(answer).hex(),
+            "scope": scope,
+            "key": key,
+            "hex": digest.hex(),
+            "answer": answer,
             "at": world.now.isoformat(),
         }
         for (scope, key), (digest, answer) in sorted(world.staged.requests.items())

@@ -3,6 +3,14 @@
 Statements that may meet another process's key end in ON CONFLICT DO NOTHING; the journal counts.
 """
 
+REVISION_DIGEST = """sha256(convert_to(json_build_array(connection_id, order_ref, revision,
+       extract(epoch FROM clock), delivery_key, document)::text, 'UTF8'))"""
+"""What is kept of a revision of an order, as one digest: no hash chain covers it."""
+
+REQUEST_DIGEST = """
+       sha256(convert_to(json_build_array(scope, key, digest, answer)::text, 'UTF8'))"""
+"""The same for a request and its answer."""
+
 NEW_MEMBERS = """
 WITH x AS (SELECT * FROM json_to_recordset(CAST(:p AS json))
            AS x(m text, program text, wrapped text, profile text, at timestamptz)),
@@ -163,13 +171,13 @@ FROM json_to_recordset(CAST(:p AS json))
        total bigint, dc text, dr text, apart bool, document json)
 WHERE orders.connection_id = x.c AND orders.order_ref = x.r"""
 
-REVISIONS = """
+REVISIONS = f"""
 INSERT INTO order_revision (connection_id, order_ref, revision, clock, delivery_key, recorded_at,
                             digest, document)
-SELECT c, r, revision, clock, delivery, at, decode(digest, 'hex'), document
+SELECT connection_id, order_ref, revision, clock, delivery_key, at, {REVISION_DIGEST}, document
 FROM json_to_recordset(CAST(:p AS json))
-  AS x(c text, r text, revision int, clock timestamptz, delivery text, at timestamptz,
-       digest text, document json)"""
+  AS x(connection_id text, order_ref text, revision int, clock timestamptz, delivery_key text,
+       at timestamptz, document json)"""
 
 SALES = """
 INSERT INTO order_key (connection_id, store, till, business_date, settlement_count,
@@ -214,11 +222,13 @@ SELECT id, kind, m, c, r, message, at FROM json_to_recordset(CAST(:p AS json))
   AS x(id text, kind text, m text, c text, r text, message text, at timestamptz)
 ORDER BY id ON CONFLICT (alert_id) DO NOTHING"""
 
-REQUESTS = """
+REQUESTS = f"""
 INSERT INTO request_key (scope, key, digest, answer, answer_digest, recorded_at)
-SELECT s, k, decode(d, 'hex'), a, decode(ad, 'hex'), at FROM json_to_recordset(CAST(:p AS json))
-  AS x(s text, k text, d text, a json, ad text, at timestamptz)
-ORDER BY s, k ON CONFLICT DO NOTHING"""
+SELECT scope, key, digest, answer, {REQUEST_DIGEST}, at
+FROM (SELECT scope, key, decode(hex, 'hex') AS digest, answer, at
+      FROM json_to_recordset(CAST(:p AS json))
+        AS x(scope text, key text, hex text, answer json, at timestamptz)) AS x
+ORDER BY scope, key ON CONFLICT DO NOTHING"""
 
 FEED = """
 WITH h AS (UPDATE feed_head SET seq = seq + :n WHERE lane = :lane RETURNING seq - :n AS before)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 # The tests have no packages: what they share is loaded from beside this file.
-for _name in ("books_in_memory", "example_shop"):
+for _name in ("books_in_memory", "booked_history", "example_shop", "tamperings"):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     assert _spec is not None
     assert _spec.loader is not None

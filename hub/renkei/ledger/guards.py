@@ -1,0 +1,49 @@
+"""The triggers that refuse every change of what is posted: which tables have one, and whether."""
+
+FROZEN_TABLES = (
+    "program_version",
+    "txn",
+    "chain",
+    "txn_note",
+    "member_merge",
+    "activity",
+    "refund",
+    "posting",
+    "allocation",
+    "lot",
+    "hold",
+    "hold_extension",
+    "hold_end",
+    "quota_claim",
+    "request_key",
+    "order_revision",
+    "same_as",
+    "feed",
+    "delivery",
+)
+"""Tables whose trigger refuses change."""
+
+STATE = {
+    "lot": ("pending", "available", "held", "expired", "netted", "open"),
+    "delivery": ("state", "reason", "tries", "due", "owner"),
+}
+"""The columns of these tables that may change. A delivery may also be deleted when it is old."""
+
+# Per table: how many columns may change, and whether its rows may not be deleted. In the statement
+# below 51 = row, before, update, truncate, of which all but "row" must be set (50); 8 is delete.
+GUARDED = ", ".join(
+    f"('{table}', {len(STATE.get(table, ()))}, {table != 'delivery'})" for table in FROZEN_TABLES
+)
+
+UNGUARDED = f"""
+SELECT 'table ' || x.name, 'trigger frozen', 'missing, disabled or another'
+FROM (VALUES {GUARDED}) AS x(name, mutable, kept) WHERE NOT EXISTS (
+  SELECT FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_proc f ON f.oid = g.tgfoid
+  WHERE c.relname = x.name AND c.relnamespace = current_schema()::regnamespace
+    AND g.tgname = 'frozen' AND g.tgenabled = 'A' AND g.tgqual IS NULL
+    AND f.proname = 'refuse_change' AND f.prosrc LIKE '%RAISE EXCEPTION%'
+    AND g.tgtype & 51 = 50 AND g.tgtype & 8 >= CASE WHEN x.kept THEN 8 ELSE 0 END
+    AND cardinality(g.tgattr::int2[]) = CASE x.mutable WHEN 0 THEN 0 ELSE
+      (SELECT count(*) FROM pg_attribute a
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) - x.mutable END)"""
+"""Finds each table whose guard does not refuse every change, always."""

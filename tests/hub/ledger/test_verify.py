@@ -1,0 +1,214 @@
+"""Verify finds what was changed behind the ledger's back, and names it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from booked_history import History, book
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from tamperings import GUARD, TAMPERINGS, Case, set_value
+
+from renkei.ledger.guards import FROZEN_TABLES
+from renkei.ledger.invariants import (
+    CLOCK,
+    INVARIANTS,
+    REPLAYED,
+)
+from renkei.ledger.verify import verify
+from renkei.storage.engine import APP_ROLE
+
+
+@pytest.fixture(scope="module")
+def history(server: Any, booking_on: Any) -> Iterator[History]:
+    """A booked history in a database of its own; its tests roll back what they change."""
+    name = f"h_{uuid4().hex[:12]}"
+    admin = create_engine(server.url(), isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE renkei_template"))
+        booked = History(server.url(database=name))
+        asyncio.run(book(booked, server.url(APP_ROLE, name), booking_on))
+        yield booked
+        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+async def behind(history: History) -> AsyncIterator[AsyncConnection]:
+    """The owner, with every guard taken down, in a transaction that is rolled back."""
+    engine = create_async_engine(history.owner_url)
+    async with engine.connect() as conn:
+        yield conn
+        await conn.rollback()
+    await engine.dispose()
+
+
+async def change(conn: AsyncConnection, *statements: str, **names: str) -> int:
+    """Change rows behind the ledger's back: no guard sees it, and all are up again after it.
+
+    Gives how many rows the last statement changed.
+    """
+    changed = 0
+    guarded = [one for one in FROZEN_TABLES if any(one in statement for statement in statements)]
+    await conn.execute(text("SET LOCAL session_replication_role = replica"))
+    for table in guarded:
+        await conn.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER frozen"))
+    for statement in statements:
+        asked = text(statement)
+        values = {name: names[name] for name in asked._bindparams}
+        changed = (await conn.execute(asked, values)).rowcount
+    for table in guarded:
+        await conn.execute(text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER frozen"))
+    await conn.execute(text("SET LOCAL session_replication_role = origin"))
+    return changed
+
+
+async def test_nothing_is_found_in_what_was_booked(behind: AsyncConnection) -> None:
+    report = await verify(behind)
+    assert report.findings == ()
+    assert (report.members, report.transactions) == (4, 35)
+
+
+BOOKS = {
+    "member": {"created_at"},
+    "txn": set(),
+    "txn_note": set(),
+    "chain": set(),
+    "posting": set(),
+    "allocation": {"n"},
+    "lot": set(),
+    "hold": {"for_member"},
+    "hold_extension": {"version", "lapses_at", "recorded_at"},
+    "hold_end": set(),
+    "settled": set(),
+    "quota": {"limit"},
+    "quota_claim": {"claimant"},
+    "request_key": {"recorded_at"},
+    "orders": {"digest", "total", "apart"},
+    "order_revision": {"recorded_at"},
+    "period": set(),
+    "member_merge": {"by_whom", "recorded_at"},
+    "feed": set(),
+    "feed_head": set(),
+}
+"""The tables that carry the books, with the columns of which nothing else tells the value."""
+
+FREE_TO_GO = {"hold_extension", "txn_note"}
+"""An extension stands for itself; a note goes when a person is erased, and its digest stays."""
+
+CHANGED = {
+    "int2": "{0} + 1",
+    "int4": "{0} + 1",
+    "int8": "{0} + 1",
+    "text": "{0} || 'x'",
+    "_text": "{0} || ARRAY['x']",
+    "bytea": "{0} || decode('00', 'hex')",
+    "timestamptz": "{0} + interval '1 hour'",
+    "json": "json_build_object('other', 1)",
+    "bool": "NOT {0}",
+}
+"""How a value of each type is changed."""
+
+COLUMNS = """
+SELECT column_name, udt_name FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = :table ORDER BY ordinal_position"""
+
+
+@pytest.mark.parametrize("table", BOOKS)
+async def test_a_changed_value_is_found_in_every_column(
+    behind: AsyncConnection, table: str
+) -> None:
+    """In the last row that has one; what the database itself refuses cannot be changed."""
+    unseen = set()
+    for column, kind in (await behind.execute(text(COLUMNS), {"table": table})).all():
+        name = f'"{column}"'
+        row = f"(SELECT max(ctid) FROM {table} WHERE {name} IS NOT NULL)"
+        other = f"UPDATE {table} SET {name} = {CHANGED[kind].format(name)} WHERE ctid = {row}"
+        if await unseen_after(behind, other):
+            unseen.add(column)
+    assert unseen == BOOKS[table]
+
+
+@pytest.mark.parametrize("table", sorted(BOOKS.keys() - FREE_TO_GO))
+async def test_a_deleted_row_is_found(behind: AsyncConnection, table: str) -> None:
+    """Tried with a handful from all over the table."""
+    rows = (await behind.execute(text(f"SELECT ctid::text FROM {table}"))).scalars().all()
+    assert rows
+    for row in rows[:: 1 + len(rows) // 6]:
+        assert not await unseen_after(behind, f"DELETE FROM {table} WHERE ctid = '{row}'")
+
+
+async def unseen_after(conn: AsyncConnection, statement: str) -> bool:
+    """Whether verify finds nothing after a change, which is undone."""
+    undone = await conn.begin_nested()
+    try:
+        changed = await change(conn, statement)
+        return changed > 0 and (await verify(conn)).findings == ()
+    except IntegrityError:
+        return False
+    finally:
+        await undone.rollback()
+
+
+@pytest.mark.parametrize("case", TAMPERINGS, ids=lambda case: case.name)
+async def test_a_tampering_is_found_and_named(
+    behind: AsyncConnection, history: History, case: Case
+) -> None:
+    await change(behind, *case.statements, **vars(history))
+    found = {(one.invariant, one.subject) for one in (await verify(behind)).findings}
+    feed = (await behind.execute(text("SELECT seq FROM feed_head"))).scalar_one()
+    subject = case.subject.format(feed=feed, **vars(history))
+    assert (case.invariant, subject) in found
+
+
+async def test_a_clock_that_went_back_is_found_even_where_the_chain_was_forged(
+    behind: AsyncConnection, history: History
+) -> None:
+    back = "UPDATE txn SET recorded_at = recorded_at - interval '1 day' WHERE version = 5"
+    await change(behind, back)
+    found = {(one.invariant, one.subject) for one in (await verify(behind)).findings}
+    assert (CLOCK, f"{history.hanako} transaction 5") in found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE posting DISABLE TRIGGER frozen",
+        "ALTER TABLE posting ENABLE TRIGGER frozen",
+        "DROP TRIGGER frozen ON posting",
+        "CREATE OR REPLACE TRIGGER frozen BEFORE DELETE ON posting"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+        "CREATE OR REPLACE TRIGGER frozen BEFORE DELETE ON posting"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();"
+        "ALTER TABLE posting ENABLE ALWAYS TRIGGER frozen",
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RETURN NULL; END $$",
+    ],
+)
+async def test_a_guard_that_was_taken_down_is_found(
+    behind: AsyncConnection, statement: str
+) -> None:
+    await behind.execute(text(statement))
+    found = {(one.invariant, one.subject) for one in (await verify(behind)).findings}
+    assert (GUARD, "table posting trigger frozen") in found
+
+
+async def test_every_invariant_is_broken_by_some_tampering() -> None:
+    broken = {case.invariant for case in TAMPERINGS} | {CLOCK, GUARD}
+    known = {one.name for one in INVARIANTS} | set(REPLAYED)
+    assert known - broken == set()
+
+
+async def test_one_member_can_be_verified_alone(behind: AsyncConnection, history: History) -> None:
+    change_of_hanako = set_value("lot", "available = available - 1", "lot = 3")
+    await change(behind, *change_of_hanako, **vars(history))
+    assert (await verify(behind, history.taro)).findings == ()
+    report = await verify(behind, history.hanako)
+    assert {one.subject for one in report.findings} == {
+        f"{history.hanako} lot 3",
+        f"{history.hanako} balance",
+    }
+    assert (report.members, report.transactions) == (1, 13)
