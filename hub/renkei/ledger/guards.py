@@ -38,12 +38,12 @@ GUARDED = ", ".join(
 UNGUARDED = f"""
 SELECT 'table ' || x.name, 'trigger frozen', 'missing, disabled or another'
 FROM (VALUES {GUARDED}) AS x(name, mutable, kept) WHERE NOT EXISTS (
-  SELECT FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_proc f ON f.oid = g.tgfoid
-  WHERE c.relname = x.name AND c.relnamespace = current_schema()::regnamespace
+  SELECT FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
+  WHERE g.tgrelid = to_regclass(x.name)
     AND g.tgname = 'frozen' AND g.tgenabled = 'A' AND g.tgqual IS NULL
     AND f.proname = 'refuse_change' AND f.prosrc LIKE '%RAISE EXCEPTION%'
     AND g.tgtype & 51 = 50 AND g.tgtype & 8 >= CASE WHEN x.kept THEN 8 ELSE 0 END
     AND cardinality(g.tgattr::int2[]) = CASE x.mutable WHEN 0 THEN 0 ELSE
       (SELECT count(*) FROM pg_attribute a
-       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) - x.mutable END)"""
+       WHERE a.attrelid = g.tgrelid AND a.attnum > 0 AND NOT a.attisdropped) - x.mutable END)"""
 """Finds each table whose guard does not refuse every change, always."""
