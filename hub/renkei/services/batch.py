@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from renkei.failpoints import reach
 from renkei.ledger.journal import write
 from renkei.ledger.loading import load
 from renkei.ledger.world import Needs, World
@@ -21,8 +22,11 @@ async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Seq
     needs = reduce(Needs.__or__, (command.needs() for command in commands))
     async with database.begin() as conn:
         world = await load(conn, needs)
+        reach("after_load")
         outcomes = [_decide(command, world) for command in commands]
+        reach("after_decide")
         await write(conn, world)
+        reach("before_commit")
     return outcomes
 
 

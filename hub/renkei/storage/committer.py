@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from renkei.errors import Busy
+from renkei.failpoints import reach
 from renkei.storage.engine import Database
 from renkei_contracts.errors import RenkeiError
 
@@ -107,6 +108,7 @@ class GroupCommitter(Generic[C, A]):
                 return [error] * len(commands)
             half = len(commands) // 2
             return await self._outcomes(commands[:half]) + await self._outcomes(commands[half:])
+        reach("after_commit")
         self._on_commit()
         return list(outcomes)
 

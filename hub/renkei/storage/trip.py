@@ -15,6 +15,8 @@ from psycopg import AsyncCursor, Error
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.failpoints import reach
+
 Rows = Sequence[Any]
 
 
@@ -43,7 +45,10 @@ async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list
     assert isinstance(driver, Driver)
     try:
         async with driver.pipeline():
-            cursors = [await driver.execute(_sql(one.sql), one.values) for one in statements]
+            cursors = []
+            for one in statements:
+                cursors.append(await driver.execute(_sql(one.sql), one.values))
+                reach("between_statements")
         return [await _answer(cursor) for cursor in cursors]
     except Error as error:
         raise DBAPIError.instance(
