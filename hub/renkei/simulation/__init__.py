@@ -1,0 +1,1 @@
+"""Seeded traffic on the real ledger and a real database, judged afterwards."""

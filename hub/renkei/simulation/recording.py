@@ -1,0 +1,186 @@
+"""What each command was, which instant it saw and what came of it, in the order of commits.
+
+The log is written in the command's own database transaction: a killed process leaves neither or
+both. Its number comes from one row that every commit locks last, so the order is the commits'.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, is_dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.errors import TillRefused
+from renkei.ledger.world import Needs
+from renkei.services.attempt import Attempt, Command
+from renkei.services.batch import run_batch
+from renkei.services.enrol import Enrol
+from renkei.services.expire import ExpireLots
+from renkei.services.hold import LapseHolds, PlaceHold, ReleaseHold
+from renkei.services.sale import CommitSale
+from renkei.services.settle import SettleOrder
+from renkei.simulation.stage import RING
+from renkei.storage.engine import Database
+from renkei_contracts.errors import RenkeiError
+
+COMMANDS: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        Enrol,
+        SettleOrder,
+        PlaceHold,
+        ReleaseHold,
+        CommitSale,
+        LapseHolds,
+        ExpireLots,
+    )
+}
+"""Every command the traffic may hold."""
+
+APPEND = """
+WITH h AS (UPDATE simulation.head SET seq = seq + 1 RETURNING seq)
+INSERT INTO simulation.log (seq, acts) SELECT h.seq, CAST(:acts AS json) FROM h"""
+
+LOG = "SELECT acts FROM simulation.log ORDER BY seq"
+
+Outcome = Mapping[str, Any]
+"""``{"answer": …}``, ``{"refused": code}`` or ``{"fault": what}``."""
+
+
+@dataclass
+class Act:
+    """A command with what it saw and what came of it; ``versions`` are its members' at the start.
+
+    It is itself a command, so that the committer and the batch run it like any other.
+    """
+
+    command: Command[Any]
+    now: datetime | None = None
+    versions: dict[str, int] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=dict)
+
+    def needs(self) -> Needs:
+        """What the command needs."""
+        return self.command.needs()
+
+    def decide(self, attempt: Attempt) -> Any:
+        """The command's decision, noted."""
+        self.now = attempt.now
+        self.versions = {
+            member: attempt.world.version_of(member) for member in self.command.needs().members
+        }
+        try:
+            answer = self.command.decide(attempt)
+        except Exception as error:
+            self.outcome = refusal(error)
+            raise
+        self.outcome = {"answer": plain(answer)}
+        return answer
+
+    def to_json(self) -> dict[str, Any]:
+        """For the log and the file."""
+        assert self.now is not None
+        return {
+            "now": self.now.isoformat(),
+            "do": type(self.command).__name__,
+            "command": written(self.command),
+            "versions": self.versions,
+            "outcome": self.outcome,
+        }
+
+
+@dataclass(frozen=True)
+class RecordedDatabase(Database):
+    """A database whose transactions end with their record; ``now`` fixes the instant they see."""
+
+    acts: Sequence[Act]
+    now: str | None = None
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One database transaction with its record."""
+        async with self.engine.begin() as conn:
+            if self.now is not None:
+                fix = text("SELECT set_config('simulation.now', :now, true)")
+                await conn.execute(fix, {"now": self.now})
+            yield conn
+            acts = json.dumps([act.to_json() for act in self.acts], ensure_ascii=False)
+            await conn.execute(text(APPEND), {"acts": acts})
+
+
+async def run_recorded(database: Database, commands: Sequence[Command[Any]]) -> Sequence[Any]:
+    """``run_batch`` with a record."""
+    acts = [Act(command) for command in commands]
+    return await run_batch(RecordedDatabase(database.engine, acts), acts)
+
+
+async def read_log(conn: AsyncConnection) -> list[dict[str, Any]]:
+    """Every act that was committed, in the order of the commits."""
+    rows = (await conn.execute(text(LOG))).scalars().all()
+    return [act for acts in rows for act in acts]
+
+
+def refusal(error: Exception) -> Outcome:
+    """How an error is noted: a refusal by its code, anything else as a fault."""
+    if isinstance(error, TillRefused):
+        return {"refused": error.problem.code}
+    if isinstance(error, RenkeiError):
+        return {"refused": type(error).__name__}
+    return {"fault": f"{type(error).__name__}: {error}".splitlines()[0]}
+
+
+def plain(answer: Any) -> Any:
+    """An answer as JSON."""
+    if isinstance(answer, BaseModel):
+        return answer.model_dump(mode="json")
+    if is_dataclass(answer) and not isinstance(answer, type):
+        return asdict(answer)
+    return answer
+
+
+def written(command: Command[Any]) -> dict[str, Any]:
+    """A command as JSON, without the ring of keys that all simulations share."""
+    [content] = json.loads(_adapter(type(command)).dump_json((command,)))
+    content.pop("ring", None)
+    return dict(content)
+
+
+def restored(do: str, content: Mapping[str, Any]) -> Command[Any]:
+    """The command again."""
+    kind = COMMANDS[do]
+    ring = {"ring": _ring()} if kind is Enrol else {}
+    (command,) = _adapter(kind).validate_json(json.dumps([{**content, **ring}]))
+    return cast("Command[Any]", command)
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Of a tuple of one: only what stands inside of something takes a configuration."""
+    return TypeAdapter(
+        tuple[kind],  # type: ignore[valid-type]
+        config=ConfigDict(ser_json_bytes="hex", val_json_bytes="hex"),
+    )
+
+
+def _ring() -> dict[str, Any]:
+    return {"keys": {name: key.hex() for name, key in RING.keys.items()}, "current": RING.current}
+
+
+def write_file(path: Path, header: Mapping[str, Any], acts: Sequence[Mapping[str, Any]]) -> None:
+    """The record as JSON lines: the header, then the acts in the order of the commits."""
+    with path.open("w", encoding="utf-8") as file:
+        for line in (header, *acts):
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def read_file(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """(header, acts) of a record."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return lines[0], iter(lines[1:])
