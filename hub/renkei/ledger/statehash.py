@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.loading import read_books
-from renkei.ledger.lots import spendable
 
 SETTLED = """
 SELECT member_id, connection_id || '/' || order_ref, earned, redeemed FROM settled
@@ -29,7 +28,12 @@ WHERE same_ref IS NOT NULL"""
 
 @dataclass(frozen=True)
 class MemberState:
-    """What the books say of one member; ``orders`` are (alias, earned, redeemed), none all zero."""
+    """What the books say of one member; ``orders`` are (alias, earned, redeemed), none all zero.
+
+    ``debt`` (≤ 0) is what is owed once everything that could be spent is counted against it. How
+    much debt stands beside unspent lots depends on the order of events: points taken back from a
+    spent lot become debt, and only later inflows repay it.
+    """
 
     alias: str
     spendable: int
@@ -73,7 +77,7 @@ async def load_states(
     states = []
     for member in members:
         now = as_if_lapsed(books[member], at)
-        ready = spendable(now.lots, now.debt, at)
+        ready = sum(lot.available for lot in now.lots if lot.alive(at)) + now.debt
         kept = tuple(orders.get(member, ()))
-        states.append(MemberState(aliases[member], ready, now.debt, kept))
+        states.append(MemberState(aliases[member], max(0, ready), min(0, ready), kept))
     return states
