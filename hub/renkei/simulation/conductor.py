@@ -50,7 +50,7 @@ class Outcomes:
     """What the clients heard. ``faults`` are errands that ended as nobody foresaw."""
 
     answers: list[Answered] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
     kills: dict[str, int] = field(default_factory=dict)
     delivered: int = 0
 
@@ -161,7 +161,7 @@ class _Conductor:
             if report.errand in seat.waiting:
                 seat.done[report.errand] = seat.waiting.pop(report.errand)
             if report.fault:
-                self.outcomes.faults.append(f"{report.errand}: {report.fault}")
+                self.outcomes.faults.append((report.errand, report.fault))
         else:
             self.outcomes.answers.append(report)
             if isinstance(report.ask, HoldRequest):

@@ -22,7 +22,10 @@ RATES = (1000, 1000, 800)
 class OrderHistory:
     """One order's states in the order of the cart's clock."""
 
-    def __init__(self, chance: random.Random, ref: str, cart: str, members: int) -> None:
+    def __init__(
+        self, chance: random.Random, ref: str, cart: str, members: int, redeems: bool
+    ) -> None:
+        self._redeems = redeems
         self._chance = chance
         self._cart = cart
         self._members = members
@@ -77,7 +80,7 @@ class OrderHistory:
         )
 
     def _points(self, lines: tuple[LineItem, ...]) -> int:
-        if self._chance.random() < 0.55:
+        if not self._redeems or self._chance.random() < 0.55:
             return 0
         return self._chance.randint(1, min(120, sum(line.amount for line in lines)))
 

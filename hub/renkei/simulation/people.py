@@ -17,6 +17,11 @@ def customer(cart: str, number: int) -> ExternalRef:
     return ExternalRef(connection=cart, id=f"c{number}")
 
 
+def member_of(customer: ExternalRef) -> str:
+    """The hub's name of this customer."""
+    return member_id(int(customer.id.removeprefix("c")))
+
+
 def seen_at(cart: str, number: int, at: datetime) -> Member:
     """The member as this cart tells of them; carts agree about a member's card."""
     value = card_number(number)

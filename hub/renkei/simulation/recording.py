@@ -136,6 +136,11 @@ def refusal(error: Exception) -> Outcome:
     return {"fault": f"{type(error).__name__}: {error}".splitlines()[0]}
 
 
+def as_read(outcome: Outcome) -> Outcome:
+    """An outcome as it stands in a file."""
+    return dict(json.loads(json.dumps(outcome)))
+
+
 def plain(answer: Any) -> Any:
     """An answer as JSON."""
     if isinstance(answer, BaseModel):

@@ -60,6 +60,16 @@ def often(chance: random.Random) -> int:
     return chance.choice((1, 1, 1, 1, 1, 2, 2, 3, chance.randint(4, MOST_AGAIN)))
 
 
+def hold_name(ask: HoldRequest) -> str:
+    """How a hold is named in reports."""
+    return f"hold {ask.key}"
+
+
+def sale_name(ask: CommitRequest) -> str:
+    """How a revision of a sale is named in reports."""
+    return f"sale {ask.sale}#{ask.revision}"
+
+
 def visit(chance: random.Random, members: int, number: int, rounds: int) -> Visit:
     """A random visit."""
     return _Visiting(chance, number, rounds, members).made()

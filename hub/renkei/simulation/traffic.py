@@ -22,6 +22,9 @@ from renkei_contracts.member import Member
 FACTS_SHARE = 0.55
 """Of the events, where registers ask for holds, too."""
 
+MONTHS = 4
+"""What the rounds span, rounded up: points that live longer do not expire."""
+
 Seen = OrderSeen | MemberSeen
 Traffic = Literal["facts", "all"]
 """``facts``: only what happened and cannot be refused, so that its order must not matter."""
@@ -39,6 +42,17 @@ class Scenario:
     def random(self, purpose: str) -> random.Random:
         """Random numbers of this seed for one purpose: purposes do not disturb each other."""
         return random.Random(f"{self.seed}/{purpose}")  # noqa: S311 - chance, not secrets
+
+    @property
+    def redeems(self) -> bool:
+        """Whether orders at the carts use points.
+
+        Not where points expire and the order of facts must not matter: which points a use took was
+        decided by what was known when it was told, and a lot told later may be over by then.
+        """
+        program = self.program()
+        lasting = program.expires_months is None or program.expires_months > MONTHS
+        return self.traffic == "all" or lasting
 
     def program(self) -> Program:
         """The program of this seed."""
@@ -102,8 +116,8 @@ def plan(scenario: Scenario) -> Plan:
 
 
 def _add_order(made: _Made, scenario: Scenario, chance: random.Random) -> None:
-    number = len(made.facts)
-    history = OrderHistory(chance, f"o{number}", chance.choice(CARTS), scenario.members)
+    number, redeems = len(made.facts), scenario.redeems
+    history = OrderHistory(chance, f"o{number}", chance.choice(CARTS), scenario.members, redeems)
     for order in history.states(BEGIN, now_of(ROUNDS - 1)):
         made.facts.append(Fact(len(made.facts), round_of(order.changed_at), OrderSeen(order=order)))
         made.events += 1

@@ -1,0 +1,95 @@
+"""``renkei simulate``: seeded traffic on the real ledger and a scratch database, then a verdict."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from renkei.cli.screen import as_json, output, table, working
+
+if TYPE_CHECKING:
+    from renkei.simulation.run import Result
+    from renkei.simulation.stage import Stage
+    from renkei.simulation.traffic import Scenario
+
+SHOWN = 20
+"""Violations that are shown; the rest are counted."""
+
+
+def simulate(
+    seed: Annotated[int, typer.Option(help="the same seed gives the same traffic")] = 1,
+    events: Annotated[int, typer.Option(min=1, help="what happens in the shops")] = 1_000,
+    members: Annotated[int, typer.Option(min=1, max=100_000)] = 30,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="processes")] = 2,
+    traffic: Annotated[
+        Literal["all", "facts"], typer.Option(help="facts: nothing that could be refused")
+    ] = "all",
+    order: Annotated[
+        Literal["disorder", "clean"], typer.Option(help="clean: each fact once, in order")
+    ] = "disorder",
+    faults: Annotated[bool, typer.Option("--faults", help="kill workers in the middle")] = False,
+    record: Annotated[Path | None, typer.Option(help="write what was committed, in order")] = None,
+    replay: Annotated[Path | None, typer.Option(help="play a record again and compare")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="an empty database instead of a scratch one")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
+) -> None:
+    """Play shops on a scratch database with kills, repetitions and disorder; judge the books."""
+    from renkei.errors import ConfigInvalid
+    from renkei.simulation.conductor import Conduct
+    from renkei.simulation.run import record as write_record
+    from renkei.simulation.run import recorded_scenario, simulate
+    from renkei.simulation.run import replay as play
+    from renkei.simulation.traffic import Scenario
+
+    if order == "clean" and (traffic != "facts" or faults):
+        raise ConfigInvalid("--order clean is for --traffic facts and without --faults")
+    scenario = recorded_scenario(replay) if replay else Scenario(seed, events, members, traffic)
+    how = Conduct(1 if order == "clean" else workers, order, faults)
+    with _stage(scenario, database_url, durable=faults) as stage, working("simulating"):
+        result = play(stage, replay) if replay else simulate(stage, scenario, how)
+    if record is not None:
+        write_record(result, record)
+    _show(result, json=json)
+    raise typer.Exit(1 if result.findings else 0)
+
+
+@contextmanager
+def _stage(scenario: "Scenario", database_url: str | None, *, durable: bool) -> "Iterator[Stage]":
+    """The database given, or one in a temporary folder that is removed afterwards."""
+    from renkei.simulation.stage import prepare, scratch
+    from renkei.storage.schema import migrate
+
+    if database_url is not None:
+        migrate(database_url)
+        yield prepare(database_url, database_url, scenario.program())
+        return
+    with scratch(durable=durable) as server, server.stage(scenario.program()) as stage:
+        yield stage
+
+
+def _show(result: "Result", *, json: bool) -> None:
+    found = [(one.invariant, one.subject, one.detail) for one in result.findings]
+    if json:
+        as_json(
+            {
+                "seed": result.scenario.seed,
+                "events": result.events,
+                "delivered": result.delivered,
+                "kills": dict(result.kills),
+                "violations": [list(one) for one in found],
+                "state_hash": result.hash,
+            }
+        )
+        return
+    kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items()))
+    output.print(f"seed: {result.scenario.seed}", markup=False)
+    output.print(f"events: {result.events}, told {result.delivered} times", markup=False)
+    output.print(f"kills: {kills or 'none'}", markup=False)
+    output.print(f"violations: {len(found)}", markup=False)
+    if found:
+        table("", ("what must hold", "where", "what"), found[:SHOWN])
+    output.print(f"state hash: {result.hash}", markup=False)
