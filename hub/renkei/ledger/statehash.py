@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.holds import as_if_lapsed
-from renkei.ledger.loading import read_books
+from renkei.ledger.loading import read_groups
 
 SETTLED = """
 SELECT member_id, connection_id || '/' || order_ref, earned, redeemed FROM settled
@@ -32,7 +32,7 @@ class MemberState:
 
     ``debt`` (≤ 0) is what is owed once everything that could be spent is counted against it. How
     much debt stands beside unspent lots depends on the order of events: points taken back from a
-    spent lot become debt, and only later inflows repay it.
+    spent lot become debt, and only later inflows repay it. Merged members show their group's sums.
     """
 
     alias: str
@@ -67,7 +67,7 @@ async def load_states(
 ) -> list[MemberState]:
     """What the books say at that instant of the members that have an alias."""
     members = sorted(aliases)
-    books = await read_books(conn, members)
+    groups = await read_groups(conn, members)
     names = canonical({row[0]: row[1] for row in (await conn.execute(text(SAME))).all()})
     orders: dict[str, list[tuple[str, int, int]]] = {}
     for member, order, earned, redeemed in (
@@ -76,7 +76,7 @@ async def load_states(
         orders.setdefault(member, []).append((names.get(order, order), earned, redeemed))
     states = []
     for member in members:
-        now = as_if_lapsed(books[member], at)
+        now = as_if_lapsed(groups[member], at)
         ready = sum(lot.available for lot in now.lots if lot.alive(at)) + now.debt
         kept = tuple(orders.get(member, ()))
         states.append(MemberState(aliases[member], max(0, ready), min(0, ready), kept))

@@ -14,6 +14,7 @@ from renkei.failpoints import NAMES
 from renkei.services.attempt import Command
 from renkei.services.booking import Booking
 from renkei.simulation import workers
+from renkei.simulation.office import opened
 from renkei.simulation.people import member_id
 from renkei.simulation.recording import Outcome, run_recorded
 from renkei.simulation.rounds import ROUNDS, end, now_of
@@ -30,6 +31,9 @@ SPEED = 400
 
 DEADLIEST = 12
 """A doomed worker reaches its fail-point at most this many times."""
+
+MANY = 20 * DEADLIEST
+"""Fail-points between statements are reached that much more often."""
 
 SILENCE = 60.0
 """Seconds without any report after which a simulation has hung."""
@@ -90,12 +94,13 @@ def conduct(stage: Stage, plan: Plan, how: Conduct) -> Outcomes:
 
 
 async def _enrol(stage: Stage, plan: Plan) -> None:
-    """The members are there before the doors open."""
+    """The members and the quotas are there before the doors open."""
     database = open_database(stage.app)
     async with GroupCommitter[Command[Any], Any](database, run_recorded) as committer:
         members = enumerate(first_customers(plan.scenario))
         await asyncio.gather(
-            *(_named(database, committer, number).enrol(member) for number, member in members)
+            *(_named(database, committer, number).enrol(member) for number, member in members),
+            *(committer.submit(quota) for quota in opened()),
         )
     await database.close()
 
@@ -190,7 +195,7 @@ class _Conductor:
         self._hand_out(seat, (*seat.waiting.values(), *again))
 
     def _seated(self, chance: random.Random, deaths: int) -> _Seat:
-        doom = (chance.choice(NAMES), chance.randint(1, DEADLIEST)) if deaths else None
+        doom = _doom(chance) if deaths else None
         mine, theirs = self._context.Pipe()
         process = self._context.Process(
             target=workers.main, args=(Post(self._stage.app, doom), theirs), daemon=True
@@ -198,3 +203,10 @@ class _Conductor:
         process.start()
         theirs.close()
         return _Seat(process, mine, chance, deaths, doom[0] if doom else None)
+
+
+def _doom(chance: random.Random) -> tuple[str, int]:
+    """Where the worker dies, and at which time it comes there."""
+    name = chance.choice(NAMES)
+    often = MANY if name == "between_statements" else DEADLIEST
+    return name, chance.randint(1, often)

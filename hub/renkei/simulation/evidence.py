@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.ledger.books import HoldName
 from renkei.ledger.world import OrderKey
 
 ALLOCATIONS = """
@@ -22,7 +23,7 @@ ORDER BY member_id, version, n"""
 LOTS = "SELECT member_id, lot, usable_from, expires_at FROM lot"
 
 HOLDS = """
-SELECT h.member_id, h.version, h.amount, h.lapses_at, e.end_version
+SELECT h.member_id, h.version, h.amount, h.lapses_at, e.end_version, h.lead_member, h.lead_version
 FROM hold h LEFT JOIN hold_end e USING (member_id, version)"""
 
 REDEEMED = """
@@ -32,6 +33,14 @@ FROM txn JOIN posting USING (member_id, version)
 WHERE 'redeemed' IN (source, destination) AND order_ref IS NOT NULL GROUP BY 1, 2, 3, 4"""
 
 SETTLED = "SELECT member_id, connection_id, order_ref, earned, redeemed FROM settled"
+
+OTHERS = """
+SELECT member_id, sum(CASE source WHEN 'adjusted' THEN amount WHEN 'imported' THEN amount
+                      WHEN 'exchanged' THEN amount ELSE -amount END)
+FROM posting WHERE source IN ('adjusted', 'imported', 'exchanged')
+                OR destination IN ('adjusted', 'imported', 'exchanged') GROUP BY 1"""
+
+QUOTAS = 'SELECT scope, period, "limit", used FROM quota'
 
 BALANCES = """
 SELECT member_id, available + pending + held + debt,
@@ -50,12 +59,19 @@ class Move(NamedTuple):
 
 
 class HoldFacts(NamedTuple):
-    """A hold: placed and ended by these versions (None: open)."""
+    """A hold's part in one home: placed and ended by these versions (None: open)."""
 
     version: int
     amount: int
     lapses_at: datetime
     end_version: int | None
+    lead_member: str
+    lead_version: int
+
+    @property
+    def name(self) -> HoldName:
+        """The hold's name."""
+        return (self.lead_member, self.lead_version)
 
     def open_at(self, version: int) -> bool:
         """Whether it was open when the member's books stood at this version."""
@@ -72,8 +88,8 @@ class Books:
     holds: list[HoldFacts] = field(default_factory=list)
     redeemed: list[tuple[int, OrderKey, int]] = field(default_factory=list)
 
-    def spendable(self, version: int, now: datetime) -> int:
-        """What a request could use then: usable points, also of lapsed holds, less debt."""
+    def ready(self, version: int, now: datetime) -> int:
+        """What was usable then, also of lapsed holds, less debt; below zero where more is owed."""
         lapsed = {
             hold.version for hold in self.holds if hold.open_at(version) and hold.lapses_at <= now
         }
@@ -82,18 +98,17 @@ class Books:
         for move in self.moves:
             if move.version > version:
                 break
-            sums[move.lot] += move.available
-            sums[move.lot] += move.held if move.version in lapsed else 0
+            sums[move.lot] += move.available + (move.held if move.version in lapsed else 0)
             debt += move.debt
-        return max(0, debt + sum(n for lot, n in sums.items() if lot and self._alive(lot, now)))
+        return debt + sum(n for lot, n in sums.items() if lot and self._alive(lot, now))
 
-    def held(self, hold: int, version: int, now: datetime) -> int:
-        """What the hold of this name still kept aside then."""
-        found = (one for one in self.holds if one.version == hold)
+    def held(self, hold: HoldName, version: int, now: datetime) -> int:
+        """What the hold of this name still kept aside here then."""
+        found = (one for one in self.holds if one.name == hold)
         return sum(one.amount for one in found if one.open_at(version) and one.lapses_at > now)
 
     def redeemed_by(self, order: OrderKey, version: int) -> int:
-        """What the order had redeemed then."""
+        """What the order had redeemed from here then."""
         return sum(n for at, key, n in self.redeemed if key == order and at <= version)
 
     def _alive(self, lot: int, now: datetime) -> bool:
@@ -103,15 +118,30 @@ class Books:
 
 @dataclass
 class Evidence:
-    """The books by member, what is posted by order, and each member's (balance, expired)."""
+    """The books by home, what is posted by order, the balances and quotas at the end.
+
+    ``others`` is what corrections gave a home, less what they took.
+    """
 
     books: dict[str, Books]
     settled: dict[tuple[str, OrderKey], tuple[int, int]]
     balances: Mapping[str, tuple[int, int]]
+    others: Mapping[str, int]
+    quotas: Mapping[tuple[str, str], tuple[int, int]]
 
 
 async def read_evidence(conn: AsyncConnection) -> Evidence:
     """Read it in one consistent view of the database."""
+    return Evidence(
+        books=await _books(conn),
+        settled={(row[0], (row[1], row[2])): (row[3], row[4]) for row in await _all(conn, SETTLED)},
+        balances={row[0]: (row[1], int(row[2])) for row in await _all(conn, BALANCES)},
+        others={row[0]: int(row[1]) for row in await _all(conn, OTHERS)},
+        quotas={(row[0], row[1]): (row[2], row[3]) for row in await _all(conn, QUOTAS)},
+    )
+
+
+async def _books(conn: AsyncConnection) -> dict[str, Books]:
     books: dict[str, Books] = defaultdict(Books)
     for member, *move in await _all(conn, ALLOCATIONS):
         books[member].moves.append(Move(*move))
@@ -121,9 +151,7 @@ async def read_evidence(conn: AsyncConnection) -> Evidence:
         books[member].holds.append(HoldFacts(*hold))
     for member, version, connection, ref, amount in await _all(conn, REDEEMED):
         books[member].redeemed.append((version, (connection, ref), int(amount)))
-    settled = {(row[0], (row[1], row[2])): (row[3], row[4]) for row in await _all(conn, SETTLED)}
-    balances = {row[0]: (row[1], int(row[2])) for row in await _all(conn, BALANCES)}
-    return Evidence(books, settled, balances)
+    return books
 
 
 async def _all(conn: AsyncConnection, statement: str) -> Sequence[Any]:

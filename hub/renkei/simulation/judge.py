@@ -4,139 +4,72 @@ The books' own consistency is ``ledger.verify``'s; here they are held against th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from renkei.ledger.verify import Finding
-from renkei.ledger.world import OrderKey
+from renkei.ledger.world import NewRefund, OrderKey
 from renkei.loyalty.earn import evaluate_order
-from renkei.services.hold import PlaceHold, parse_hold_id
+from renkei.loyalty.refunds import effective
+from renkei.services.attempt import Command
+from renkei.services.merge import MergeMembers
+from renkei.services.quota import ClaimQuota
+from renkei.services.refund import BookRefund
 from renkei.services.sale import CommitSale, order_of
-from renkei.simulation.evidence import Books, Evidence
+from renkei.simulation.evidence import Evidence
+from renkei.simulation.office import Deed
 from renkei.simulation.people import member_of
 from renkei.simulation.recording import Outcome, restored
-from renkei.simulation.tills import hold_name, sale_name
+from renkei.simulation.requests import justified, one_answer, request_of
 from renkei.simulation.traffic import Plan
 from renkei.simulation.workers import Answered
 from renkei_contracts.event import OrderSeen
 from renkei_contracts.order import Order
-from renkei_contracts.till import HoldRequest
-
-Log = Sequence[Mapping[str, Any]]
 
 REFUSALS = {
     "PlaceHold": {"insufficient_points"},
     "CommitSale": {"insufficient_points", "hold_used"},
+    "Adjust": {"insufficient_points"},
+    "ExchangePoints": {"insufficient_points"},
+    "WriteOffDebt": {"debt_smaller"},
 }
 """The only refusals this traffic can meet; everything else is told in a way that must pass."""
 
-
-@dataclass(frozen=True)
-class Request:
-    """A register's request as the log has it. ``points`` None: a fact, never refused for want."""
-
-    name: str
-    member: str
-    points: int | None
-    hold: str | None
-    order: OrderKey | None
-    now: datetime
-    version: int
-    outcome: Outcome
+Acts = Sequence[tuple[Command[Any], Outcome]]
+States = dict[OrderKey, tuple[Order, str | None]]
 
 
-def judge(plan: Plan, answers: Sequence[Answered], log: Log, evidence: Evidence) -> list[Finding]:
+def judge(
+    plan: Plan,
+    answers: Sequence[Answered],
+    log: Sequence[Mapping[str, Any]],
+    evidence: Evidence,
+) -> list[Finding]:
     """Everything that is not as it must be."""
     commands = [restored(act["do"], act["command"]) for act in log]
-    requests = [
-        request_of(command, act)
-        for command, act in zip(commands, log, strict=True)
-        if isinstance(command, PlaceHold | CommitSale)
-    ]
-    sales = [
-        (command, act["outcome"])
-        for command, act in zip(commands, log, strict=True)
-        if isinstance(command, CommitSale)
-    ]
+    asked = [request_of(command, act) for command, act in zip(commands, log, strict=True)]
+    requests = [one for one in asked if one is not None]
+    acts = [(command, act["outcome"]) for command, act in zip(commands, log, strict=True)]
     return [
-        *_refusals(log),
-        *_first_answers(requests, answers),
-        *_justified(requests, evidence),
-        *_targets(plan, newest(plan, sales), evidence),
-        *_sums(plan, evidence),
+        *_refusals(acts),
+        *one_answer(requests, answers),
+        *justified(requests, evidence),
+        *_targets(plan, newest(plan, acts), evidence),
+        *_sums(plan, acts, evidence),
+        *_quotas(plan, evidence),
     ]
 
 
-def request_of(command: PlaceHold | CommitSale, act: Mapping[str, Any]) -> Request:
-    """The request that this act of the log was."""
-    member = command.ask.member or ""
-    now, version = datetime.fromisoformat(act["now"]), act["versions"].get(member, 0)
-    if isinstance(command, PlaceHold):
-        name, points = hold_name(command.ask), command.ask.points
-        return Request(name, member, points, None, None, now, version, act["outcome"])
-    ask = command.ask
-    asked = None if ask.occurred or ask.voided or not ask.points_used else ask.points_used
-    order = (command.connection, str(ask.sale))
-    name = sale_name(ask)
-    return Request(name, member, asked, ask.hold, order, now, version, act["outcome"])
-
-
-def _refusals(log: Log) -> Iterator[Finding]:
-    for number, act in enumerate(log):
-        outcome, allowed = act["outcome"], REFUSALS.get(act["do"], set())
-        if "answer" not in outcome and outcome.get("refused") not in allowed:
-            where = f"act {number}, {act['do']}"
+def _refusals(acts: Acts) -> Iterator[Finding]:
+    for number, (command, outcome) in enumerate(acts):
+        do = type(command).__name__
+        if "answer" not in outcome and outcome.get("refused") not in REFUSALS.get(do, set()):
+            where = f"act {number}, {do}"
             yield Finding("nothing is refused without need", where, str(outcome))
 
 
-def _first_answers(requests: Sequence[Request], answers: Sequence[Answered]) -> Iterator[Finding]:
-    """A request that was accepted has one answer, however often and by whomever it is asked."""
-    heard = [(one.name, one.outcome) for one in requests]
-    for one in answers:
-        if one.ask is not None:
-            named = hold_name(one.ask) if isinstance(one.ask, HoldRequest) else sale_name(one.ask)
-            heard.append((named, one.outcome))
-    first: dict[str, Any] = {}
-    for name, outcome in heard:
-        answer = outcome.get("answer")
-        if answer is not None and first.setdefault(name, answer) != answer:
-            detail = f"{first[name]} and then {answer}"
-            yield Finding("a request has one answer for ever", name, detail)
-
-
-def _justified(requests: Sequence[Request], evidence: Evidence) -> Iterator[Finding]:
-    """What was refused for want of points was not covered; what was accepted first, was."""
-    accepted: set[str] = set()
-    for one in requests:
-        yes = "answer" in one.outcome
-        wanting = one.outcome.get("refused") == "insufficient_points"
-        if one.points is None or one.name in accepted or not (yes or wanting):
-            continue
-        if yes:
-            accepted.add(one.name)
-        there = covered(one, evidence.books.get(one.member, Books()))
-        if yes != (one.points <= there):
-            verdict = "accepted" if yes else "refused"
-            detail = f"{one.points} points were {verdict} where {there} were there"
-            yield Finding("a request takes what is there, and no more", one.name, detail)
-
-
-def covered(request: Request, books: Books) -> int:
-    """What the request could use when it was decided."""
-    there = books.spendable(request.version, request.now)
-    if request.hold is not None:
-        there += books.held(parse_hold_id(request.hold)[1], request.version, request.now)
-    if request.order is not None:
-        there += books.redeemed_by(request.order, request.version)
-    return there
-
-
-def newest(
-    plan: Plan, sales: Sequence[tuple[CommitSale, Outcome]]
-) -> dict[OrderKey, tuple[Order, str | None]]:
+def newest(plan: Plan, acts: Acts) -> States:
     """(newest state, whose it is) of every order that was told or accepted."""
-    states: dict[OrderKey, tuple[Order, str | None]] = {}
+    states: States = {}
 
     def see(order: Order, member: str | None) -> None:
         key = (order.ref.connection, order.ref.id)
@@ -144,23 +77,21 @@ def newest(
             states[key] = (order, member)
 
     for fact in plan.facts:
-        if isinstance(fact.seen, OrderSeen):
-            customer = fact.seen.order.customer
-            see(fact.seen.order, member_of(customer) if customer else None)
-    for command, outcome in sales:
-        if "answer" in outcome:
+        if isinstance(fact.told, OrderSeen):
+            customer = fact.told.order.customer
+            see(fact.told.order, member_of(customer) if customer else None)
+    for command, outcome in acts:
+        if isinstance(command, CommitSale) and "answer" in outcome:
             see(order_of(command.ask, command.connection), command.ask.member)
     return states
 
 
-def _targets(
-    plan: Plan, states: Mapping[OrderKey, tuple[Order, str | None]], evidence: Evidence
-) -> Iterator[Finding]:
-    """Each order stands at its newest state's target, with its member and with nobody else."""
-    program = plan.scenario.program()
+def _targets(plan: Plan, states: States, evidence: Evidence) -> Iterator[Finding]:
+    """Each order stands at its newest state less its refunds, with its member and nobody else."""
+    program, refunds = plan.scenario.program(), _refunds(plan)
     due: dict[tuple[str, OrderKey], tuple[int, int]] = {}
     for key, (order, member) in states.items():
-        target = evaluate_order(order, program)
+        target = evaluate_order(effective(order, refunds.get(key, ())), program)
         if member is not None:
             due[member, key] = (target.earned, target.redeemed)
     for member, key in sorted({*due, *evidence.settled}):
@@ -171,16 +102,56 @@ def _targets(
             yield Finding("an order stands at its newest state's target", name, detail)
 
 
-def _sums(plan: Plan, evidence: Evidence) -> Iterator[Finding]:
-    """A member has what their orders earned, less what they used and what expired."""
+def _refunds(plan: Plan) -> dict[OrderKey, list[NewRefund]]:
+    found: dict[OrderKey, list[NewRefund]] = {}
+    for fact in plan.facts:
+        if isinstance(fact.told, Deed) and isinstance(fact.told.command, BookRefund):
+            refund = fact.told.command
+            made = NewRefund(refund.key, b"", refund.refund.model_dump(mode="json"))
+            found.setdefault(refund.order, []).append(made)
+    return found
+
+
+def _sums(plan: Plan, acts: Acts, evidence: Evidence) -> Iterator[Finding]:
+    """Who was ever merged is counted together: an order of one uses points of the other."""
     if len(evidence.balances) != plan.scenario.members:
         detail = f"{len(evidence.balances)} of {plan.scenario.members}"
         yield Finding("every customer is one member", "members", detail)
-    sums: dict[str, int] = {}
+    together = _ever_merged(evidence, acts)
+    wanted: dict[str, int] = {}
+    found: dict[str, int] = {}
     for (member, _), (earned, redeemed) in evidence.settled.items():
-        sums[member] = sums.get(member, 0) + earned - redeemed
+        wanted[together[member]] = wanted.get(together[member], 0) + earned - redeemed
     for member, (balance, expired) in evidence.balances.items():
-        wanted = sums.get(member, 0) - expired
-        if balance != wanted:
-            detail = f"{balance} and should be {wanted}"
-            yield Finding("a member has what was earned, less used and expired", member, detail)
+        root = together[member]
+        wanted[root] = wanted.get(root, 0) + evidence.others.get(member, 0) - expired
+        found[root] = found.get(root, 0) + balance
+    for root, balance in found.items():
+        if balance != wanted[root]:
+            detail = f"{balance} and should be {wanted[root]}"
+            yield Finding("a member has what was given, less used and expired", root, detail)
+
+
+def _ever_merged(evidence: Evidence, acts: Acts) -> dict[str, str]:
+    """Each member with one name for all who were ever merged with them."""
+    together = {member: member for member in evidence.balances}
+    for command, _ in acts:
+        if isinstance(command, MergeMembers):
+            one, other = together[command.member], together[command.into]
+            together = {m: one if name == other else name for m, name in together.items()}
+    return together
+
+
+def _quotas(plan: Plan, evidence: Evidence) -> Iterator[Finding]:
+    """A quota gives all that is claimed, up to its limit."""
+    claimed: dict[tuple[str, str], dict[str, int]] = {}
+    for fact in plan.facts:
+        if isinstance(fact.told, Deed) and isinstance(fact.told.command, ClaimQuota):
+            claim = fact.told.command
+            marks = claimed.setdefault((claim.scope, claim.period), {})
+            marks[claim.claimant] = max(claim.wanted, marks.get(claim.claimant, 0))
+    for key, (limit, used) in evidence.quotas.items():
+        wanted = min(limit, sum(claimed.get(key, {}).values()))
+        if used != wanted:
+            detail = f"{used} of {limit} are used and should be {wanted}"
+            yield Finding("a quota gives what is claimed, up to its limit", "/".join(key), detail)

@@ -7,7 +7,7 @@ from typing import Any
 
 from renkei.simulation.people import customer
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLine
 
 MOST_STATES = 7
 ANOTHER_STATE = 0.68
@@ -54,6 +54,22 @@ class OrderHistory:
             changed = self._chance.choice(self._changes)(order)
             order = order.model_copy(update={**changed, "changed_at": at})
             yield order
+
+    def refunds(self, first: Order, end: datetime) -> Iterator[Refund]:
+        """Refunds that the cart tells apart from the order, and perhaps before it."""
+        for number in range(self._chance.choice((0, 0, 0, 0, 1, 1, 2))):
+            at = first.placed_at + self._chance.random() * (end - first.placed_at)
+            line = self._chance.choice(first.lines)
+            points = self._chance.randint(0, first.points_used)
+            yield Refund(
+                ref=ExternalRef(connection=self._cart, id=f"{self._ref.id}r{number}"),
+                order=self._ref,
+                occurred_at=at,
+                lines=(RefundLine(id=line.id, amount=self._chance.randint(1, line.amount)),),
+                points_returned=points,
+                value_returned=points,
+                whole=self._chance.random() < 0.1,
+            )
 
     def _first(self, at: datetime) -> Order:
         lines = tuple(self._line(n) for n in range(self._chance.randint(1, 3)))

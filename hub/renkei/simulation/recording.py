@@ -17,20 +17,24 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.errors import TillRefused
+from renkei.errors import BookingRefused, TillRefused
 from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt, Command
 from renkei.services.batch import run_batch
+from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
 from renkei.services.enrol import Enrol
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds, PlaceHold, ReleaseHold
+from renkei.services.merge import MergeMembers, UnmergeMember
+from renkei.services.quota import ClaimQuota, OpenQuota
+from renkei.services.refund import BookRefund
 from renkei.services.sale import CommitSale
 from renkei.services.settle import SettleOrder
 from renkei.simulation.stage import RING
 from renkei.storage.engine import Database
 from renkei_contracts.errors import RenkeiError
 
-COMMANDS: dict[str, type] = {
+COMMANDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         Enrol,
@@ -40,6 +44,15 @@ COMMANDS: dict[str, type] = {
         CommitSale,
         LapseHolds,
         ExpireLots,
+        BookRefund,
+        Adjust,
+        ImportBalance,
+        ExchangePoints,
+        WriteOffDebt,
+        MergeMembers,
+        UnmergeMember,
+        OpenQuota,
+        ClaimQuota,
     )
 }
 """Every command the traffic may hold."""
@@ -56,14 +69,17 @@ Outcome = Mapping[str, Any]
 
 @dataclass
 class Act:
-    """A command with what it saw and what came of it; ``versions`` are its members' at the start.
+    """A command with what it saw and what came of it.
 
+    ``versions``: where the books of its members' groups stood before it; ``beside``: those of other
+    homes that its holds lie in.
     It is itself a command, so that the committer and the batch run it like any other.
     """
 
     command: Command[Any]
     now: datetime | None = None
     versions: dict[str, int] = field(default_factory=dict)
+    beside: dict[str, int] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=dict)
 
     def needs(self) -> Needs:
@@ -73,9 +89,7 @@ class Act:
     def decide(self, attempt: Attempt) -> Any:
         """The command's decision, noted."""
         self.now = attempt.now
-        self.versions = {
-            member: attempt.world.version_of(member) for member in self.command.needs().members
-        }
+        self._note_versions(attempt)
         try:
             answer = self.command.decide(attempt)
         except Exception as error:
@@ -83,6 +97,16 @@ class Act:
             raise
         self.outcome = {"answer": plain(answer)}
         return answer
+
+    def _note_versions(self, attempt: Attempt) -> None:
+        needs = self.command.needs()
+        known = [member for member in needs.members if attempt.knows(member)]
+        homes = [books for member in known for books in attempt.group_of(member).homes]
+        parts = [part.home for name in needs.holds for part in attempt.parts_of(name)]
+        self.versions = {books.member: books.version for books in homes}
+        self.beside = {
+            home: attempt.books_of(home).version for home in parts if home not in self.versions
+        }
 
     def to_json(self) -> dict[str, Any]:
         """For the log and the file."""
@@ -92,6 +116,7 @@ class Act:
             "do": type(self.command).__name__,
             "command": written(self.command),
             "versions": self.versions,
+            "beside": self.beside,
             "outcome": self.outcome,
         }
 
@@ -131,6 +156,8 @@ def refusal(error: Exception) -> Outcome:
     """How an error is noted: a refusal by its code, anything else as a fault."""
     if isinstance(error, TillRefused):
         return {"refused": error.problem.code}
+    if isinstance(error, BookingRefused):
+        return {"refused": error.code}
     if isinstance(error, RenkeiError):
         return {"refused": type(error).__name__}
     return {"fault": f"{type(error).__name__}: {error}".splitlines()[0]}
@@ -160,7 +187,7 @@ def written(command: Command[Any]) -> dict[str, Any]:
 def restored(do: str, content: Mapping[str, Any]) -> Command[Any]:
     """The command again."""
     kind = COMMANDS[do]
-    ring = {"ring": _ring()} if kind is Enrol else {}
+    ring = {"ring": _ring()} if "ring" in kind.__dataclass_fields__ else {}
     (command,) = _adapter(kind).validate_json(json.dumps([{**content, **ring}]))
     return cast("Command[Any]", command)
 

@@ -6,17 +6,17 @@ from typing import Literal
 
 from renkei.simulation.rounds import ROUNDS
 from renkei.simulation.tills import Step, Visit, often
-from renkei.simulation.traffic import Fact, Plan, Seen
+from renkei.simulation.traffic import Fact, Plan, Told
 
 Order = Literal["clean", "disorder"]
 
 
 @dataclass(frozen=True)
 class Tell:
-    """Tell the hub what was seen."""
+    """Tell the hub what happened."""
 
     id: str
-    seen: Seen
+    told: Told
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def schedule(plan: Plan, workers: int, order: Order) -> Rounds:
     rounds: Rounds = [[[] for _ in range(workers)] for _ in range(ROUNDS)]
     for fact in plan.facts:
         if order == "clean":
-            rounds[fact.round][0].append(Tell(f"f{fact.number}", fact.seen))
+            rounds[fact.round][0].append(Tell(f"f{fact.number}", fact.told))
         else:
             _scatter(rounds, fact, chance)
     for visit in plan.visits:
@@ -65,7 +65,7 @@ def _scatter(rounds: Rounds, fact: Fact, chance: random.Random) -> None:
     for time in range(often(chance)):
         late = chance.choice((fact.round, fact.round, chance.randint(fact.round, ROUNDS - 1)))
         errands = chance.choice(rounds[late])
-        errands.append(Tell(f"f{fact.number}.{time}", fact.seen))
+        errands.append(Tell(f"f{fact.number}.{time}", fact.told))
 
 
 def _turns(rounds: Rounds, visit: Visit, worker: int) -> None:

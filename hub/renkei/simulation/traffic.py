@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from renkei.loyalty.program import Program
+from renkei.services.refund import BookRefund
+from renkei.simulation.office import Deed, Office
 from renkei.simulation.orders import OrderHistory
 from renkei.simulation.people import seen_at
 from renkei.simulation.rounds import BEGIN, ROUNDS, now_of, round_of
@@ -19,13 +21,14 @@ from renkei.simulation.tills import Visit, visit
 from renkei_contracts.event import MemberSeen, OrderSeen
 from renkei_contracts.member import Member
 
+OFFICE_SHARE = 0.12
 FACTS_SHARE = 0.55
-"""Of the events, where registers ask for holds, too."""
+"""Up to here, of the decisions what happens next: the office's deeds, then orders at carts."""
 
 MONTHS = 4
 """What the rounds span, rounded up: points that live longer do not expire."""
 
-Seen = OrderSeen | MemberSeen
+Told = OrderSeen | MemberSeen | Deed
 Traffic = Literal["facts", "all"]
 """``facts``: only what happened and cannot be refused, so that its order must not matter."""
 
@@ -72,7 +75,7 @@ class Fact:
 
     number: int
     round: int
-    seen: Seen
+    told: Told
 
 
 @dataclass(frozen=True)
@@ -93,39 +96,53 @@ class Plan:
 class _Made:
     facts: list[Fact] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
-    events: int = 0
+
+    @property
+    def events(self) -> int:
+        return len(self.facts) + sum(len(visit.steps) for visit in self.visits)
+
+    def tell(self, told: Told) -> None:
+        self.facts.append(Fact(len(self.facts), round_of(happened_at(told)), told))
 
 
 def plan(scenario: Scenario) -> Plan:
     """The traffic of this scenario: at least its events, and at most one order's more."""
     chance = scenario.random("traffic")
+    office = Office(scenario.random("office"), scenario.members, facts=scenario.traffic == "facts")
     made = _Made()
-    for seen in _late_customers(scenario):
-        happened = seen.member.changed_at
-        made.facts.append(Fact(len(made.facts), round_of(happened), seen))
-    made.events = len(made.facts)
+    for told in _late_customers(scenario):
+        made.tell(told)
     while made.events < scenario.events:
-        if scenario.traffic == "facts" or chance.random() < FACTS_SHARE:
+        drawn = chance.random()
+        if drawn < OFFICE_SHARE:
+            made.tell(office.deed(made.events, _some_time(chance)))
+        elif scenario.traffic == "facts" or drawn < FACTS_SHARE:
             _add_order(made, scenario, chance)
         else:
-            added = visit(chance, scenario.members, len(made.visits), ROUNDS)
-            made.visits.append(added)
-            made.events += len(added.steps)
-    ordered = sorted(made.facts, key=lambda fact: (happened_at(fact.seen), fact.number))
+            made.visits.append(visit(chance, scenario.members, len(made.visits), ROUNDS))
+    ordered = sorted(made.facts, key=lambda fact: (happened_at(fact.told), fact.number))
     return Plan(scenario, tuple(ordered), tuple(made.visits))
 
 
+def _some_time(chance: random.Random) -> datetime:
+    return BEGIN + chance.random() * (now_of(ROUNDS - 1) - BEGIN)
+
+
 def _add_order(made: _Made, scenario: Scenario, chance: random.Random) -> None:
-    number, redeems = len(made.facts), scenario.redeems
-    history = OrderHistory(chance, f"o{number}", chance.choice(CARTS), scenario.members, redeems)
-    for order in history.states(BEGIN, now_of(ROUNDS - 1)):
-        made.facts.append(Fact(len(made.facts), round_of(order.changed_at), OrderSeen(order=order)))
-        made.events += 1
+    ref, cart = f"o{len(made.facts)}", chance.choice(CARTS)
+    history = OrderHistory(chance, ref, cart, scenario.members, scenario.redeems)
+    states = list(history.states(BEGIN, now_of(ROUNDS - 1)))
+    for order in states:
+        made.tell(OrderSeen(order=order))
+    for refund in history.refunds(states[0], now_of(ROUNDS - 1)):
+        made.tell(Deed(refund.occurred_at, BookRefund(refund, None, f"alr_{refund.ref.id}")))
 
 
-def happened_at(seen: Seen) -> datetime:
-    """The vendor's clock of what was seen."""
-    return seen.order.changed_at if isinstance(seen, OrderSeen) else seen.member.changed_at
+def happened_at(told: Told) -> datetime:
+    """The vendor's clock of what was told."""
+    if isinstance(told, Deed):
+        return told.at
+    return told.order.changed_at if isinstance(told, OrderSeen) else told.member.changed_at
 
 
 def first_customers(scenario: Scenario) -> Iterator[Member]:

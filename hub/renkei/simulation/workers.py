@@ -23,9 +23,11 @@ from renkei.simulation.recording import Outcome, plain, refusal, run_recorded
 from renkei.simulation.schedule import Errand, Jobs, Tell, Turn
 from renkei.simulation.stage import RING
 from renkei.simulation.tills import Step, Visit, filled
+from renkei.simulation.traffic import Told
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import open_database
-from renkei_contracts.event import OrderSeen
+from renkei_contracts.errors import FixData, GiveUp
+from renkei_contracts.event import MemberSeen, OrderSeen
 from renkei_contracts.till import CommitRequest, HoldRequest
 
 CLIENTS = 48
@@ -108,10 +110,10 @@ class Worker:
         await asyncio.gather(*(self._client(waiting) for _ in range(CLIENTS)))
 
     async def _in_order(self, errands: Sequence[Errand]) -> None:
-        """Orders go together: one batch decides them in the order in which they were submitted."""
+        """Many go together: a batch decides in the order in which commands were submitted."""
         together: list[Errand] = []
         for errand in errands:
-            if isinstance(errand, Tell) and isinstance(errand.seen, OrderSeen):
+            if isinstance(errand, Tell) and not isinstance(errand.told, MemberSeen):
                 together.append(errand)
                 continue
             await asyncio.gather(*map(self._do, together))
@@ -124,12 +126,14 @@ class Worker:
             await self._do(waiting.popleft())
 
     async def _do(self, errand: Errand) -> None:
+        fault = None
         try:
             await self._run_errand(errand)
+        except (GiveUp, FixData):
+            pass  # refused, which the judge finds in the log
         except Exception as error:
-            self._pipe.send(Done(errand.id, str(refusal(error))))
-        else:
-            self._pipe.send(Done(errand.id))
+            fault = str(refusal(error))
+        self._pipe.send(Done(errand.id, fault))
 
     async def _run_errand(self, errand: Errand) -> None:
         if isinstance(errand, Turn):
@@ -137,10 +141,16 @@ class Worker:
         elif isinstance(errand, Jobs):
             await self._booking.lapse_holds()
             await self._booking.expire_lots()
-        elif isinstance(errand.seen, OrderSeen):
-            await self._booking.settle(errand.seen.order, read_at=None, delivery_key=None)
         else:
-            await self._booking.enrol(errand.seen.member)
+            await self._tell(errand.told)
+
+    async def _tell(self, told: Told) -> None:
+        if isinstance(told, OrderSeen):
+            await self._booking.settle(told.order, read_at=None, delivery_key=None)
+        elif isinstance(told, MemberSeen):
+            await self._booking.enrol(told.member)
+        else:
+            await self._booking.committer.submit(told.command)
 
     async def _turn(self, turn: Turn) -> None:
         """Each step some times at once; the rest of its times when all steps were made."""
