@@ -110,7 +110,7 @@ def _orders(page: Page, world: World) -> None:
     old = [as_rows.order_row(row) for row in rows if row.key in world.orders_at_start]
     page.put(sql.NEW_ORDERS, new, exact=True)
     page.put(sql.ORDERS, old, exact=True)
-    page.put(sql.REVISIONS, as_rows.revision_rows(world))
+    page.put(sql.REVISIONS, as_rows.revision_rows(world), exact=True)
     page.put(sql.REFUNDS, as_rows.refund_rows(world), exact=True)
     settled = [
         as_rows.settled_row(member, order, done)

@@ -177,7 +177,8 @@ INSERT INTO order_revision (connection_id, order_ref, revision, clock, delivery_
 SELECT connection_id, order_ref, revision, clock, delivery_key, at, {REVISION_DIGEST}, document
 FROM json_to_recordset(CAST(:p AS json))
   AS x(connection_id text, order_ref text, revision int, clock timestamptz, delivery_key text,
-       at timestamptz, document json)"""
+       at timestamptz, document json)
+ORDER BY connection_id, order_ref, revision ON CONFLICT DO NOTHING"""
 
 SALES = """
 INSERT INTO order_key (connection_id, store, till, business_date, settlement_count,

@@ -6,7 +6,7 @@ The books' own consistency is ``ledger.verify``'s; here they are held against th
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from renkei.ledger.verify import Finding
+from renkei.ledger.invariants import Finding
 from renkei.ledger.world import NewRefund, OrderKey
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.refunds import effective

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renkei.ledger.verify import Finding
+from renkei.ledger.invariants import Finding
 from renkei.ledger.world import OrderKey
 from renkei.services.attempt import Command
 from renkei.services.corrections import Adjust, Correction, ExchangePoints

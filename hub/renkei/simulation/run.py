@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.ledger.invariants import Finding
 from renkei.ledger.statehash import MemberState, load_states, state_hash
-from renkei.ledger.verify import Finding, verify
+from renkei.ledger.verify import verify
 from renkei.services.batch import run_batch
 from renkei.simulation.conductor import Conduct, conduct
 from renkei.simulation.evidence import read_evidence
