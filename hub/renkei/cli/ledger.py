@@ -8,6 +8,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, output, table, working
+from renkei.errors import UnknownMember
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -24,10 +25,13 @@ def group() -> None:
 @commands.command("verify")
 def verify(
     context: typer.Context,
+    member: Annotated[
+        str | None, typer.Option(metavar="MEMBER", help="only this member: an id or a card number")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
     """Recompute every balance from the log; exit code 1 where anything is not as it must be."""
-    report = with_hub(invocation(context).settings(), verified)
+    report = with_hub(invocation(context).settings(), lambda hub: verified(hub, member))
     if json:
         as_json({"ok": not report.findings, **asdict(report)})
     else:
@@ -36,14 +40,17 @@ def verify(
         raise typer.Exit(1)
 
 
-async def verified(hub: "Hub") -> "Report":
-    """The report, on one consistent view of the database."""
-    from renkei.ledger.verify import verify as recompute
+async def verified(hub: "Hub", name: str | None = None) -> "Report":
+    """The report, on one consistent view of the database; UnknownMember for a name of nobody."""
+    from renkei.ledger.verify import verify_database
+    from renkei.services.members import find_member
 
+    member = await find_member(hub.booking, name) if name else None
     with working("recomputing the ledger"):
-        async with hub.database.engine.connect() as conn:
-            await conn.execution_options(isolation_level="REPEATABLE READ")
-            return await recompute(conn)
+        report = await verify_database(hub.database.engine, member)
+    if member and report.members == 0:
+        raise UnknownMember(f"no member {member}; see `renkei members`")
+    return report
 
 
 def _show(report: "Report") -> None:
