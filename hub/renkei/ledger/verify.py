@@ -22,6 +22,9 @@ CHUNK = 2_000
 ROOM = "SELECT set_config('work_mem', '64MB', true)"
 """Sums by lot or order stay in memory up to here, for this transaction only."""
 
+IN_ORDER = "SELECT set_config('enable_hashjoin', 'off', true)"
+"""The log is joined as it is read, in order of its keys, instead of being kept and sorted."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -93,6 +96,7 @@ async def _broken(conn: AsyncConnection, asked: Invariant, member: str | None) -
 async def _replay(conn: AsyncConnection, member: str | None) -> tuple[Walk, Replay]:
     """What reading the log in order finds."""
     await conn.execute(text(ROOM))
+    await conn.execute(text(IN_ORDER))
     walk, replay = Walk(), Replay()
     await _read(conn, ENTRIES, "m.member_id", member, walk)
     await _read(conn, MOVES, "member_id", member, replay)
