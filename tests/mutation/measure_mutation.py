@@ -41,7 +41,8 @@ MUTATED = (
 """The arithmetic: pure functions over frozen dataclasses."""
 
 TESTS = (
-    "tests/hub/ledger/test_arithmetic.py",
+    "tests/hub/ledger/test_entry.py",
+    "tests/hub/ledger/test_holds_and_balance.py",
     "tests/hub/ledger/test_limited_points.py",
     "tests/hub/ledger/test_settlement.py",
     "tests/hub/ledger/test_sliding.py",
