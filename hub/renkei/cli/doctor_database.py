@@ -9,7 +9,7 @@ from renkei.bootstrap import database_home
 from renkei.cli.doctor_checks import Finding
 from renkei.cli.screen import working
 from renkei.config import Settings
-from renkei.ledger.guards import FROZEN_TABLES
+from renkei.ledger.guards import FROZEN_TABLES, UNGUARDED
 from renkei.storage import embedded, schema
 from renkei.storage.engine import APP_ROLE, OLDEST, is_database_error
 
@@ -99,14 +99,9 @@ def roles(conn: Connection) -> Finding:
 
 
 def guards(conn: Connection) -> Finding:
-    """Whether the triggers that refuse changes are there and always fire."""
-    rows = conn.execute(
-        text(
-            "SELECT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
-            "WHERE tgname = 'frozen' AND tgenabled = 'A'"
-        )
-    )
-    if missing := sorted(set(FROZEN_TABLES) - set(rows.scalars())):
+    """Whether the triggers that refuse changes are there, unchanged, and always fire."""
+    rows = conn.execute(text(UNGUARDED)).scalars()
+    if missing := sorted(table.removeprefix("table ") for table in rows):
         mend = "as the owner: ALTER TABLE <table> ENABLE ALWAYS TRIGGER frozen"
         return Finding("guards", False, f"not guarded: {', '.join(missing)}", mend)
     return Finding("guards", True, f"{len(FROZEN_TABLES)} tables refuse changes")

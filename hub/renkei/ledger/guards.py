@@ -36,7 +36,8 @@ GUARDED = ", ".join(
 )
 
 UNGUARDED = f"""
-SELECT 'table ' || x.name, 'trigger frozen', 'missing, disabled or another'
+SELECT 'table ' || x.name AS subject, 'trigger frozen' AS place,
+       'missing, disabled or another' AS detail
 FROM (VALUES {GUARDED}) AS x(name, mutable, kept) WHERE NOT EXISTS (
   SELECT FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
   WHERE g.tgrelid = to_regclass(x.name)
