@@ -58,6 +58,7 @@ class RequestInvalid(FixData):
         super().__init__(f"{field} {value!r:.80}: {why}")
         self.field = field
         self.value = value
+        self.why = why
 
 
 class DatabaseUnreachable(TryLater):
@@ -73,10 +74,14 @@ class Busy(TryLater):
 
 
 class TillRefused(GiveUp):
-    """A register's request is refused; ``problem`` is for the cashier, ``status`` for HTTP."""
+    """A register's request is refused; ``problem`` is for the cashier, ``status`` for HTTP.
 
-    def __init__(self, problem: TillProblem, status: int) -> None:
-        super().__init__(f"{problem.code}: {problem.message}")
+    ``about`` names, for a person at the hub, the value that is meant.
+    """
+
+    def __init__(self, problem: TillProblem, status: int, about: str = "") -> None:
+        meant = f" ({about!r:.80})" if about else ""
+        super().__init__(f"{problem.code}: {problem.message}{meant}")
         self.problem = problem
         self.status = status
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from renkei.errors import PeriodNotOpen, UnknownMember
+from renkei.errors import PeriodNotOpen, UnknownConnection, UnknownMember
 from renkei.ledger.books import Books, Channel, Group, Hold, HoldName, without_hold
 from renkei.ledger.entry import Cause, finish
 from renkei.ledger.holds import in_home
@@ -19,6 +19,7 @@ from renkei.ledger.sliding import with_activity
 from renkei.ledger.transaction import Draft
 from renkei.ledger.world import (
     ClaimKey,
+    ConnectionFacts,
     Entry,
     HoldEnd,
     KnownHold,
@@ -71,6 +72,12 @@ class Attempt:
     def now(self) -> datetime:
         """The database's clock after the locks."""
         return self.world.now
+
+    def connection(self, id: str) -> ConnectionFacts:
+        """What booking must know of a connection; raises UnknownConnection."""
+        if id not in self.world.connections:
+            raise UnknownConnection(f"no connection {id!r:.80}; see `renkei connections`")
+        return self.world.connections[id]
 
     def knows(self, member: str) -> bool:
         """Whether there is such a member."""

@@ -71,7 +71,7 @@ class Enrol:
         member = self.new_id
         key, wrapped = self.ring.new_member_key(member)
         names = Names(self.seen.family_name, self.seen.given_name)
-        program = attempt.world.connections[self.seen.ref.connection].program
+        program = attempt.connection(self.seen.ref.connection).program
         rules = attempt.program_in_force(program, attempt.now)
         zone = (rules[1] if rules else Program()).zone
         sealed = sealed_names(self.ring, key, member, names)

@@ -43,10 +43,11 @@ class PlaceHold:
         known = attempt.world.requests.get(self.request)
         if known is not None:
             if known[0] != digest:
-                raise refused("key_reused")
+                raise refused("key_reused", self.ask.key)
             return HoldAnswer.model_validate(known[1])
+        attempt.connection(self.channel.connection)
         if not attempt.knows(self.ask.member):
-            raise refused("member_not_found")
+            raise refused("member_not_found", self.ask.member)
         book_lapses(attempt, self.ask.member)
         answer = self._place(attempt)
         attempt.staged.requests[self.request] = (digest, answer.model_dump(mode="json"))
@@ -102,7 +103,7 @@ class ReleaseHold:
         """Release what is still open; a hold of nobody, or of another channel, is not found."""
         known = attempt.known_hold(self.name)
         if known is None or known.connection != self.channel.connection:
-            raise refused("hold_not_found")
+            raise refused("hold_not_found", hold_id(self.name))
         end_hold(attempt, self.name[0], attempt.parts_of(self.name), "released")
         return hold_answer(attempt, known.for_member, self.name, 0, attempt.now, self.channel)
 
@@ -177,5 +178,5 @@ def parse_hold_id(hold: str) -> HoldName:
         or not version.isascii()
         or not version.isdigit()
     ):
-        raise refused("hold_not_found")
+        raise refused("hold_not_found", hold)
     return f"mem_{member}", int(version[:18])

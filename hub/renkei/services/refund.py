@@ -55,6 +55,7 @@ class BookRefund:
     def decide(self, attempt: Attempt) -> RefundAnswer:
         """Keep it; settle the order anew if it is there."""
         require_plausible("occurred_at", self.refund.occurred_at, attempt.now)
+        attempt.connection(self.order[0])
         document = self.refund.model_dump(mode="json")
         digest = digest_of(document)
         for known in attempt.world.refunds.get(self.order, ()):

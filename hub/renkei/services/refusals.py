@@ -56,10 +56,10 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
-def refused(code: str) -> TillRefused:
-    """The refusal of this code."""
+def refused(code: str, about: str = "") -> TillRefused:
+    """The refusal of this code; ``about`` is the value that is meant."""
     row = REFUSALS[code]
     problem = TillProblem(
         code=code, message=row.message, retryable=row.retryable, action=row.action
     )
-    return TillRefused(problem, row.status)
+    return TillRefused(problem, row.status, about)

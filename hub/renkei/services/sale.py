@@ -13,6 +13,7 @@ from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
 from renkei.services.hold import book_lapses, parse_hold_id
 from renkei.services.refusals import refused
+from renkei.services.rules import require_plausible
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
@@ -51,7 +52,7 @@ class CommitSale:
         known = attempt.world.requests.get(self.request)
         if known is not None:
             if known[0] != digest:
-                raise refused("key_reused")
+                raise refused("key_reused", self.request[1])
             return CommitAnswer.model_validate(known[1])
         self._check(attempt)
         settled = self._settle().decide(attempt)
@@ -71,8 +72,9 @@ class CommitSale:
 
     def _check(self, attempt: Attempt) -> None:
         ask = self.ask
+        require_plausible("sold_at", ask.sold_at, attempt.now)
         if ask.member is not None and not attempt.knows(ask.member):
-            raise refused("member_not_found")
+            raise refused("member_not_found", ask.member)
         if ask.member is None and (ask.points_used or ask.hold):
             raise refused("points_without_member")
         if ask.hold and not ask.occurred:
@@ -91,7 +93,7 @@ class CommitSale:
         hold = attempt.known_hold(name)
         here = (self.connection, str(self.ask.sale))
         if hold is None or hold.connection != self.connection or hold.how == "released":
-            raise refused("hold_not_found")
+            raise refused("hold_not_found", self.ask.hold or "")
         mates = {books.member for books in attempt.group_of(self.ask.member).homes}
         if hold.for_member not in mates:
             raise refused("hold_of_other_member")

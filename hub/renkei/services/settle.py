@@ -119,7 +119,7 @@ class SettleOrder:
         self, attempt: Attempt, row: OrderRow | None, member: str | None, digest: bytes
     ) -> SettleAnswer:
         """Record the state and book the difference, whether or not the state itself is new."""
-        facts = attempt.world.connections[self.key[0]]
+        facts = attempt.connection(self.key[0])
         seen = seen_before(row) if self.again else same_sale(attempt, self.order, row, member)
         frozen = _program(attempt, facts.program, self.order, row)
         new = self._row(row, member, seen, facts.program, frozen, digest)

@@ -187,7 +187,7 @@ class TillService:
             group = (await read_groups(conn, [member])).get(member)
             now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         if group is None:
-            raise refused("member_not_found")
+            raise refused("member_not_found", member)
         return now, channel_balance(group, now, ZoneInfo(program.zone), terminal.channel)
 
     async def _program(self, terminal: Terminal) -> tuple[int, Program]:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from renkei.errors import Busy, DatabaseUnreachable, TillRefused
+from renkei.errors import Busy, DatabaseUnreachable, RequestInvalid, TillRefused
 from renkei.storage.committer import LostRace, brief, may_pass_later
 from renkei.web.problems import BY_STATUS, Fault, refused, respond
 from renkei.web.trace import trace_of
@@ -29,6 +29,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(TillRefused, _till_refused)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestInvalid, _implausible)
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(DatabaseUnreachable, _unavailable)
     app.add_exception_handler(LostRace, _unavailable)
@@ -52,6 +53,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [_fault(one) for one in error.errors()[:FAULTS_SHOWN]]
     return respond(request.scope, refused("request_invalid"), faults)
+
+
+async def _implausible(request: Request, error: Exception) -> Response:
+    """Well formed, but nothing the books can take: a time in the future."""
+    assert isinstance(error, RequestInvalid)
+    fault = Fault(detail=error.why, pointer=_pointer(error.field.split(".")))
+    return respond(request.scope, refused("request_invalid"), [fault])
 
 
 async def _busy(request: Request, error: Exception) -> Response:

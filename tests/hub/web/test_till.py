@@ -239,3 +239,14 @@ async def test_balances_are_never_kept_by_a_cache(register: Any, regular: Any) -
     answer = await register.post(RESOLVE, {"value": regular.card})
     assert answer.headers["cache-control"] == "no-store"
     assert json.loads(answer.content)["member"] == regular.id
+
+
+async def test_a_sale_from_a_clock_that_is_days_ahead_is_refused_and_says_where(
+    register: Any, regular: Any
+) -> None:
+    sale = {"store": "shibuya", "till": "1", "business_date": "2026-11-01", "receipt_number": "9"}
+    lines = [{"id": "1", "quantity": 1, "amount": 1_100, "tax_rate": 1000}]
+    ask = {"sale": sale, "sold_at": "2199-01-01T00:00:00Z", "member": regular.id, "lines": lines}
+    answer = await register.post(SALES, ask)
+    assert refusal(answer) == (422, "request_invalid")
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["#/sold_at"]
