@@ -12,8 +12,8 @@ def grant(draft: Draft, rule: str, source: A, lot: Lot, now: datetime) -> None:
     """Give a new lot's points; they repay debt first, and a lot born expired expires at once."""
     ref = draft.open_lot(lot)
     draft.post(rule, source, A.AVAILABLE, [Allocation(ref, available=lot.granted)])
+    repay_debt(draft, [(ref, lot.granted)])
     expire_dead(draft, [ref], now)
-    repay_debt(draft, [ref])
 
 
 def withdraw(draft: Draft, rule: str, destination: A, amount: int, now: datetime) -> None:

@@ -33,18 +33,21 @@ def capture(draft: Draft, parts: Sequence[Hold], amount: int, now: datetime) -> 
     used, rest = split(frozen_in_order(draft, parts), amount)
     moves = [Allocation(ref, held=-part) for ref, part in used]
     draft.post("hold.capture", A.HELD, A.REDEEMED, moves)
-    _give_back(draft, "hold.release", rest, now)
+    _give_back(draft, "hold.release", rest, now, now)
     return used
 
 
 def release(draft: Draft, parts: Sequence[Hold], now: datetime) -> None:
     """Give the whole hold back."""
-    _give_back(draft, "hold.release", frozen_in_order(draft, parts), now)
+    _give_back(draft, "hold.release", frozen_in_order(draft, parts), now, now)
 
 
 def lapse(draft: Draft, parts: Sequence[Hold], now: datetime) -> None:
-    """Give these parts of a hold back because their time is over."""
-    _give_back(draft, "hold.lapse", frozen_in_order(draft, parts), now)
+    """Give these parts of a hold back because their time is over.
+
+    They came back when it was over: what was alive then repays debt, whenever that is booked.
+    """
+    _give_back(draft, "hold.lapse", frozen_in_order(draft, parts), parts[0].lapses_at, now)
 
 
 def frozen_in_order(draft: Draft, parts: Sequence[Hold]) -> Taken:
@@ -74,12 +77,13 @@ def in_home(taken: Taken, home: str) -> int:
 
 
 def lapsed(holds: Iterable[Hold], now: datetime) -> list[Hold]:
-    """The open parts whose time is over."""
-    return [hold for hold in holds if hold.lapses_at <= now]
+    """The open parts whose time is over, in the order in which they ended."""
+    over = [hold for hold in holds if hold.lapses_at <= now]
+    return sorted(over, key=lambda hold: (hold.lapses_at, hold.home, hold.version))
 
 
 def as_if_lapsed(group: Group, now: datetime) -> Group:
-    """The group as it counts now: what a lapsed hold froze is available, booked or not."""
+    """The group as it counts now: what has lapsed has come back, booked or not."""
     return group.with_books(_without_lapsed(books, now) for books in group.homes)
 
 
@@ -87,22 +91,17 @@ def _without_lapsed(books: Books, now: datetime) -> Books:
     over = lapsed(books.holds, now)
     if not over:
         return books
-    back = {ref: 0 for hold in over for ref, _ in hold.frozen}
+    draft = Draft(Group.alone(books), books.member, now)
     for hold in over:
-        for ref, part in hold.frozen:
-            back[ref] += part
-    lots = tuple(
-        replace(lot, held=lot.held - back[lot.ref], available=lot.available + back[lot.ref])
-        if lot.ref in back
-        else lot
-        for lot in books.lots
-    )
-    return replace(books, lots=lots)
+        lapse(draft, [hold], now)
+    return replace(books, lots=tuple(draft.lots.values()), debt=draft.debts[books.member])
 
 
-def _give_back(draft: Draft, rule: str, frozen: Taken, now: datetime) -> None:
+def _give_back(draft: Draft, rule: str, frozen: Taken, at: datetime, now: datetime) -> None:
+    """What was over at that instant expires; what was alive repays debt first."""
     moves = [Allocation(ref, held=-part, available=part) for ref, part in frozen]
     draft.post(rule, A.HELD, A.AVAILABLE, moves)
     refs = [ref for ref, _ in frozen]
+    expire_dead(draft, refs, at)
+    repay_debt(draft, frozen)
     expire_dead(draft, refs, now)
-    repay_debt(draft, refs)

@@ -1,6 +1,6 @@
 """Taking from lots and giving to them. Pure; amounts are whole points, instants UTC."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from renkei.ledger.books import DEBT_LOT, Channel, Lot, LotRef
@@ -38,21 +38,17 @@ def usable(draft: Draft, now: datetime) -> list[Lot]:
     return [lot for lot in draft.sorted_lots() if lot.alive(now)]
 
 
-def redeem_as_fact(draft: Draft, amount: int, now: datetime) -> Taken:
-    """Book a redemption that has happened; what no lot covers becomes debt."""
-    return use_as_fact(draft, "redeem", A.REDEEMED, amount, now)
+def use(
+    draft: Draft, rule: str, destination: A, amount: int, at: datetime, now: datetime
+) -> Taken:
+    """Book a use that happened at that instant: lots alive then, lots alive now, then debt.
 
-
-def use_as_fact(draft: Draft, rule: str, destination: A, amount: int, now: datetime) -> Taken:
-    """Book a use that has happened: lots alive then, then lots alive now, then debt.
-
-    Points that were alive then and whose expiry was booked since come back for it first.
+    What was alive then counts as if its expiry had not been booked since: whether a job has run
+    must not change which points are used.
     """
-    late = [lot for lot in draft.sorted_lots() if lot.expired and lot.alive(draft.event_at)]
-    then = [lot for lot in draft.sorted_lots() if lot.alive(draft.event_at)]
-    revive(draft, late, amount - sum(lot.available for lot in then))
-    then = [lot for lot in draft.sorted_lots() if lot.alive(draft.event_at)]
-    since = [lot for lot in usable(draft, now) if not lot.alive(draft.event_at)]
+    _undo_expiry(draft, amount, at)
+    then = [lot for lot in draft.sorted_lots() if lot.alive(at)]
+    since = [lot for lot in usable(draft, now) if not lot.alive(at)]
     taken = take([*then, *since], amount)
     draft.post(rule, A.AVAILABLE, destination, from_available(taken))
     return (*taken, *overdraw(draft, amount - total(taken), destination))
@@ -67,11 +63,25 @@ def overdraw(draft: Draft, short: int, destination: A) -> Taken:
     return ((debt, short),)
 
 
-def repay_debt(draft: Draft, refs: Sequence[LotRef]) -> None:
-    """Every inflow to available repays its own home's debt first, also before it is usable."""
-    for ref in refs:
+def _undo_expiry(draft: Draft, amount: int, at: datetime) -> None:
+    """Undo the booked expiry of what a use of ``amount`` at that instant takes."""
+    back: list[Allocation] = []
+    for lot in draft.sorted_lots():
+        if lot.alive(at):
+            part = min(lot.available + lot.expired, amount)
+            amount -= part
+            back.append(Allocation(lot.ref, available=max(0, part - lot.available)))
+    draft.post("expire.undo", A.EXPIRED, A.AVAILABLE, back)
+
+
+def repay_debt(draft: Draft, inflow: Iterable[tuple[LotRef, int]]) -> None:
+    """Every inflow to available repays its own home's debt first, also before it is usable.
+
+    Only what came in repays, not what was in the same lot before.
+    """
+    for ref, came in inflow:
         home = ref[0]
-        part = min(draft.lots[ref].available, -draft.debts[home])
+        part = min(came, draft.lots[ref].available, -draft.debts[home])
         if part > 0:
             moves = [Allocation(ref, available=-part), Allocation((home, DEBT_LOT), debt=part)]
             draft.post("debt.repay", A.AVAILABLE, A.DEBT, moves)
@@ -103,7 +113,7 @@ def catch_up_with_slides(draft: Draft, now: datetime) -> None:
     alive = [lot for lot in sliding if lot.alive(now)]
     revive(draft, alive, sum(lot.expired for lot in alive))
     expire_dead(draft, [lot.ref for lot in sliding], now)
-    repay_debt(draft, [lot.ref for lot in alive])
+    repay_debt(draft, [(lot.ref, lot.expired) for lot in alive])
 
 
 def from_available(taken: Taken) -> list[Allocation]:

@@ -14,10 +14,10 @@ from renkei.ledger.lots import (
     Taken,
     expire_dead,
     overdraw,
-    redeem_as_fact,
     repay_debt,
     revive,
     total,
+    use,
 )
 from renkei.ledger.transaction import Allocation, Draft
 
@@ -76,6 +76,7 @@ class Settlement:
     order: OrderName
     target: Target
     now: datetime
+    used_at: datetime
     captured: Taken = field(default=())
 
     def own(self) -> list[LotRef]:
@@ -90,13 +91,14 @@ def settle(
     target: Target,
     now: datetime,
     hold: Sequence[Hold],
+    used_at: datetime | None = None,
 ) -> Settlement:
     """Book the difference into the draft. Zero difference books nothing.
 
     What is given back comes before what is taken, and a new earn comes last, so that an order
-    never pays with its own points.
+    never pays with its own points. Points are used at ``used_at``; None: when the event happened.
     """
-    work = Settlement(draft, settled, order, target, now)
+    work = Settlement(draft, settled, order, target, now, used_at or draft.event_at)
     _restore(work, settled.redeemed - target.redeemed)
     _take_back(work, settled.earned - target.earned)
     _redeem(work, target.redeemed - settled.redeemed, hold)
@@ -115,9 +117,13 @@ def _redeem(work: Settlement, amount: int, hold: Sequence[Hold]) -> None:
         used = work.captured = capture(work.draft, hold, max(0, amount), work.now)
     short = max(0, amount) - total(used)
     if short:
-        used = (*used, *redeem_as_fact(work.draft, short, work.now))
+        used = (*used, *_use(work, short))
     done = work.settled
     work.settled = replace(done, redeemed=done.redeemed + total(used), used=(*done.used, *used))
+
+
+def _use(work: Settlement, amount: int) -> Taken:
+    return use(work.draft, "redeem", A.REDEEMED, amount, work.used_at, work.now)
 
 
 def _restore(work: Settlement, amount: int) -> None:
@@ -164,7 +170,7 @@ def _to_lot(work: Settlement, ref: LotRef, part: int) -> None:
     if ref[1] == DEBT_LOT or draft.lots[ref].dead(work.now):
         ref = _restore_lot(work, ref, part)
     draft.post("refund.restore", A.REDEEMED, A.AVAILABLE, [Allocation(ref, available=part)])
-    repay_debt(draft, [ref])
+    repay_debt(draft, [(ref, part)])
 
 
 def _restore_lot(work: Settlement, parent: LotRef, granted: int) -> LotRef:
@@ -222,7 +228,7 @@ def _earn(work: Settlement, amount: int) -> None:
     ref = draft.open_lot(_new_lot(work, amount, None, confirmed=at_once))
     if at_once:
         draft.post("earn", A.ISSUED, A.AVAILABLE, [Allocation(ref, available=amount)])
-        repay_debt(draft, [ref])
+        repay_debt(draft, [(ref, amount)])
     else:
         draft.post("earn.pending", A.ISSUED, A.PENDING, [Allocation(ref, pending=amount)])
     done = work.settled
@@ -243,7 +249,7 @@ def _confirm(work: Settlement) -> None:
         child = draft.open_lot(_new_lot(work, part, lot.number, confirmed=True))
         moves = [Allocation(lot.ref, pending=-part), Allocation(child, available=part)]
         draft.post("earn.confirm", A.PENDING, A.AVAILABLE, moves)
-        repay_debt(draft, [child])
+        repay_debt(draft, [(child, part)])
         work.settled = replace(work.settled, lots=(*work.settled.lots, child[1]))
 
 

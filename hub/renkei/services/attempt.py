@@ -218,11 +218,11 @@ class Attempt:
         return rules_of(next(found))
 
     def parts_of(self, name: HoldName) -> tuple[Hold, ...]:
-        """The open parts of this hold, in whatever home they lie."""
+        """The open parts of this hold, in whatever home they lie; none once its time is over."""
         known = self.world.holds.get(name)
         homes = known.homes if known else ()
         every = (hold for home in homes for hold in self.books_of(home).holds)
-        return tuple(hold for hold in every if hold.lead == name)
+        return tuple(hold for hold in every if hold.lead == name and hold.lapses_at > self.now)
 
     def known_hold(self, name: HoldName) -> KnownHold | None:
         """The hold of this name, open or ended."""

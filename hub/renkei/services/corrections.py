@@ -10,7 +10,7 @@ from renkei.ledger.books import Lot
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant, withdraw, write_off
 from renkei.ledger.entry import Cause, digest_of
-from renkei.ledger.lots import spendable, use_as_fact
+from renkei.ledger.lots import spendable, use
 from renkei.ledger.transaction import Draft
 from renkei.ledger.world import Needs, RequestKey
 from renkei.loyalty.program import Program
@@ -127,7 +127,7 @@ class Adjust(Correction[Adjustment]):
             lot = lot_of(attempt, draft, "adjustment", points, self.ask.expires_at)
             grant(draft, "adjust.up", A.ADJUSTED, lot, now)
         elif self.ask.occurred:
-            use_as_fact(draft, "adjust.down", A.ADJUSTED, -points, now)
+            use(draft, "adjust.down", A.ADJUSTED, -points, draft.event_at, now)
         else:
             require_spendable(draft, -points, now)
             withdraw(draft, "adjust.down", A.ADJUSTED, -points, now)

@@ -68,6 +68,7 @@ class CommitSale:
             member=self.ask.member,
             hold=parse_hold_id(self.ask.hold) if self.ask.hold else None,
             alert_id=self.alert_id,
+            request=not self.ask.occurred,
         )
 
     def _check(self, attempt: Attempt) -> None:

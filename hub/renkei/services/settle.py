@@ -25,6 +25,7 @@ from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
+from renkei.services.hold import book_lapses
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
 from renkei_contracts.order import Order, OrderState
@@ -56,7 +57,8 @@ class SettleOrder:
     ``identities`` name the member, best proof first; ``member`` overrides them (a till that looked
     the member up). ``hold`` is the hold this sale captures. ``happened_at`` is when the change
     happened in the shop, where that is told apart from the vendor's clock. ``again``: this is no
-    new sighting, and where the sale is counted is known.
+    new sighting, and where the sale is counted is known. ``request``: the sale might have been
+    refused still, so that it uses only what can be spent now.
     """
 
     order: Order
@@ -68,6 +70,7 @@ class SettleOrder:
     alert_id: str = ""
     happened_at: datetime | None = None
     again: bool = False
+    request: bool = False
 
     @property
     def key(self) -> OrderKey:
@@ -124,14 +127,15 @@ class SettleOrder:
         frozen = _program(attempt, facts.program, self.order, row)
         new = self._row(row, member, seen, facts.program, frozen, digest)
         _record(attempt, row, new, self)
+        counts = self.order.placed_at >= facts.settles_from
+        if counts and row and row.member and row.member != new.member:
+            self._post(attempt, row.member, nothing(frozen, attempt.now), new, ())
         if seen.same:
             return self._alias(attempt, seen)
         if seen.doubt:
             return self._doubt(attempt, row, seen.doubt)
-        if self.order.placed_at < facts.settles_from:
+        if not counts:
             return SettleAnswer("history", member)
-        if row and row.member and row.member != member:
-            self._post(attempt, row.member, nothing(frozen, attempt.now), new, ())
         if member is None:
             return SettleAnswer("unlinked")
         now_sold = effective(self.order, refunds_of(attempt, self.key))
@@ -203,6 +207,7 @@ class SettleOrder:
         parts: tuple[Hold, ...],
     ) -> SettleAnswer:
         """Book target minus posted for this member, out of these parts of a hold first."""
+        book_lapses(attempt, member)
         before = attempt.settled_of(member, self.key)
         if target.slides_months and (target.earned or target.redeemed):
             attempt.was_active(member, target.event_at)
@@ -213,7 +218,8 @@ class SettleOrder:
             {part.home for part in parts} | homes_of(before),
         )
         catch_up_with_slides(draft, attempt.now)
-        work = settle(draft, before, OrderName(*self.key), target, attempt.now, parts)
+        used_at = attempt.now if self.request else draft.event_at
+        work = settle(draft, before, OrderName(*self.key), target, attempt.now, parts, used_at)
         entries = attempt.enter(draft, self._cause(row, target))
         if parts:
             attempt.end_hold(parts, entries, "captured", work.captured)

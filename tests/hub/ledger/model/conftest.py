@@ -6,11 +6,16 @@ from pathlib import Path
 
 for _name in (
     "reference_points",
+    "reference_purse",
+    "reference_orders",
     "reference_ledger",
     "in_memory_hub",
     "ledger_invariants",
+    "as_contracts",
+    "lot_buckets",
     "side_by_side",
     "ledger_machine",
+    "database_hub",
 ):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     assert _spec is not None

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from renkei.ledger.transaction import Books
-from renkei.ledger.world import ConnectionFacts, Entry, ProgramVersion, Staged, World
+from renkei.ledger.books import Books
+from renkei.ledger.world import ConnectionFacts, Entry, Needs, ProgramVersion, Staged, World
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt, Command
 from renkei.services.expire import ExpireLots
@@ -28,10 +28,15 @@ class InMemoryHub:
     world: World
     entries: list[Entry] = field(default_factory=list)
     staged: Staged = field(default_factory=Staged)
+    needs: Needs = field(default_factory=Needs)
 
     @classmethod
     def opened(
-        cls, now: datetime, settles_from: datetime, members: tuple[str, ...], channels: tuple[str, ...]
+        cls,
+        now: datetime,
+        settles_from: datetime,
+        members: tuple[str, ...],
+        channels: tuple[str, ...],
     ) -> "InMemoryHub":
         """Empty books."""
         facts = ConnectionFacts("default", "default", settles_from)
@@ -40,7 +45,6 @@ class InMemoryHub:
             now=now,
             connections=dict.fromkeys(channels, facts),
             programs=[ProgramVersion("default", 1, LONG_AGO, document)],
-            sealed_periods=set(),
             periods=set(),
             orders={},
             sales={},
@@ -48,6 +52,7 @@ class InMemoryHub:
             books={member: Books(member, "default", 0, 0, b"") for member in members},
             settled={},
             requests={},
+            merged=dict.fromkeys(members),
         )
         return cls(world)
 
@@ -55,7 +60,7 @@ class InMemoryHub:
         """The answer, or the refusal that was raised; ``staged`` is what would be written."""
         self.world.now = now
         self.world.staged = self.staged = Staged()
-        command.needs()
+        self.needs = command.needs()
         attempt = Attempt(self.world)
         try:
             answer = command.decide(attempt)

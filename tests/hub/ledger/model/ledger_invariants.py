@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
+from renkei.ledger.books import DEBT_LOT, LotRef
 from renkei.ledger.chart import MEMBER_ACCOUNTS, Account
 from renkei.ledger.entry import hash_of
 from renkei.ledger.rules import RULES
-from renkei.ledger.transaction import DEBT_LOT, Books
 from renkei.ledger.world import Entry, OrderKey, World
 
 LOT_ACCOUNTS = (Account.PENDING, Account.AVAILABLE, Account.HELD)
@@ -15,7 +15,7 @@ LOT_ACCOUNTS = (Account.PENDING, Account.AVAILABLE, Account.HELD)
 
 def accounts_sum_to_zero(entries: Iterable[Entry], world: World) -> None:
     """1. Program accounts from the postings, member accounts from the books."""
-    program = Counter({account: 0 for account in Account})
+    program = Counter(dict.fromkeys(Account, 0))
     for entry in entries:
         for posting in entry.postings:
             program[posting.source] -= posting.amount
@@ -44,7 +44,8 @@ def lots_follow_from_their_allocations(entries: Iterable[Entry], world: World) -
         for posting in entry.postings:
             for move in posting.allocations:
                 for account in MEMBER_ACCOUNTS:
-                    moved[entry.member, move.lot, account] += move.of(account)
+                    assert move.ref[0] == entry.member == posting.home
+                    moved[entry.member, move.ref[1], account] += move.of(account)
     for member, books in world.books.items():
         assert books.debt == moved[member, DEBT_LOT, Account.DEBT]
         for lot in books.lots:
@@ -69,11 +70,16 @@ def requests_take_living_points_only(entries: Iterable[Entry], world: World) -> 
         for posting in entry.postings:
             if posting.rule in ("hold.place", "redeem"):
                 for move in posting.allocations:
-                    assert lots[move.lot].alive(entry.recorded_at), posting.rule
+                    assert lots[move.ref[1]].alive(entry.recorded_at), posting.rule
 
 
-def orders_have_their_target(entries: Iterable[Entry], targets: Mapping[tuple[str, OrderKey], tuple[int, int]]) -> None:
-    """5 and 6. What is posted for an order adds up to what its newest state should have."""
+def orders_have_their_target(
+    entries: Iterable[Entry], targets: Mapping[tuple[str, OrderKey], tuple[int, int]]
+) -> None:
+    """5 and 6. What is posted for an order adds up to what its newest state should have.
+
+    Points of others in a group may have paid for it: what was used is compared per order.
+    """
     posted: Counter[tuple[str, OrderKey, Account]] = Counter()
     for entry in entries:
         if entry.order is None:
@@ -81,11 +87,12 @@ def orders_have_their_target(entries: Iterable[Entry], targets: Mapping[tuple[st
         for posting in entry.postings:
             posted[entry.member, entry.order, posting.source] -= posting.amount
             posted[entry.member, entry.order, posting.destination] += posting.amount
-    names = {(member, order) for member, order, _ in posted} | set(targets)
-    for member, order in names:
-        issued = -posted[member, order, Account.ISSUED]
-        redeemed = posted[member, order, Account.REDEEMED]
-        assert (issued, redeemed) == targets.get((member, order), (0, 0)), (member, order)
+    earned = {(m, order): -n for (m, order, at), n in posted.items() if at is Account.ISSUED and n}
+    assert earned == {name: target[0] for name, target in targets.items() if target[0]}
+    used: Counter[OrderKey] = Counter()
+    for (_, order, account), amount in posted.items():
+        used[order] += amount if account is Account.REDEEMED else 0
+    assert +used == +Counter({order: target[1] for (_, order), target in targets.items()})
 
 
 def postings_are_permitted(entries: Iterable[Entry]) -> None:
@@ -98,7 +105,7 @@ def postings_are_permitted(entries: Iterable[Entry]) -> None:
 
 def chains_hold(entries: Iterable[Entry], world: World) -> None:
     """11. Versions without a gap, each hash over the one before, the head is the last."""
-    heads = {member: (0, b"") for member in world.books}
+    heads = dict.fromkeys(world.books, (0, b""))
     for entry in entries:
         version, head = heads[entry.member]
         assert (entry.version, entry.prev) == (version + 1, head)
@@ -111,11 +118,11 @@ def chains_hold(entries: Iterable[Entry], world: World) -> None:
 def held_is_what_open_holds_froze(world: World) -> None:
     """What each lot holds is what the open holds froze of it."""
     for books in world.books.values():
-        frozen: Counter[int] = Counter()
+        frozen: Counter[LotRef] = Counter()
         for hold in books.holds:
             for lot, part in hold.frozen:
                 frozen[lot] += part
-        assert {lot.number: lot.held for lot in books.lots if lot.held} == dict(frozen)
+        assert {lot.ref: lot.held for lot in books.lots if lot.held} == dict(frozen)
 
 
 def nothing_was_changed(before: World, after: World) -> None:
@@ -126,3 +133,8 @@ def nothing_was_changed(before: World, after: World) -> None:
     assert after.staged.is_empty()
 
 
+def quotas_are_kept(world: World) -> None:
+    """9. What all claimants got together is what is used, and within the limit."""
+    for (scope, period), quota in world.quotas.items():
+        marks = [top for key, (_, top) in world.claims.items() if key[:2] == (scope, period)]
+        assert quota.used == sum(marks) <= quota.limit

@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from reference_points import State
+from reference_points import Refunded, State
 from side_by_side import CART, MEMBERS, SHOP, SideBySide
 
 NUMBERS = st.integers(0, 3)
 SOMEBODY = st.sampled_from(MEMBERS)
-PERHAPS = st.sampled_from([MEMBERS[0], MEMBERS[0], MEMBERS[1], None])
+PERHAPS = st.sampled_from([MEMBERS[0], MEMBERS[0], MEMBERS[1], None, MEMBERS[2]])
 CHANNELS = st.sampled_from([SHOP, SHOP, CART])
 YEN = st.sampled_from([1000, 500, 100, 0, 250, 800, 1200, 2000])
 POINTS = st.sampled_from([0, 0, 0, 3, 1, 5, 9, 14])
@@ -34,9 +35,21 @@ AGES = st.sampled_from(
         timedelta(days=40),
         timedelta(days=170),
         timedelta(days=500),
-        -timedelta(hours=30),
+        -timedelta(hours=18),
     ]
 )
+
+QUICK = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+PASTS = AGES.filter(lambda age: age >= timedelta(0))
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -47,6 +60,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.both = SideBySide()
         self.told: dict[int, list[State]] = {}
         self.sold: dict[int, list[State]] = {}
+        self.refunds: dict[tuple[int, str, int], list[Refunded]] = {}
 
     def _state(self, told: list[State], ticks: int, age: timedelta, **content: object) -> State:
         """A new state of a sale: the first says when it was, later ones have a later clock."""
@@ -72,9 +86,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def order(self, number, member, ticks, age, yen, used, paid, cancelled, read) -> None:
         """A new order, or the next state of a known one: edit, return, pay, cancel, move."""
         told = self.told.setdefault(number, [])
-        state = self._state(
-            told, ticks, age, yen=yen, used=used, paid=paid, cancelled=cancelled
-        )
+        state = self._state(told, ticks, age, yen=yen, used=used, paid=paid, cancelled=cancelled)
         told.append(state)
         self.both.order(number, state, member, self.both.now if read else None)
 
@@ -86,6 +98,22 @@ class LedgerMachine(RuleBasedStateMachine):
         state = data.draw(st.sampled_from(self.told[number]))
         self.both.order(number, state, member)
 
+    @rule(
+        number=NUMBERS,
+        channel=st.sampled_from([CART, SHOP]),
+        name=st.integers(0, 2),
+        yen=st.sampled_from([0, 100, 250]),
+        points=st.sampled_from([0, 1, 4]),
+        whole=st.sampled_from([False, False, True]),
+        age=st.sampled_from([timedelta(0), timedelta(hours=3), timedelta(days=3)]),
+    )
+    def refund(self, number, channel, name, yen, points, whole, age) -> None:
+        """A refund apart from its order, perhaps before it, perhaps twice."""
+        told = self.refunds.setdefault((number, channel, name), [])
+        if not told or yen:
+            told.append(Refunded(self.both.now - age, yen, points, whole))
+        self.both.refund(channel, number, f"r{name}", told[0] if yen < 250 else told[-1])
+
     @rule(member=SOMEBODY, points=st.integers(3, 12), age=st.sampled_from([2, 2, 3, 40, 149]))
     def shop(self, member, points, age) -> None:
         """A plain order of some days ago, so that there are points to spend."""
@@ -96,7 +124,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # --- the till
 
-    @rule(channel=CHANNELS, key=NUMBERS, member=SOMEBODY, points=st.integers(1, 9), long=st.booleans())
+    @rule(
+        channel=CHANNELS, key=NUMBERS, member=SOMEBODY, points=st.integers(1, 9), long=st.booleans()
+    )
     def place(self, channel, key, member, points, long) -> None:
         """A hold, or the same key once more."""
         self.both.place(channel, f"k{key}", member, points, 86_400 if long else 900)
@@ -109,7 +139,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        number=NUMBERS,
+        number=st.one_of(NUMBERS, st.integers(100, 104)),
         member=PERHAPS,
         age=AGES,
         yen=YEN,
@@ -132,6 +162,66 @@ class LedgerMachine(RuleBasedStateMachine):
     def _holds(self) -> st.SearchStrategy[int]:
         return st.integers(max(0, len(self.both.holds) - 3), len(self.both.holds) - 1)
 
+    @rule(
+        member=SOMEBODY,
+        points=st.integers(1, 9),
+        share=st.sampled_from([0, 1, 5, 9]),
+        data=st.data(),
+    )
+    def pay(self, member, points, share, data) -> None:
+        """A hold and, perhaps after a while, the sale that captures it, whole or in part."""
+        before = len(self.both.holds)
+        self.both.place(SHOP, f"p{len(self.both.reference.requests)}", member, points, 900)
+        self.both.wait(data.draw(st.sampled_from([timedelta(0), timedelta(minutes=20)])))
+        if len(self.both.holds) > before:
+            number = 100 + len(self.sold)
+            at = self.both.now
+            state = State(at + timedelta(microseconds=1), at, 900, min(points, share))
+            self.sold[number] = [state]
+            self.both.commit(number, 1, state, member, before, occurred=data.draw(st.booleans()))
+
+    # --- corrections, groups, quotas
+
+    @rule(
+        kind=st.sampled_from(["adjust", "adjust", "exchange", "bring", "write_off"]),
+        key=st.integers(0, 9),
+        member=SOMEBODY,
+        points=st.integers(-6, 9).filter(bool),
+        age=PASTS,
+        days=st.sampled_from([None, 2, 60, 100]),
+        occurred=st.booleans(),
+    )
+    def correct(self, kind, key, member, points, age, days, occurred) -> None:
+        """A person or a migration moves points, perhaps with the same key once more."""
+        at = self.both.now - age
+        ends = None if days is None else at + timedelta(days=days)
+        if kind == "adjust":
+            self.both.adjust(f"a{key}", member, points, at, ends, occurred=occurred)
+        elif kind == "exchange":
+            self.both.exchange(f"e{key}", member, points)
+        elif kind == "bring":
+            self.both.bring(f"i{key}", member, abs(points), at, ends)
+        else:
+            self.both.write_off(f"w{key}", member, abs(points))
+
+    @rule(member=SOMEBODY, into=SOMEBODY)
+    def merge(self, member, into) -> None:
+        """Two members are one from now on; a member into themselves: they stand alone again."""
+        if member == into:
+            self.both.unmerge(member)
+        else:
+            self.both.merge(member, into)
+
+    @rule(
+        quota=st.sampled_from("xy"),
+        claimant=NUMBERS,
+        wanted=st.integers(0, 30),
+        limit=st.integers(1, 50),
+    )
+    def claim(self, quota, claimant, wanted, limit) -> None:
+        """An order claims from a quota."""
+        self.both.claim(quota, limit, f"o{claimant}", wanted)
+
     # --- time
 
     @rule(time=TIMES)
@@ -139,10 +229,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """The clock jumps."""
         self.both.wait(time)
 
-    @rule()
-    def jobs(self) -> None:
-        """The jobs run."""
-        self.both.jobs()
+    @rule(member=SOMEBODY)
+    def jobs(self, member) -> None:
+        """The jobs run for one member."""
+        self.both.jobs(member)
 
     @invariant()
     def both_agree(self) -> None:

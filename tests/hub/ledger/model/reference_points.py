@@ -5,13 +5,15 @@ full ¥100, usable the next day, ends 5 months after granting, 30 days of grace;
 """
 
 import calendar
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum
 
 OrderKey = tuple[str, str]
 
 JAPAN = timezone(timedelta(hours=9))
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 MONTHS, GRACE_DAYS = 5, 30
 
 
@@ -23,6 +25,7 @@ class Is(Enum):
     AVAILABLE = "available"
     HELD = "held"
     REDEEMED = "redeemed"
+    WITHDRAWN = "adjusted away or given to another program"
     TAKEN_BACK = "taken back"
     NETTED = "repaid a debt"
     RESTORED = "given back too late, and lives on in another lot"
@@ -43,6 +46,11 @@ class Lot:
     def dead(self, at: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= at
 
+    @property
+    def turn(self) -> tuple[object, ...]:
+        """When it is its turn to be used: soonest end first, what never ends comes last."""
+        return (self.expires_at or FOR_EVER, self.granted_at, self.home, self.number)
+
     def alive(self, at: datetime) -> bool:
         return self.usable_from is not None and self.usable_from <= at and not self.dead(at)
 
@@ -55,8 +63,11 @@ class Point:
     now: Is
 
 
+@dataclass(eq=False)
 class Owed:
     """A point that was used without being there: it stands in the stack of what an order used."""
+
+    home: str
 
 
 @dataclass(eq=False)
@@ -81,6 +92,16 @@ class Booked:
 
 
 @dataclass(frozen=True)
+class Refunded:
+    """A refund told apart: yen of the order's first half, and points."""
+
+    at: datetime
+    yen: int
+    points: int
+    whole: bool
+
+
+@dataclass(frozen=True)
 class State:
     """An order as a vendor tells it: yen that the buyer keeps the goods of, points used."""
 
@@ -94,6 +115,14 @@ class State:
     @property
     def content(self) -> tuple[object, ...]:
         return (self.placed_at, self.yen, self.used, self.paid, self.cancelled)
+
+    def less(self, refunds: Iterable[Refunded]) -> "State":
+        """What is left of it after these refunds."""
+        refunds = list(refunds)
+        yen = self.yen - min(self.yen // 2, sum(one.yen for one in refunds))
+        used = max(0, self.used - sum(one.points for one in refunds))
+        whole = any(one.whole for one in refunds)
+        return replace(self, yen=yen, used=used, cancelled=self.cancelled or whole)
 
     @property
     def should_earn(self) -> int:

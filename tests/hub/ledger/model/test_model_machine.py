@@ -1,19 +1,9 @@
 """The hub's ledger and the reference ledger live through the same story and agree."""
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
-from ledger_machine import LedgerMachine
-
-QUICK = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+from ledger_machine import QUICK, LedgerMachine
 
 
 def test_the_ledger_does_what_the_reference_does() -> None:
