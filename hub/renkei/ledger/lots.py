@@ -38,9 +38,7 @@ def usable(draft: Draft, now: datetime) -> list[Lot]:
     return [lot for lot in draft.sorted_lots() if lot.alive(now)]
 
 
-def use(
-    draft: Draft, rule: str, destination: A, amount: int, at: datetime, now: datetime
-) -> Taken:
+def use(draft: Draft, rule: str, destination: A, amount: int, at: datetime, now: datetime) -> Taken:
     """Book a use that happened at that instant: lots alive then, lots alive now, then debt.
 
     What was alive then counts as if its expiry had not been booked since: whether a job has run
