@@ -16,6 +16,7 @@ for _name in (
     "side_by_side",
     "ledger_machine",
     "database_hub",
+    "ledger_faults",
 ):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     assert _spec is not None

@@ -74,9 +74,11 @@ class InMemoryHub:
     def after_the_jobs(self, now: datetime) -> World:
         """A copy of the world in which the jobs have just run."""
         later = InMemoryHub(copied(self.world))
-        for member in self.world.books:
-            later.run(LapseHolds(member), now)
-            later.run(ExpireLots(member), now)
+        for member, books in self.world.books.items():
+            dead = any(lot.available and lot.dead(now) for lot in books.lots)
+            if dead or any(hold.lapses_at <= now for hold in books.holds):
+                later.run(LapseHolds(member), now)
+                later.run(ExpireLots(member), now)
         return later.world
 
 

@@ -1,5 +1,6 @@
 """A Hypothesis state machine that lives through orders, tills, holds and time, on both ledgers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, Phase, settings
@@ -179,6 +180,59 @@ class LedgerMachine(RuleBasedStateMachine):
             state = State(at + timedelta(microseconds=1), at, 900, min(points, share))
             self.sold[number] = [state]
             self.both.commit(number, 1, state, member, before, occurred=data.draw(st.booleans()))
+
+    @rule(member=SOMEBODY, more=st.sampled_from([0, 0, 2]))
+    def spend(self, member, more) -> None:
+        """An order of the cart that uses all there is, or more, out of several lots."""
+        number, at = 100 + len(self.told), self.both.now
+        self.told[number] = [State(at, at, 300, self.both.reference.spendable(member) + more)]
+        self.both.order(number, self.told[number][0], member)
+
+    @precondition(lambda self: any(self._used(number) for number in self.told))
+    @rule(data=st.data(), left=st.sampled_from([0, 1, 2, 5]))
+    def give_back(self, data, left) -> None:
+        """A part of the points that an order used is given back, or all of it."""
+        number = data.draw(st.sampled_from([n for n in sorted(self.told) if self._used(n)]))
+        old = max(self.told[number], key=lambda state: state.clock)
+        clock = max(old.clock, self.both.now - timedelta(hours=1)) + timedelta(seconds=1)
+        state = replace(old, clock=clock, used=min(left, old.used - 1))
+        self.told[number].append(state)
+        self.both.order(number, state, None)
+
+    def _used(self, number: int) -> int:
+        newest = max(self.told[number], key=lambda state: state.clock)
+        return 0 if newest.clock > self.both.now + timedelta(hours=1) else newest.used
+
+    @rule(member=SOMEBODY, points=st.integers(1, 5), job=st.booleans(), asks=st.booleans())
+    def late(self, member, points, job, asks) -> None:
+        """A sale from when points were alive that are over now, told or asked for today."""
+        lots = [lot for lot in self.both.reference.lots if lot.home == member]
+        over = [lot.expires_at for lot in lots if lot.dead(self.both.now)]
+        if not over:
+            return
+        if job:
+            self.both.jobs(member)
+        at = max(over) - timedelta(hours=1)
+        state = State(at + timedelta(microseconds=1), at, 500, points)
+        if asks:
+            number = 100 + len(self.sold)
+            self.sold[number] = [state]
+            self.both.commit(number, 1, state, member, None, occurred=False)
+        else:
+            number = 100 + len(self.told)
+            self.told[number] = [state]
+            self.both.order(number, state, member)
+
+    @rule(member=SOMEBODY, time=TIMES, debt=st.sampled_from([1, 3]))
+    def neglect(self, member, time, debt) -> None:
+        """A hold of all there is, which nobody ends, while the member comes to owe points."""
+        all_there_is = self.both.reference.spendable(member)
+        if all_there_is:
+            key = f"n{len(self.both.reference.requests)}"
+            self.both.place(SHOP, key, member, all_there_is, 900)
+            self.both.adjust(key, member, -debt, None, None, occurred=True)
+            self.both.check()
+            self.both.wait(time)
 
     # --- corrections, groups, quotas
 
