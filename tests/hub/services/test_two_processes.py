@@ -1,0 +1,92 @@
+"""Two processes of the hub meet on one thing: each at the moment that hurts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.services.batch import run_batch
+from renkei.services.booking import Booking
+from renkei.storage.committer import GroupCommitter
+from renkei.storage.engine import Database
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Member
+from renkei_contracts.order import LineItem, Order, OrderState
+
+PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+ORDER = Order(
+    ref=ExternalRef(connection="cart", id="o1"),
+    changed_at=PLACED,
+    placed_at=PLACED,
+    state=OrderState.PAID,
+    customer=ExternalRef(connection="cart", id="c1"),
+    lines=(LineItem(id="1", quantity=1, amount=11_000, tax_rate=1000),),
+)
+
+
+@dataclass(frozen=True)
+class Held(Database):
+    """A database whose first transaction stands before its commit until it may go."""
+
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        async with self.engine.begin() as conn:
+            yield conn
+            self.written.set()
+            await self.go.wait()
+
+
+@asynccontextmanager
+async def another(booking: Booking, held: Held) -> AsyncIterator[Booking]:
+    """Another process of the same hub."""
+    async with GroupCommitter(held, run_batch) as committer:
+        yield replace(booking, database=held, committer=committer)
+
+
+async def settle(booking: Booking) -> str | None:
+    return (await booking.settle(ORDER, read_at=None, delivery_key=None)).member
+
+
+async def until_one_waits_for_a_lock(database: Database) -> None:
+    while True:
+        async with database.begin() as conn:
+            if (await conn.execute(text(WAITING))).scalar_one():
+                return
+
+
+async def test_two_processes_that_see_a_new_order_at_once_both_get_an_answer(
+    booking: Booking, database: Database
+) -> None:
+    held = Held(database.engine)
+    async with another(booking, held) as other:
+        first = asyncio.create_task(settle(other))
+        await held.written.wait()
+        second = asyncio.create_task(settle(booking))
+        await until_one_waits_for_a_lock(database)
+        held.go.set()
+        assert await asyncio.gather(first, second) == [None, None]
+
+
+async def test_an_order_that_crosses_its_customers_enrolment_is_linked_all_the_same(
+    booking: Booking, database: Database
+) -> None:
+    held = Held(database.engine)
+    async with another(booking, held) as other:
+        ordered = asyncio.create_task(settle(other))
+        await held.written.wait()
+        customer = Member(ref=ExternalRef(connection="cart", id="c1"), changed_at=PLACED)
+        member = (await booking.enrol(customer)).member
+        held.go.set()
+        assert await ordered == member
