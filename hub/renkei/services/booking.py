@@ -71,6 +71,10 @@ class Booking:
             order, read_at, delivery_key, identities=keys, alert_id=self.new_id("alr")
         )
         answer: SettleAnswer = await self.committer.submit(command)
+        if answer.outcome == "unlinked" and keys:
+            # Whoever made the customer known meanwhile may have looked before this was committed.
+            again: SettleAnswer = await self.committer.submit(command)
+            return again if again.member is not None else answer
         return answer
 
     async def enrol(
