@@ -72,7 +72,8 @@ class Act:
     """A command with what it saw and what came of it.
 
     ``versions``: where the books of its members' groups stood before it; ``beside``: those of other
-    homes that its holds lie in.
+    homes that its holds lie in. ``known``: the identities it found, by their blind index. They are
+    read without a lock, so what it found is part of the record; ``given`` is that on a replay.
     It is itself a command, so that the committer and the batch run it like any other.
     """
 
@@ -80,6 +81,8 @@ class Act:
     now: datetime | None = None
     versions: dict[str, int] = field(default_factory=dict)
     beside: dict[str, int] = field(default_factory=dict)
+    known: list[str] = field(default_factory=list)
+    given: Sequence[str] | None = None
     outcome: Outcome = field(default_factory=dict)
 
     def needs(self) -> Needs:
@@ -90,6 +93,7 @@ class Act:
         """The command's decision, noted."""
         self.now = attempt.now
         self._note_versions(attempt)
+        self._meet_identities(attempt)
         try:
             answer = self.command.decide(attempt)
         except Exception as error:
@@ -108,6 +112,14 @@ class Act:
             home: attempt.books_of(home).version for home in parts if home not in self.versions
         }
 
+    def _meet_identities(self, attempt: Attempt) -> None:
+        seen, asked = attempt.world.identities, self.command.needs().identities
+        if self.given is not None:
+            for key in asked:
+                if key[2].hex() not in self.given:
+                    seen.pop(key, None)
+        self.known = sorted(key[2].hex() for key in asked if key in seen)
+
     def to_json(self) -> dict[str, Any]:
         """For the log and the file."""
         assert self.now is not None
@@ -117,6 +129,7 @@ class Act:
             "command": written(self.command),
             "versions": self.versions,
             "beside": self.beside,
+            "known": self.known,
             "outcome": self.outcome,
         }
 

@@ -33,15 +33,28 @@ from renkei.storage.engine import Database, open_database
 
 T = TypeVar("T")
 
-HEADS = "SELECT member_id, encode(chain, 'hex') FROM member ORDER BY member_id"
+ROWS = """
+SELECT member_id, md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
+    SELECT member_id, concat_ws('|', 't', version, kind, key, connection_id, order_ref, event_at,
+                                recorded_at, period, content) AS line FROM txn
+    UNION ALL SELECT member_id, CAST(p AS text) FROM posting p
+    UNION ALL SELECT member_id, CAST(a AS text) FROM allocation a
+    UNION ALL SELECT member_id, CAST(l AS text) FROM lot l
+    UNION ALL SELECT member_id, CAST(h AS text) FROM hold_end h
+    UNION ALL SELECT member_id, CAST(s AS text) FROM settled s
+) AS lines GROUP BY 1 ORDER BY 1"""
+"""All of a member's rows but the sealed notes, whose digests no replay can repeat."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How the books stand at the end, and every act in the order of the commits."""
+    """How the books stand at the end, and every act in the order of the commits.
+
+    ``rows`` is a digest of each member's rows.
+    """
 
     states: tuple[MemberState, ...]
-    heads: Mapping[str, str]
+    rows: Mapping[str, str]
     findings: tuple[Finding, ...]
     log: Sequence[Mapping[str, Any]]
 
@@ -96,7 +109,7 @@ def record(result: Result, path: Path) -> None:
         "members": scenario.members,
         "traffic": scenario.traffic,
         "state_hash": result.hash,
-        "heads": result.ending.heads,
+        "rows": result.ending.rows,
     }
     write_file(path, header, result.ending.log)
 
@@ -117,7 +130,7 @@ def replay(stage: Stage, path: Path) -> Result:
         log = await read_log(conn)
         ending = await _ending(conn, scenario, log, differences)
         found = [*ending.findings, *_compared(header, ending)]
-        return Ending(ending.states, ending.heads, tuple(found), log)
+        return Ending(ending.states, ending.rows, tuple(found), log)
 
     async def play(database: Database) -> int:
         count = 0
@@ -130,7 +143,7 @@ def replay(stage: Stage, path: Path) -> Result:
 
 
 async def _played(database: Database, number: int, recorded: Mapping[str, Any]) -> list[Finding]:
-    act = Act(restored(recorded["do"], recorded["command"]))
+    act = Act(restored(recorded["do"], recorded["command"]), given=recorded["known"])
     await run_batch(RecordedDatabase(database.engine, [act], recorded["now"]), [act])
     if as_read(act.outcome) == recorded["outcome"]:
         return []
@@ -140,11 +153,11 @@ async def _played(database: Database, number: int, recorded: Mapping[str, Any]) 
 
 
 def _compared(header: Mapping[str, Any], ending: Ending) -> list[Finding]:
-    """The replayed books against the recorded ones: the state, and every member's chain."""
+    """The replayed books against the recorded ones: the state, and every member's rows."""
     found = [
-        Finding("a replay writes the same rows", member, "another head of the chain")
-        for member in sorted({*header["heads"], *ending.heads})
-        if header["heads"].get(member) != ending.heads.get(member)
+        Finding("a replay writes the same rows", member, "other rows")
+        for member in sorted({*header["rows"], *ending.rows})
+        if header["rows"].get(member) != ending.rows.get(member)
     ]
     if header["state_hash"] != ending.hash:
         found.append(Finding("a replay ends in the same state", "state hash", ending.hash))
@@ -158,10 +171,10 @@ async def _ending(
     findings: Sequence[Finding],
 ) -> Ending:
     aliases = {member_id(number): str(number) for number in range(scenario.members)}
-    heads = {row[0]: row[1] for row in (await conn.execute(text(HEADS))).all()}
+    rows = {row[0]: row[1] for row in (await conn.execute(text(ROWS))).all()}
     report = await verify(conn)
     states = await load_states(conn, aliases, end())
-    return Ending(tuple(states), heads, (*findings, *report.findings), log)
+    return Ending(tuple(states), rows, (*findings, *report.findings), log)
 
 
 async def _looking(stage: Stage, look: Callable[[AsyncConnection], Awaitable[T]]) -> T:
