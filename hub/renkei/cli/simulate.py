@@ -64,8 +64,9 @@ def _stage(scenario: "Scenario", database_url: str | None, *, durable: bool) -> 
     from renkei.storage.schema import migrate
 
     if database_url is not None:
-        migrate(database_url)
-        yield prepare(database_url, database_url, scenario.program())
+        url = f"postgresql+psycopg://{database_url.partition('://')[2]}"
+        migrate(url)
+        yield prepare(url, url, scenario.program())
         return
     with scratch(durable=durable) as server, server.stage(scenario.program()) as stage:
         yield stage

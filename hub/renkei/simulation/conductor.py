@@ -3,7 +3,7 @@
 import asyncio
 import multiprocessing
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -13,7 +13,6 @@ from renkei.bootstrap import new_id
 from renkei.failpoints import NAMES
 from renkei.services.attempt import Command
 from renkei.services.booking import Booking
-from renkei.simulation import workers
 from renkei.simulation.office import opened
 from renkei.simulation.people import member_id
 from renkei.simulation.recording import Outcome, run_recorded
@@ -21,13 +20,16 @@ from renkei.simulation.rounds import ROUNDS, end, now_of
 from renkei.simulation.schedule import Errand, Jobs, Order, schedule
 from renkei.simulation.stage import RING, Stage
 from renkei.simulation.traffic import Plan, first_customers
-from renkei.simulation.workers import Answered, Batch, Done, Post
+from renkei.simulation.workers import Answered, Batch, Done, Post, serve
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database, open_database
 from renkei_contracts.till import HoldRequest
 
 SPEED = 400
 """In disorder a second lasts minutes, so that holds lapse while they are used."""
+
+KILLS = 3
+"""Of each worker's processes, where there are faults."""
 
 DEADLIEST = 12
 """A doomed worker reaches its fail-point at most this many times."""
@@ -41,12 +43,12 @@ SILENCE = 60.0
 
 @dataclass(frozen=True)
 class Conduct:
-    """How the traffic is brought to the hub."""
+    """How the traffic is brought to the hub. ``worker`` is what a worker process runs."""
 
     workers: int = 2
     order: Order = "disorder"
     faults: bool = False
-    kills_per_worker: int = 3
+    worker: Callable[[Post, Any], None] = serve
 
 
 @dataclass
@@ -122,9 +124,9 @@ class _Conductor:
         self._how = how
         self._heard: dict[int, Outcome] = {}
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([workers.__name__])
+        self._context.set_forkserver_preload([serve.__module__])
         self.outcomes = Outcomes()
-        deaths = how.kills_per_worker if how.faults else 0
+        deaths = KILLS if how.faults else 0
         self._seats = [
             self._seated(plan.scenario.random(f"worker {n}"), deaths) for n in range(how.workers)
         ]
@@ -198,7 +200,7 @@ class _Conductor:
         doom = _doom(chance) if deaths else None
         mine, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=workers.main, args=(Post(self._stage.app, doom), theirs), daemon=True
+            target=self._how.worker, args=(Post(self._stage.app, doom), theirs), daemon=True
         )
         process.start()
         theirs.close()

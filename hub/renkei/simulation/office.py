@@ -17,7 +17,7 @@ from renkei_contracts.point import Adjustment, BalanceImport, PointsExchange, Wr
 QUOTAS = (("campaign", "2026", 500), ("campaign", "2026-07", 60))
 """(scope, period, limit)"""
 
-CLAIMANTS = 40
+CLAIMANTS = 15
 
 
 @dataclass(frozen=True)

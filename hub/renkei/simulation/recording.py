@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.errors import BookingRefused, TillRefused
+from renkei.errors import BookingRefused, ConfigInvalid, TillRefused
 from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt, Command
 from renkei.services.batch import run_batch
@@ -226,6 +226,9 @@ def write_file(path: Path, header: Mapping[str, Any], acts: Sequence[Mapping[str
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """(header, acts) of a record."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """(header, acts) of a record; raises ConfigInvalid where it cannot be read."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise ConfigInvalid(f"the record {path} cannot be read: {error}") from error
     return lines[0], iter(lines[1:])

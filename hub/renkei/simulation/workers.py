@@ -73,9 +73,10 @@ Report = Answered | Done | None
 """None: the batch is done."""
 
 
-def main(post: Post, pipe: "Connection[Any, Any]") -> None:
+def serve(post: Post, pipe: "Connection[Any, Any]") -> None:
     """The process: work off batches until there is none."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of every pipeline that fails
     if post.failpoint is not None:
         failpoints.arm(*post.failpoint)
     asyncio.run(_work(post, pipe))

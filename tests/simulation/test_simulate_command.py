@@ -1,0 +1,40 @@
+"""The command: what it prints, how it ends, and what it does not touch."""
+
+import re
+
+import pytest
+
+from renkei.cli import REFUSED, run
+from renkei.storage.embedded import EmbeddedServer
+
+SMALL = ["simulate", "--seed", "5", "--events", "40", "--members", "4"]
+
+
+def test_it_prints_seed_events_violations_and_the_state_hash(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert run([*SMALL, "--faults"]) == 0
+    said = capfd.readouterr().out
+    assert "seed: 5\n" in said
+    assert re.search(r"^events: \d+, told \d+ times$", said, re.MULTILINE)
+    assert "violations: 0\n" in said
+    assert re.search(r"^state hash: [0-9a-f]{64}$", said, re.MULTILINE)
+
+
+def test_it_runs_on_an_empty_database_and_refuses_one_with_members(
+    server: EmbeddedServer, database_name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--database-url", server.url(database=database_name)]
+    assert run([*SMALL, *given]) == 0
+    assert run([*SMALL, *given]) == REFUSED
+    assert "has members" in capfd.readouterr().err
+
+
+def test_order_by_the_clock_is_for_facts_only(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run([*SMALL, "--order", "clean"]) == REFUSED
+    assert "--traffic facts" in capfd.readouterr().err
+
+
+def test_a_record_that_is_not_there_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--replay", "/nowhere/record.jsonl"]) == REFUSED
+    assert "/nowhere/record.jsonl" in capfd.readouterr().err

@@ -1,0 +1,119 @@
+"""Simulations: many seeds that hold, and broken ledgers that are found."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renkei.simulation.conductor import Conduct
+from renkei.simulation.recording import read_file, write_file
+from renkei.simulation.run import Result, record, replay, simulate
+from renkei.simulation.stage import Scratch
+from renkei.simulation.traffic import Scenario, Traffic
+
+EVENTS, MEMBERS = 1_000, 30
+CLEAN = Conduct(workers=1, order="clean")
+DISORDER = Conduct(faults=True)
+
+
+def played(playground: Scratch, scenario: Scenario, how: Conduct = DISORDER) -> Result:
+    with playground.stage(scenario.program()) as stage:
+        return simulate(stage, scenario, how)
+
+
+def assert_holds(playground: Scratch, seed: int, traffic: Traffic = "all") -> None:
+    """Facts, told in disorder with kills, must end where they end when told in order."""
+    scenario = Scenario(seed, EVENTS, MEMBERS, traffic)
+    result = played(playground, scenario)
+    assert result.findings == ()
+    assert result.events >= EVENTS
+    assert result.kills
+    if traffic == "facts":
+        clean = played(playground, scenario, CLEAN)
+        assert clean.findings == ()
+        assert clean.ending.states == result.ending.states
+
+
+@pytest.mark.parametrize("seed", range(1, 17))
+def test_shops_with_repetitions_disorder_and_kills_leave_books_that_hold(
+    playground: Scratch, seed: int
+) -> None:
+    assert_holds(playground, seed)
+
+
+@pytest.mark.parametrize("seed", range(17, 21))
+def test_facts_told_in_disorder_end_in_the_state_of_those_told_in_order(
+    playground: Scratch, seed: int
+) -> None:
+    assert_holds(playground, seed, "facts")
+
+
+def test_a_record_is_replayed_to_the_same_rows(playground: Scratch, tmp_path: Path) -> None:
+    result = played(playground, Scenario(21, 150, 6))
+    record(result, tmp_path / "record.jsonl")
+    with playground.stage(result.scenario.program()) as stage:
+        again = replay(stage, tmp_path / "record.jsonl")
+    assert again.findings == ()
+    assert again.hash == result.hash
+    assert again.delivered == len(result.ending.log)
+
+
+def test_a_replay_that_ends_otherwise_says_where(playground: Scratch, tmp_path: Path) -> None:
+    file, scenario = tmp_path / "record.jsonl", Scenario(21, 120, 4)
+    record(played(playground, scenario, Conduct()), file)
+    header, lines = read_file(file)
+    acts = list(lines)
+    changed = next(n for n, act in enumerate(acts) if act["do"] == "ImportBalance")
+    acts[changed]["command"]["ask"]["points"] += 1
+    write_file(file, header, acts)
+    with playground.stage(scenario.program()) as stage:
+        found = replay(stage, file).findings
+    assert f"act {changed + 1}, ImportBalance" in [one.subject for one in found]
+    assert {"a replay writes the same rows", "a replay ends in the same state"} <= {
+        one.invariant for one in found
+    }
+
+
+BROKEN = {
+    "forgets_requests": "a request has one answer for ever",
+    "forgets_what_is_posted": "an order stands at its newest state's target",
+    "believes_what_is_older": "an order stands at its newest state's target",
+    "forgets_debt": "a request takes what is there, and no more",
+    "is_mean": "a request takes what is there, and no more",
+    "does_not_count_claims": "a quota gives what is claimed, up to its limit",
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.usefixtures("broken_ledgers")
+def test_a_broken_ledger_is_found_and_named(playground: Scratch, fault: str) -> None:
+    result = played(playground, Scenario(22, 250, 6), Conduct(worker=broken(fault)))
+    assert BROKEN[fault] in {one.invariant for one in result.findings}
+
+
+@pytest.mark.usefixtures("broken_ledgers")
+def test_a_batch_that_is_written_in_two_transactions_is_found_by_the_kills(
+    playground: Scratch,
+) -> None:
+    how = Conduct(faults=True, worker=broken("commits_in_the_middle"))
+    assert played(playground, Scenario(23, 400, 10), how).findings
+
+
+def broken(fault: str) -> Callable[..., None]:
+    import broken_ledgers  # the worker processes import it by this name, too
+
+    worker: Callable[..., None] = getattr(broken_ledgers, fault)
+    return worker
+
+
+@pytest.mark.soak
+def test_as_many_seeds_as_time_allows(playground: Scratch) -> None:
+    seconds = float(os.environ.get("RENKEI_SOAK_SECONDS", "600"))
+    seed, end = int(os.environ.get("RENKEI_SOAK_SEED", "1000")), time.monotonic() + seconds
+    traffic: tuple[Any, ...] = ("all", "facts")
+    while time.monotonic() < end:
+        assert_holds(playground, seed, traffic[seed % 2])
+        seed += 1
