@@ -107,6 +107,8 @@ def catch_up_with_slides(draft: Draft, now: datetime) -> None:
 
     What they show to be alive comes back; what had ended before them is booked as expired.
     """
+    if not any(lot.slides_months for lot in draft.lots.values()):
+        return
     sliding = [lot for lot in draft.sorted_lots() if lot.slides_months]
     alive = [lot for lot in sliding if lot.alive(now)]
     revive(draft, alive, sum(lot.expired for lot in alive))

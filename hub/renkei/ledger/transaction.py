@@ -28,7 +28,11 @@ class Allocation:
 
     def of(self, account: Account) -> int:
         """The change of this member account."""
-        return int(getattr(self, account.value))
+        return int(getattr(self, account))
+
+    def moves_nothing(self) -> bool:
+        """Whether every change is zero."""
+        return not (self.pending or self.available or self.held or self.debt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Draft:
         """Book one movement, as one posting for each home; gives its amount, 0 for an empty one."""
         by_home: dict[str, list[Allocation]] = {}
         for move in moves:
-            if any(map(move.of, MEMBER_ACCOUNTS)):
+            if not move.moves_nothing():
                 by_home.setdefault(move.ref[0], []).append(move)
         return sum(
             self._post(rule, source, destination, home, tuple(own)) for home, own in by_home.items()

@@ -4,9 +4,11 @@
 commands decided. Commands of one batch decide in order over the same world.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from renkei.errors import BooksBroken
@@ -100,6 +102,11 @@ class ProgramVersion:
     version: int
     in_force_from: datetime
     document: Mapping[str, Any]
+
+    @cached_property
+    def text(self) -> str:
+        """The document as canonical JSON."""
+        return json.dumps(self.document, sort_keys=True)
 
 
 @dataclass(frozen=True)

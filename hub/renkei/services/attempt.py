@@ -196,8 +196,11 @@ class Attempt:
         """
         rules = self.program_in_force(program, self.now)
         zone = rules[1] if rules else Program()
-        current, month = zone.period_of(self.now), wanted or zone.period_of(event_at)
-        if month == current or (program, month) in self.world.periods:
+        month = wanted or zone.period_of(event_at)
+        if (program, month) in self.world.periods:
+            return month
+        current = zone.period_of(self.now)
+        if month == current:
             return month
         if wanted is not None:
             raise PeriodNotOpen(program, wanted)
@@ -259,7 +262,7 @@ def keep(attempt: Attempt) -> None:
     _keep_holds(attempt)
     for link in mine.identities:
         world.identities[link.key] = (link.member, link.grade)
-    for name, value in vars(mine).items():
+    for name, value in ((name, value) for name, value in vars(mine).items() if value):
         into = getattr(world.staged, name)
         into.extend(value) if isinstance(value, list) else into.update(value)
 

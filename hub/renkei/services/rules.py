@@ -1,6 +1,5 @@
 """What commands ask of their input: a program version's rules, valid values, plausible times."""
 
-import json
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ M = TypeVar("M", bound=BaseModel)
 
 def rules_of(version: ProgramVersion) -> Program:
     """The program version's rules, read once per process: it never changes."""
-    return _parsed(json.dumps(version.document, sort_keys=True))
+    return _parsed(version.text)
 
 
 @lru_cache(maxsize=256)

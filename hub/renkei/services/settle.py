@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from renkei.ledger.books import Channel, Hold, HoldName
@@ -77,6 +78,11 @@ class SettleOrder:
         """(connection, the vendor's order id)."""
         return (self.order.ref.connection, self.order.ref.id)
 
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The order as it is kept."""
+        return self.order.model_dump(mode="json")
+
     def needs(self) -> Needs:
         """The order, its namesakes, and whoever it may belong to."""
         also = {(ref.connection, ref.id) for ref in self.order.same_as}
@@ -100,7 +106,7 @@ class SettleOrder:
         require_plausible("placed_at", order.placed_at, attempt.now)
         require_plausible("changed_at", order.changed_at, attempt.now)
         member = self._member(attempt, row)
-        digest = digest_of(content_of(order))
+        digest = digest_of(content_of(self.document))
         verdict = compare(row, order.changed_at, digest, self.read_at)
         if verdict == "reread":
             return SettleAnswer("reread", member)
@@ -164,7 +170,7 @@ class SettleOrder:
             same=seen.same,
             program=program if frozen else None,
             program_version=frozen[0] if frozen else None,
-            document=self.order.model_dump(mode="json"),
+            document=self.document,
             total=total_of(self.order),
             doubt=seen.doubt,
             apart=bool(row and row.apart),
@@ -281,9 +287,9 @@ def compare(
     return "newer" if read_later else "reread"
 
 
-def content_of(order: Order) -> Mapping[str, Any]:
+def content_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """What makes two states of an order different: everything but the vendor's clock."""
-    return order.model_dump(mode="json", exclude={"changed_at"})
+    return {name: value for name, value in document.items() if name != "changed_at"}
 
 
 def nothing(frozen: tuple[int, Program] | None, now: datetime) -> Target:
