@@ -18,13 +18,13 @@ from renkei.messaging.inbox import Incoming, store_batch
 from renkei.registry import Registry, load_registry
 from renkei.services import installation
 from renkei.services.attempt import Command
-from renkei.services.batch import run_batch
+from renkei.services.batch import ledger_lanes
 from renkei.services.booking import Booking
 from renkei.services.connect import Connecting
 from renkei.services.receive import Receiver
 from renkei.services.till import TillService
 from renkei.storage import embedded
-from renkei.storage.committer import GroupCommitter
+from renkei.storage.committer import Committer, GroupCommitter
 from renkei.storage.engine import APP_ROLE, Database, open_database, require_reachable
 from renkei.storage.schema import migrate, set_app_password
 from renkei.storage.sealed import KeyRing
@@ -47,7 +47,7 @@ class Hub:
     till: TillService
     receiver: Receiver
     intake: GroupCommitter[Incoming, bool]
-    ledger: GroupCommitter[Command[Any], Any]
+    ledger: Committer[Command[Any], Any]
     clock: Clock
     wakers: Wakers
 
@@ -149,9 +149,7 @@ async def _build(
     intake: GroupCommitter[Incoming, bool] = await stack.enter_async_context(
         GroupCommitter(database, partial(store_batch, ring), on_commit=wakers.wake)
     )
-    ledger: GroupCommitter[Command[Any], Any] = await stack.enter_async_context(
-        GroupCommitter(database, run_batch, on_commit=wakers.wake)
-    )
+    ledger = await stack.enter_async_context(ledger_lanes(database, wakers.wake))
     booking = Booking(database, ring, ledger, new_id, new_serial)
     return Hub(
         settings=settings,

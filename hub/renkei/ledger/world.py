@@ -5,8 +5,8 @@ commands decided. Commands of one batch decide in order over the same world.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -68,21 +68,19 @@ class Needs:
     keys_of: frozenset[str] = frozenset()
     since: datetime | None = None
 
+    @staticmethod
+    def of_all(every: "Sequence[Needs]") -> "Needs":
+        """What a batch needs: all that its commands need."""
+        sets = {
+            one.name: frozenset().union(*(getattr(needs, one.name) for needs in every))
+            for one in fields(Needs)
+            if one.name != "since"
+        }
+        since = min((one.since for one in every if one.since is not None), default=None)
+        return Needs(**sets, since=since)
+
     def __or__(self, other: "Needs") -> "Needs":
-        return Needs(
-            self.connections | other.connections,
-            self.orders | other.orders,
-            self.sales | other.sales,
-            self.members | other.members,
-            self.identities | other.identities,
-            self.requests | other.requests,
-            self.holds | other.holds,
-            self.claims | other.claims,
-            self.quotas | other.quotas,
-            self.sightings | other.sightings,
-            self.keys_of | other.keys_of,
-            min((one.since for one in (self, other) if one.since is not None), default=None),
-        )
+        return Needs.of_all((self, other))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """One batch of commands in one database transaction: lock, load, decide, write."""
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -11,15 +10,18 @@ from renkei.ledger.journal import write
 from renkei.ledger.loading import load
 from renkei.ledger.world import Needs, World
 from renkei.services.attempt import Attempt, Command
+from renkei.storage.committer import GroupCommitter, Lanes
 from renkei.storage.engine import Database
 from renkei_contracts.errors import RenkeiError
+
+LANES = 2
 
 log = structlog.get_logger(__name__)
 
 
 async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Sequence[Any]:
     """Each command's answer, or the exception that refuses it; neighbours are not affected."""
-    needs = reduce(Needs.__or__, (command.needs() for command in commands))
+    needs = Needs.of_all([command.needs() for command in commands])
     async with database.begin() as conn:
         world = await load(conn, needs)
         reach("after_load")
@@ -28,6 +30,20 @@ async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Seq
         await write(conn, world)
         reach("before_commit")
     return outcomes
+
+
+def ledger_lanes(
+    database: Database, on_commit: Callable[[], None] = lambda: None, lanes: int = LANES
+) -> Lanes[Command[Any], Any]:
+    """The lanes in which a process books; two of them keep it and the database busy at once."""
+    return Lanes([GroupCommitter(database, run_batch, on_commit) for _ in range(lanes)], _about)
+
+
+def _about(command: Command[Any]) -> str:
+    """Whom a command is about: a member, or what proves them, or the order if nobody is known."""
+    needs = command.needs()
+    names = needs.members or needs.identities or needs.orders or needs.quotas or needs.claims
+    return str(min(names)) if names else ""
 
 
 def _decide(command: Command[Any], world: World) -> Any:

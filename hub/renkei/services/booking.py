@@ -16,7 +16,7 @@ from renkei.services.enrol import Enrol, EnrolAnswer
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds
 from renkei.services.settle import SettleAnswer, SettleOrder
-from renkei.storage.committer import GroupCommitter
+from renkei.storage.committer import Committer
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
@@ -56,7 +56,7 @@ class Booking:
 
     database: Database
     ring: KeyRing
-    committer: GroupCommitter[Command[Any], Any]
+    committer: Committer[Command[Any], Any]
     new_id: Callable[[str], str]
     new_serial: Callable[[], int]
     wake: Callable[[], None] = field(default=lambda: None)

@@ -6,7 +6,9 @@ never fails its neighbours; a batch that met a race or lost its connection runs 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from contextlib import AsyncExitStack
+from typing import Generic, Protocol, TypeVar
+from zlib import crc32
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 C = TypeVar("C")
 A = TypeVar("A")
+P = TypeVar("P", contravariant=True)
+R = TypeVar("R", covariant=True)
 
 BATCH = 100
 QUEUE = 5_000
@@ -54,7 +58,7 @@ class GroupCommitter(Generic[C, A]):
         self._batch = batch
         self._queue: asyncio.Queue[tuple[C, asyncio.Future[A]]] = asyncio.Queue(QUEUE)
         self._loop: asyncio.Task[None] | None = None
-        self.last_batch = 0
+        self._last_batch = 0
 
     async def __aenter__(self) -> "GroupCommitter[C, A]":
         self._loop = asyncio.create_task(self._run())
@@ -66,6 +70,11 @@ class GroupCommitter(Generic[C, A]):
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
+
+    @property
+    def last_batch(self) -> int:
+        """How many commands the last batch had."""
+        return self._last_batch
 
     async def submit(self, command: C) -> A:
         """Wait for the command's own answer; raises Busy when the queue is full."""
@@ -81,7 +90,7 @@ class GroupCommitter(Generic[C, A]):
             waiting = [await self._queue.get()]
             while len(waiting) < self._batch and not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
-            self.last_batch = len(waiting)
+            self._last_batch = len(waiting)
             try:
                 await self._answer_all(waiting)
             finally:
@@ -122,6 +131,53 @@ class GroupCommitter(Generic[C, A]):
                 log.info("batch_again", commands=len(commands), reason=brief(error))
                 await asyncio.sleep(0.02 * 2**attempt if is_connection_loss(error) else 0)
         raise AssertionError("unreachable")
+
+
+class Lanes(Generic[C, A]):
+    """Committers side by side: while the database writes one's batch, another decides its own.
+
+    ``about`` names what a command is about, such as its member. Equal names share a lane, so that
+    batches seldom wait for one another's locks; nothing but speed depends on it.
+    """
+
+    def __init__(
+        self, committers: Sequence[GroupCommitter[C, A]], about: Callable[[C], str]
+    ) -> None:
+        self._committers = committers
+        self._about = about
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> "Lanes[C, A]":
+        for committer in self._committers:
+            await self._open.enter_async_context(committer)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Finish what was accepted, then stop."""
+        await self._open.aclose()
+
+    @property
+    def last_batch(self) -> int:
+        """The largest of the lanes' last batches."""
+        return max(committer.last_batch for committer in self._committers)
+
+    async def submit(self, command: C) -> A:
+        """Wait for the command's own answer; raises Busy when its lane's queue is full."""
+        lane = crc32(self._about(command).encode()) % len(self._committers)
+        return await self._committers[lane].submit(command)
+
+
+class Committer(Protocol[P, R]):
+    """What takes commands: one lane or several."""
+
+    @property
+    def last_batch(self) -> int:
+        """How many commands the last batch had."""
+        ...
+
+    async def submit(self, command: P) -> R:
+        """Wait for the command's own answer; raises Busy when there are too many."""
+        ...
 
 
 def sqlstate(error: BaseException) -> str | None:

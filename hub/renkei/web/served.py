@@ -9,7 +9,7 @@ from renkei.clock import Clock
 from renkei.config import Settings
 from renkei.services.receive import Receiver
 from renkei.services.till import TillService
-from renkei.storage.committer import GroupCommitter
+from renkei.storage.committer import Committer
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 
@@ -28,9 +28,9 @@ class ServedHub(Protocol):
     @property
     def receiver(self) -> Receiver: ...
     @property
-    def intake(self) -> GroupCommitter[Any, Any]: ...
+    def intake(self) -> Committer[Any, Any]: ...
     @property
-    def ledger(self) -> GroupCommitter[Any, Any]: ...
+    def ledger(self) -> Committer[Any, Any]: ...
     @property
     def clock(self) -> Clock: ...
 
