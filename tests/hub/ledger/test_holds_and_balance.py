@@ -83,7 +83,9 @@ def test_a_hold_of_two_homes_is_captured_in_the_order_of_use() -> None:
 
 
 def test_one_part_is_captured_as_it_was_frozen() -> None:
-    made = draft(books("a", lot(1, ends=90, held=10, available=9), lot(2, ends=1, held=10, available=9)))
+    made = draft(
+        books("a", lot(1, ends=90, held=10, available=9), lot(2, ends=1, held=10, available=9))
+    )
     used = holds.capture(made, [held("a", (1, 10), (2, 10))], 12, NOON)
     assert used == ((("a", 1), 10), (("a", 2), 2))
 
