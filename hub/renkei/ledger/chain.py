@@ -13,6 +13,10 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from renkei.ledger.invariants import CHAIN, CLOCK, NUMBERING, Finding
+from renkei.ledger.seals import Seals
+
+END = 1 << 62
+"""Later than every instant."""
 
 MICROS = "(extract(epoch FROM {}) * 1000000)::bigint"
 
@@ -72,6 +76,7 @@ FROM member m LEFT JOIN (txn t LEFT JOIN chain c USING (member_id, version)
 class Walk:
     """The walk through the log, member by member; it remembers only where it stands."""
 
+    seals: Seals = field(default_factory=lambda: Seals(()))
     members: int = 0
     transactions: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -80,6 +85,7 @@ class Walk:
     _version: int = 0
     _hash: bytes = b""
     _recorded_at: int = 0
+    _program: str = ""
 
     def step(self, rows: Sequence[Any]) -> None:
         """Look at the next rows of ENTRIES."""
@@ -98,15 +104,19 @@ class Walk:
             self._found(NUMBERING, version, last)
         elif head != self._hash:
             self._found(CHAIN, version, "the member's head is another")
+        self.seals.moved_on(self._program, END, self._member, self._version, self._hash)
+        self.seals.next_member()
 
     def _begin(self, row: Any) -> None:
         self.members += 1
         self._member, self._head = row[0], (row[1], bytes(row[2]))
-        self._version, self._hash, self._recorded_at = 0, b"", 0
+        self._version, self._hash, self._recorded_at, self._program = 0, b"", 0, ""
 
     def _look(self, row: Any) -> None:
         version, prev, digest, recorded_at = row[3], row[4], row[5], row[14]
         self.transactions += 1
+        self._program = row[8]
+        self.seals.moved_on(row[8], recorded_at, self._member, self._version, self._hash)
         if version != self._version + 1:
             self._found(NUMBERING, self._version + 1, f"missing: {version} comes next")
         if recorded_at < self._recorded_at:

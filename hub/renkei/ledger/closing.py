@@ -50,9 +50,10 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     level = list(leaves) or [hashlib.sha256(b"").digest()]
     while len(level) > 1:
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [_node(pair[0], pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
+        level = [node(pair[0], pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
     return level[0]
 
 
-def _node(left: bytes, right: bytes) -> bytes:
+def node(left: bytes, right: bytes) -> bytes:
+    """What stands above two nodes."""
     return hashlib.sha256(b"\x01" + left + right).digest()

@@ -39,7 +39,8 @@ NUMBERING = "a member's transactions are numbered without a gap up to the head"
 CLOCK = "the recording clock never goes back"
 STACKS = "a settlement remembers the lots its order used, in the order of use"
 NETTED = "what a lot paid of debts is what was booked"
-REPLAYED = (CHAIN, NUMBERING, CLOCK, STACKS, NETTED)
+ROOTS = "a sealed month's root covers every chain as it stood at the seal"
+REPLAYED = (CHAIN, NUMBERING, CLOCK, STACKS, NETTED, ROOTS)
 """The invariants that are replayed entry by entry."""
 
 PERMITTED = ", ".join(

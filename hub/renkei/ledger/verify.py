@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from renkei.ledger.chain import ENTRIES, Walk
 from renkei.ledger.invariants import INVARIANTS, REPLAYED, Finding, Invariant
+from renkei.ledger.seals import SEALS, Seal, Seals
 from renkei.ledger.stacks import MOVES, Replay
 
 CHUNK = 2_000
@@ -97,9 +98,11 @@ async def _replay(conn: AsyncConnection, member: str | None) -> tuple[Walk, Repl
     """What reading the log in order finds."""
     await conn.execute(text(ROOM))
     await conn.execute(text(IN_ORDER))
-    walk, replay = Walk(), Replay()
+    seals = [] if member else [Seal(*row) for row in (await conn.execute(text(SEALS))).all()]
+    walk, replay = Walk(Seals(seals)), Replay()
     await _read(conn, ENTRIES, "m.member_id", member, walk)
     await _read(conn, MOVES, "member_id", member, replay)
+    walk.findings += walk.seals.broken()
     return walk, replay
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from renkei.ledger.books import Channel
+from renkei.ledger.closing import seal
 from renkei.services.booking import Booking
 from renkei.services.corrections import Adjust, ImportBalance, WriteOffDebt
 from renkei.services.hold import PlaceHold
@@ -26,12 +27,16 @@ from renkei_contracts.till import CommitRequest, HoldRequest
 BookingOn = Callable[[Any], AbstractAsyncContextManager[Booking]]
 
 PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
+IN_OCTOBER = datetime(2026, 10, 20, 3, tzinfo=UTC)
 LONG_AGO = datetime(2025, 6, 1, 3, tzinfo=UTC)
 BEFORE_THAT_ENDED = datetime(2026, 3, 1, 3, tzinfo=UTC)
 
 TILL = Terminal("trm_1", "pos", "shibuya", "1")
 
 SINCE = "UPDATE connection SET settles_from = '2025-01-01Z'"
+
+OCTOBER = "INSERT INTO period VALUES ('default', '2026-10')"
+"""As when the hub ran in October."""
 
 EXTENDED = """
 INSERT INTO hold_extension
@@ -57,12 +62,14 @@ async def book(history: History, app_url: str, booking_on: BookingOn) -> None:
     async with booking_on(database) as booking:
         async with database.begin() as conn:
             await conn.execute(text(SINCE))
+            await conn.execute(text(OCTOBER))
         history.hanako = await enrol(booking, "c1", "hanako@example.jp")
         history.taro = await enrol(booking, "c2", "taro@example.jp")
         await _of_hanako(booking, history.hanako)
-        await _of_taro(booking, history.taro)
         history.jiro = await enrol(booking, "c3", "jiro@example.jp")
         history.saburo = await enrol(booking, "c4", "saburo@example.jp")
+        await _in_october(booking, history.jiro)
+        await _of_taro(booking, history.taro)
         await _of_brothers(booking, history.jiro, history.saburo)
         await _quotas(booking)
         async with database.begin() as conn:
@@ -140,6 +147,16 @@ async def _correct(booking: Booking, member: str) -> None:
         member=member, key="k4", points=10, granted_at=PLACED, expires_at=None, source="old"
     )
     await booking.committer.submit(ImportBalance(brought, booking.ring))
+
+
+async def _in_october(booking: Booking, member: str) -> None:
+    """A late entry of a month that is sealed right after it."""
+    late = Adjustment(
+        member=member, key="k0", points=10, reason="r", by="b", occurred_at=IN_OCTOBER
+    )
+    await booking.committer.submit(Adjust(late, booking.ring))
+    async with booking.database.begin() as conn:
+        await seal(conn, "default", "2026-10")
 
 
 async def _quotas(booking: Booking) -> None:

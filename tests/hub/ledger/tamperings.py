@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from renkei.ledger.invariants import CHAIN, NETTED, NUMBERING, STACKS
+from renkei.ledger.invariants import CHAIN, NETTED, NUMBERING, ROOTS, STACKS
 
 NO_TRANSACTION = tuple(
     f"DELETE FROM {table} WHERE member_id = :hanako AND version = {{version}}"
@@ -332,6 +332,18 @@ TAMPERINGS = (
         ("UPDATE period SET sealed_at = '2026-11-02Z'",),
         "nothing is recorded in a month after its seal",
         "{hanako} transaction 13",
+    ),
+    Case(
+        "root_of_a_sealed_month",
+        ("UPDATE period SET merkle_root = 'other' WHERE sealed_at IS NOT NULL",),
+        ROOTS,
+        "program default period 2026-10",
+    ),
+    Case(
+        "seal_moved",
+        ("UPDATE period SET sealed_at = sealed_at + interval '1 day'",),
+        ROOTS,
+        "program default period 2026-10",
     ),
     Case(
         "unsealed",

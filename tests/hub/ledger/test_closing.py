@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from renkei.errors import PeriodNotOpen
 from renkei.ledger.closing import leaf, merkle_root, seal
+from renkei.ledger.seals import Tree
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.corrections import Adjust
@@ -106,3 +107,12 @@ def test_the_root_changes_with_every_head_and_with_their_number() -> None:
     assert merkle_root([heads[0]]) == heads[0]
     assert merkle_root(heads[::-1]) != merkle_root(heads)
     assert leaf("mem_1", 2, b"x") != leaf("mem_1", 1, b"x")
+
+
+@pytest.mark.parametrize("count", [*range(20), 33, 100])
+def test_a_root_that_grows_leaf_by_leaf_is_the_same_as_that_of_all_at_once(count: int) -> None:
+    leaves = [leaf("mem", n, b"") for n in range(count)]
+    tree = Tree()
+    for one in leaves:
+        tree.add(one)
+    assert tree.root() == merkle_root(leaves)
