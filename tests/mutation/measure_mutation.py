@@ -45,6 +45,7 @@ TESTS = (
     "tests/hub/ledger/test_holds_and_balance.py",
     "tests/hub/ledger/test_limited_points.py",
     "tests/hub/ledger/test_settlement.py",
+    "tests/hub/ledger/test_settlement_of_groups.py",
     "tests/hub/ledger/test_sliding.py",
     "tests/hub/loyalty",
 )

@@ -1,5 +1,6 @@
 """Holds over several homes, balances as a channel sees them, movements without an order."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from renkei.ledger.books import (
 )
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant, withdraw, write_off
-from renkei.ledger.lots import overdraw, spendable, take, use_as_fact
+from renkei.ledger.lots import overdraw, spendable, take, use
 from renkei.ledger.quotas import Quota, claim
 from renkei.ledger.rules import require_permitted
 from renkei.ledger.transaction import Allocation, Draft
@@ -142,10 +143,10 @@ def test_what_a_lapsed_hold_froze_counts_as_available_before_it_is_booked() -> N
 
 
 def test_books_beside_the_group_are_replaced_where_they_are() -> None:
-    one, two, aside = books("a"), books("b"), books("c")
+    one, two, aside, other = books("a"), books("b"), books("c"), books("d")
     new = [books("c", debt=-1), books("b", debt=-2)]
-    group = Group("a", (one, two), (aside,)).with_books(iter(new))
-    assert (group.root, group.homes, group.beside) == ("a", (one, new[1]), (new[0],))
+    group = Group("a", (one, two), (aside, other)).with_books(iter(new))
+    assert (group.root, group.homes, group.beside) == ("a", (one, new[1]), (new[0], other))
 
 
 def test_one_hold_leaves_and_the_others_stay() -> None:
@@ -171,7 +172,7 @@ def test_a_balance_counts_what_is_usable_here_now_and_says_when_it_changes() -> 
     found = channel_balance(Group.alone(home), NOON, TOKYO, Channel("shop"))
     assert found.balance.spendable == 30 + 20 + 5 + 7 - 10
     assert (found.balance.pending, found.balance.version, found.balance.as_of) == (8, 7, NOON)
-    assert found.by_expiry == ((date(2026, 11, 6), 7), (date(2026, 11, 11), 55))
+    assert found.by_expiry == ((date(2026, 11, 6), 7), (date(2026, 11, 11), 45))
     assert found.balance.latest_expiry == date(2026, 11, 11)
     assert found.next_change_at == NOON + DAY
 
@@ -205,14 +206,18 @@ def test_the_last_day_is_the_one_before_midnight() -> None:
     assert last_day(midnight + timedelta(microseconds=1), TOKYO) == date(2026, 11, 3)
 
 
-def test_points_given_repay_debt_and_those_born_expired_expire_at_once() -> None:
+def test_points_given_repay_debt_and_what_is_left_of_those_born_expired_expires() -> None:
     made = draft(books("a", debt=-30))
     grant(made, "adjust.up", A.ADJUSTED, lot(0, ends=5), NOON)
     assert moves(made) == [("adjust.up", "a", 100), ("debt.repay", "a", 30)]
     assert made.lots["a", 1].available == 70
     born_expired = draft(books("a", debt=-30))
     grant(born_expired, "import", A.IMPORTED, lot(0, ends=-1), NOON)
-    assert moves(born_expired) == [("import", "a", 100), ("expire", "a", 100)]
+    assert moves(born_expired) == [
+        ("import", "a", 100),
+        ("debt.repay", "a", 30),
+        ("expire", "a", 70),
+    ]
 
 
 def test_points_are_withdrawn_in_the_order_of_use_from_what_is_usable() -> None:
@@ -235,7 +240,7 @@ def test_a_fact_takes_what_was_alive_then_what_is_alive_now_then_debt() -> None:
     expired = lot(1, ends=1, available=0, expired=100)
     later = lot(2, usable_from=NOON + DAY, ends=20)
     made = draft(books("a", expired, later))
-    taken = use_as_fact(made, "adjust.down", A.ADJUSTED, 250, NOON + 2 * DAY)
+    taken = use(made, "adjust.down", A.ADJUSTED, 250, NOON, NOON + 2 * DAY)
     assert taken == ((("a", 1), 100), (("a", 2), 100), (("a", 0), 50))
     assert moves(made) == [
         ("expire.undo", "a", 100),
@@ -245,10 +250,28 @@ def test_a_fact_takes_what_was_alive_then_what_is_alive_now_then_debt() -> None:
     assert made.debts["a"] == -50
 
 
-def test_a_fact_revives_only_what_is_missing() -> None:
-    made = draft(books("a", lot(1, ends=1, available=0, expired=100), lot(2, available=30)))
-    use_as_fact(made, "redeem", A.REDEEMED, 40, NOON + 2 * DAY)
-    assert (made.lots["a", 1].expired, made.lots["a", 2].available) == (90, 0)
+def test_whether_an_expiry_was_booked_does_not_change_which_points_are_used() -> None:
+    over, rest = lot(1, ends=1, available=0, expired=100), lot(2, available=30)
+    half = lot(1, ends=1, available=60, expired=40)
+    for first, left in ((over, (0, 60)), (half, (20, 40))):
+        made = draft(books("a", first, rest))
+        assert use(made, "redeem", A.REDEEMED, 40, NOON, NOON + 2 * DAY) == ((("a", 1), 40),)
+        lot_after = made.lots["a", 1]
+        assert (lot_after.available, lot_after.expired) == left
+        assert made.lots["a", 2].available == 30
+
+
+def test_an_expiry_is_undone_for_the_last_points_that_a_use_needs() -> None:
+    lots = (
+        lot(1, ends=1, available=0, expired=100),
+        lot(2, ends=2, available=50, expired=50),
+        lot(3, ends=3, available=0, expired=100),
+    )
+    made = draft(books("a", *lots))
+    used = use(made, "redeem", A.REDEEMED, 160, NOON, NOON + 5 * DAY)
+    assert used == ((("a", 1), 100), (("a", 2), 60))
+    assert moves(made) == [("expire.undo", "a", 110), ("redeem", "a", 160)]
+    assert [made.lots["a", n].expired for n in (1, 2, 3)] == [0, 40, 100]
 
 
 def test_nothing_short_makes_no_debt() -> None:
@@ -340,3 +363,17 @@ def test_moving_nothing_posts_nothing() -> None:
     made = draft(books("a", lot(1)))
     assert made.post("redeem", A.AVAILABLE, A.REDEEMED, [Allocation(("a", 1))]) == 0
     assert made.postings == []
+
+
+def test_holds_lapse_in_the_order_in_which_they_ended() -> None:
+    late, early = held("a", (1, 1), minutes=0), held("a", (1, 1), version=2, minutes=-1)
+    same, other = held("b", (1, 1), minutes=-1), held("a", (1, 1), version=3, minutes=1)
+    assert holds.lapsed([late, other, same, early], NOON) == [early, same, late]
+
+
+def test_what_a_hold_gives_back_late_repays_debt_although_its_lot_has_ended_since() -> None:
+    ended = lot(1, available=0, held=60)
+    ended = replace(ended, expires_at=NOON - timedelta(minutes=5))
+    made = draft(books("a", ended, debt=-50))
+    holds.lapse(made, [held("a", (1, 60), minutes=-10)], NOON)
+    assert moves(made) == [("hold.lapse", "a", 60), ("debt.repay", "a", 50), ("expire", "a", 10)]
