@@ -37,11 +37,17 @@ SELECT connection_id, external_id, wanted_version, written_version, written_poin
 FROM mirror WHERE member_id = :m ORDER BY connection_id"""
 
 MOVES = """
-SELECT a.member_id, a.lot, p.rule, t.event_at, t.recorded_at, a.d_pending, a.d_available, a.d_held,
-       a.d_debt
+SELECT a.member_id, a.lot, t.version, p.rule, t.event_at, t.recorded_at, a.d_pending,
+       a.d_available, a.d_held, a.d_debt
 FROM allocation a JOIN posting p USING (member_id, version, leg)
 JOIN txn t USING (member_id, version)
 WHERE a.member_id = ANY(CAST(:ids AS text[]))"""
+
+PARTS = """
+SELECT h.member_id, h.version, greatest(h.lapses_at, max(e.lapses_at)), d.end_version
+FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
+LEFT JOIN hold_end d USING (member_id, version)
+WHERE h.member_id = ANY(CAST(:ids AS text[])) GROUP BY h.member_id, h.version, d.end_version"""
 
 ENTRIES = """
 SELECT t.version, t.kind, t.key, t.connection_id, t.order_ref, t.delivery_key, t.program_version,
@@ -194,12 +200,11 @@ async def balance_at(
         ids = {"ids": [books.member for books in group.homes]}
         now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         moves = (await conn.execute(text(MOVES), ids)).all()
+        parts = (await conn.execute(text(PARTS), ids)).all()
         lots = await read_lots(conn, ids["ids"])
-    return history.balance_at(lots, (_moved(row) for row in moves), at, known_at or now)
-
-
-def _moved(row: Any) -> history.Moved:
-    return history.Moved((row[0], row[1]), *row[2:])
+    moved = (history.Moved((row[0], row[1]), *row[2:]) for row in moves)
+    held = (history.HoldPart(*row) for row in parts)
+    return history.balance_at(lots, moved, held, at, known_at or now)
 
 
 async def explain(booking: Booking, member: str) -> list[Line]:

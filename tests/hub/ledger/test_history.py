@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from renkei.ledger.books import Lot
-from renkei.ledger.history import Moved, Standing, balance_at
+from renkei.ledger.history import HoldPart, Moved, Standing, balance_at
 from renkei.services.booking import Booking
 from renkei.services.corrections import Adjust, ImportBalance
 from renkei.services.members import balance_at as member_balance_at
@@ -22,11 +22,16 @@ LOTS = [Lot(1, "purchase", 100, FIRST, FIRST + DAY, DECEMBER, home="m")]
 
 def moved(rule: str, event: datetime, recorded: datetime, number: int = 1, **n: int) -> Moved:
     sums = {"pending": 0, "available": 0, "held": 0, "debt": 0} | n
-    return Moved(("m", number), rule, event, recorded, **sums)
+    return Moved(("m", number), 1, rule, event, recorded, **sums)
 
 
-def at(moves: list[Moved], when: datetime, known: datetime = DECEMBER + 99 * DAY) -> Standing:
-    return balance_at(LOTS, moves, when, known)
+def at(
+    moves: list[Moved],
+    when: datetime,
+    known: datetime = DECEMBER + 99 * DAY,
+    holds: tuple[HoldPart, ...] = (),
+) -> Standing:
+    return balance_at(LOTS, moves, holds, when, known)
 
 
 def test_points_are_there_from_the_sale_and_spendable_from_the_next_day() -> None:
@@ -44,6 +49,20 @@ def test_points_are_over_when_their_date_says_so_and_not_when_a_job_books_it() -
     assert at(moves, DECEMBER - timedelta(seconds=1)).spendable == 100
     assert (at(moves, DECEMBER).available, at(moves, DECEMBER).spendable) == (0, 0)
     assert at(moves, DECEMBER + 2 * DAY).available == 0
+
+
+def test_a_hold_is_over_when_its_time_is_and_not_when_a_job_books_it() -> None:
+    placed, over, booked = FIRST + 2 * DAY, FIRST + 3 * DAY, FIRST + 5 * DAY
+    moves = [
+        moved("earn", FIRST, FIRST, available=100),
+        Moved(("m", 1), 2, "hold.place", placed, placed, 0, -40, 40, 0),
+        Moved(("m", 1), 3, "hold.lapse", over, booked, 0, 40, -40, 0),
+    ]
+    holds = (HoldPart("m", 2, over, 3),)
+    for known in (over, booked):
+        assert at(moves, placed, known, holds).spendable == 60
+        found = at(moves, over, known, holds)
+        assert (found.spendable, found.held) == (100, 0)
 
 
 def test_a_receipt_told_late_counts_when_it_happened_and_was_unknown_before_it_was_told() -> None:

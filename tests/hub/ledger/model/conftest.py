@@ -13,6 +13,7 @@ for _name in (
     "ledger_invariants",
     "as_contracts",
     "lot_buckets",
+    "compared",
     "side_by_side",
     "ledger_machine",
     "database_hub",

@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from renkei.ledger.books import Books
-from renkei.ledger.world import ConnectionFacts, Entry, Needs, ProgramVersion, Staged, World
+from renkei.ledger.history import HoldPart
+from renkei.ledger.world import (
+    ConnectionFacts,
+    Entry,
+    HoldEnd,
+    Needs,
+    NewHold,
+    ProgramVersion,
+    Staged,
+    World,
+)
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt, Command
 from renkei.services.expire import ExpireLots
@@ -27,6 +37,8 @@ class InMemoryHub:
 
     world: World
     entries: list[Entry] = field(default_factory=list)
+    placed: list[NewHold] = field(default_factory=list)
+    ends: list[HoldEnd] = field(default_factory=list)
     staged: Staged = field(default_factory=Staged)
     needs: Needs = field(default_factory=Needs)
 
@@ -68,8 +80,18 @@ class InMemoryHub:
             return refusal
         attempt.keep()
         self.entries += self.staged.entries
+        self.placed += self.staged.holds
+        self.ends += self.staged.hold_ends
         self.world.periods |= {(one.program, one.period) for one in self.staged.entries}
         return answer
+
+    def hold_parts(self) -> list[HoldPart]:
+        """Every part of a hold there has been."""
+        ends = {(end.member, end.version): end.end_version for end in self.ends}
+        return [
+            HoldPart(one.member, one.version, one.lapses_at, ends.get((one.member, one.version)))
+            for one in self.placed
+        ]
 
     def after_the_jobs(self, now: datetime) -> World:
         """A copy of the world in which the jobs have just run."""

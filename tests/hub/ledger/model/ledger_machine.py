@@ -288,6 +288,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """The jobs run for one member."""
         self.both.jobs(member)
 
+    def teardown(self) -> None:
+        """The past is as it was."""
+        self.both.check_the_past()
+
     @invariant()
     def both_agree(self) -> None:
         """After every step."""

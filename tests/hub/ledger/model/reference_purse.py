@@ -30,6 +30,11 @@ class Purse:
         debt = sum(n for home, n in self.debts.items() if self.together(home, member))
         return max(0, len(self.usable(member, self.now)) - debt)
 
+    def alone(self, home: str) -> int:
+        """What the member's own points less their own debt come to."""
+        own = [p for p in self.usable(home, self.now) if p.lot.home == home]
+        return max(0, len(own) - self.debts[home])
+
     def pending(self, member: str) -> int:
         """Points that wait for a condition."""
         return sum(p.now is Is.PENDING and self.together(p.lot.home, member) for p in self.points)

@@ -1,23 +1,16 @@
-"""The reference ledger and the hub, side by side: each act is done to both and compared."""
+"""The reference ledger and the hub, side by side: every act is done to both."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import ledger_invariants as invariants
 from as_contracts import order_of, refund_of, sale_of, till_key
-from in_memory_hub import InMemoryHub, copied
-from lot_buckets import different, hub_buckets, reference_buckets
-from reference_ledger import Answer, ReferenceLedger, Refused
-from reference_points import OrderKey, Refunded, State
+from compared import CART, MEMBERS, SETTLES_FROM, SHOP, START, Compared
+from in_memory_hub import copied
+from reference_ledger import Answer
+from reference_points import Refunded, State
 
-from renkei.errors import BookingRefused, KeyReused, TillRefused
-from renkei.ledger.balance import channel_balance
-from renkei.ledger.books import Channel, HoldName
-from renkei.ledger.settlement import Settled
-from renkei.services.attempt import Attempt
+from renkei.ledger.books import Channel
 from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds, PlaceHold, ReleaseHold, hold_id, parse_hold_id
@@ -30,33 +23,21 @@ from renkei.storage.sealed import KeyRing
 from renkei_contracts.point import Adjustment, BalanceImport, PointsExchange, WriteOff
 from renkei_contracts.till import HoldRequest
 
-MEMBERS = ("mem_a", "mem_b", "mem_c")
-CART, SHOP = "cart", "shop"
-START = datetime(2026, 11, 1, 3, tzinfo=UTC)
-SETTLES_FROM = START - timedelta(days=400)
-TOKYO = ZoneInfo("Asia/Tokyo")
+__all__ = ["CART", "MEMBERS", "SETTLES_FROM", "SHOP", "START", "SideBySide"]
+
 RING = KeyRing({"1": b"k" * 32}, "1")
 WORDS = {"reason": "r", "by": "b"}
-REQUESTS = (PlaceHold, CommitSale, Adjust, ExchangePoints, ImportBalance, WriteOffDebt)
 
 
-@dataclass
-class SideBySide:
-    """Both ledgers. ``holds`` are the hub's names of the holds that the reference numbers."""
-
-    now: datetime = START
-    reference: ReferenceLedger = field(
-        default_factory=lambda: ReferenceLedger(START, settles_from=SETTLES_FROM)
-    )
-    hub: InMemoryHub = field(
-        default_factory=lambda: InMemoryHub.opened(START, SETTLES_FROM, MEMBERS, (CART, SHOP))
-    )
-    holds: list[HoldName] = field(default_factory=list)
+class SideBySide(Compared):
+    """What can happen to a shop's points."""
 
     # --- time and jobs
 
     def wait(self, time: timedelta) -> None:
         """Time passes."""
+        if time:
+            self.remember()
         self.now += time
         self.reference.advance(self.now)
 
@@ -199,12 +180,20 @@ class SideBySide:
     def merge(self, member: str, into: str) -> None:
         """Two members are one from now on."""
         self.reference.merge(member, into)
-        self._run(MergeMembers(member, into, "m"))
+        self._pointer(MergeMembers(member, into, "m"))
 
     def unmerge(self, member: str) -> None:
         """A member stands alone again."""
         self.reference.unmerge(member)
-        self._run(UnmergeMember(member, "m"))
+        self._pointer(UnmergeMember(member, "m"))
+
+    def _pointer(self, command: Any) -> None:
+        """10. Merging and parting move no lot and no balance, and enter nothing."""
+        before = {m: (b.lots, b.debt, b.holds) for m, b in self.hub.world.books.items()}
+        self._run(command)
+        after = {m: (b.lots, b.debt, b.holds) for m, b in self.hub.world.books.items()}
+        assert before == after
+        assert self.hub.staged.entries == []
 
     def claim(self, quota: str, limit: int, claimant: str, wanted: int) -> None:
         """An order claims from a quota, which is opened by its first claim."""
@@ -213,94 +202,3 @@ class SideBySide:
             self._run(OpenQuota(quota, "day", limit))
         expected = self.reference.claim(quota, claimant, wanted)
         assert self._run(ClaimQuota(quota, "day", claimant, wanted)) == expected
-
-    # --- running
-
-    def _run(self, command: Any) -> Any:
-        answer = self.hub.run(command, self.now)
-        assert not isinstance(answer, Exception), answer
-        return answer
-
-    def _both(self, reference: Callable[[], Answer], command: Any) -> tuple[Any, Any]:
-        """(None, None) if both refuse for the same reason and nothing was changed."""
-        before = copied(self.hub.world)
-        try:
-            given = reference()
-        except Refused as refusal:
-            self._refused(command, str(refusal), before)
-            return None, None
-        answer = self._run(command)
-        again = isinstance(command, REQUESTS) and command.request in before.requests
-        if again:
-            invariants.nothing_was_changed(before, self.hub.world)
-        elif not getattr(command.ask if isinstance(command, REQUESTS) else None, "occurred", False):
-            invariants.requests_take_living_points_only(self.hub.staged.entries, self.hub.world)
-        return given, answer
-
-    def _refused(self, command: Any, code: str, before: Any) -> None:
-        answer = self.hub.run(command, self.now)
-        if isinstance(answer, KeyReused):
-            found = "key_reused"
-        elif isinstance(answer, BookingRefused):
-            found = answer.code
-        else:
-            assert isinstance(answer, TillRefused), answer
-            found = answer.problem.code
-        assert found == code.replace(" ", "_")
-        invariants.nothing_was_changed(before, self.hub.world)
-
-    def _overdraft_was_told(self, debts: dict[str, int], order: OrderKey) -> None:
-        """Whoever owes more than before is named to a person, with the order."""
-        for member in MEMBERS:
-            if self.reference.debts[member] > debts.get(member, 0):
-                told = {(alert.kind, alert.member, alert.order) for alert in self.hub.staged.alerts}
-                assert ("overdraft", member, order) in told
-
-    # --- comparing
-
-    def check(self) -> None:
-        """Both agree on everything, and what must always hold does."""
-        for member in MEMBERS:
-            group = Attempt(self.hub.world).group_of(member)
-            balance = channel_balance(group, self.now, TOKYO, None).balance
-            assert balance.spendable == self.reference.spendable(member), member
-            assert balance.pending == self.reference.pending(member), member
-        later = self.hub.after_the_jobs(self.now)
-        for member, books in later.books.items():
-            assert -books.debt == self.reference.debts[member], member
-            found, expected = hub_buckets(books), reference_buckets(self.reference, member)
-            assert found == expected, different(found, expected)
-        parts = {hold.lead for books in later.books.values() for hold in books.holds}
-        still = {self.holds[n] for n, one in enumerate(self.reference.holds) if one.how is None}
-        assert parts == still
-        self._check_orders()
-        self._check_invariants()
-
-    def _check_orders(self) -> None:
-        done = self.hub.world.settled
-        for name in set(done) | set(self.reference.booked):
-            settled = done.get(name, Settled())
-            posted = self.reference.posted(*name)
-            assert (settled.earned, settled.redeemed) == posted, name
-            assert sum(part for _, part in settled.used) == posted[1]
-
-    def _check_invariants(self) -> None:
-        entries, world = self.hub.entries, self.hub.world
-        invariants.accounts_sum_to_zero(entries, world)
-        invariants.lots_sum_to_the_accounts(entries, world)
-        invariants.lots_follow_from_their_allocations(entries, world)
-        invariants.counters_are_in_range(world)
-        invariants.quotas_are_kept(world)
-        invariants.postings_are_permitted(entries)
-        invariants.chains_hold(entries, world)
-        invariants.held_is_what_open_holds_froze(world)
-        invariants.orders_have_their_target(entries, self._targets())
-
-    def _targets(self) -> dict[tuple[str, OrderKey], tuple[int, int]]:
-        """From the newest states alone."""
-        return {
-            (seen.member, key): (state.should_earn, state.should_use)
-            for key, seen in self.reference.orders.items()
-            if seen.member is not None and seen.state.placed_at >= SETTLES_FROM
-            for state in [self.reference.effective(key)]
-        }

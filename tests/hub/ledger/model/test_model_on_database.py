@@ -25,6 +25,7 @@ def machine_on(server: Any) -> type[LedgerMachine]:
 
         def teardown(self) -> None:
             with self.stack:
+                super().teardown()
                 self.both.hub.check_at_the_end()
 
     return OnDatabase
