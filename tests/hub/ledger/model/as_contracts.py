@@ -20,6 +20,7 @@ def order_of(key: OrderKey, state: State) -> Order:
         lines=lines_of(state.yen),
         points_used=state.used,
         points_value=state.used,
+        same_as=(ref_of(state.same),) if state.same else (),
     )
 
 

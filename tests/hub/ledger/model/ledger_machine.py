@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from as_contracts import till_key
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -50,6 +51,9 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+SAME = st.sampled_from(
+    [None] * 6 + [(CART, "o0"), (CART, "o1"), (SHOP, str(till_key(0))), (SHOP, str(till_key(1)))]
+)
 PASTS = AGES.filter(lambda age: age >= timedelta(0))
 
 
@@ -83,11 +87,14 @@ class LedgerMachine(RuleBasedStateMachine):
         paid=st.booleans(),
         cancelled=st.sampled_from([False, False, False, True]),
         read=st.booleans(),
+        same=SAME,
     )
-    def order(self, number, member, ticks, age, yen, used, paid, cancelled, read) -> None:
+    def order(self, number, member, ticks, age, yen, used, paid, cancelled, read, same) -> None:
         """A new order, or the next state of a known one: edit, return, pay, cancel, move."""
         told = self.told.setdefault(number, [])
-        state = self._state(told, ticks, age, yen=yen, used=used, paid=paid, cancelled=cancelled)
+        state = self._state(
+            told, ticks, age, yen=yen, used=used, paid=paid, cancelled=cancelled, same=same
+        )
         told.append(state)
         self.both.order(number, state, member, self.both.now if read else None)
 

@@ -53,12 +53,15 @@ class Orders(Purse):
             verdict = self._compare(old, state, who, read_at)
             if verdict != "newer":
                 return verdict
-        self.orders[order] = Seen(state, who, read_at)
-        if state.placed_at < self.settles_from:
-            return "history"
-        if old is not None and old.member is not None and old.member != who:
+        same = self._same_sale(order, state, old)
+        who = None if same else who
+        self.orders[order] = Seen(state, who, read_at, same)
+        counts = state.placed_at >= self.settles_from
+        if counts and old is not None and old.member is not None and old.member != who:
             gone = State(state.clock, self.now, 0, 0)
             self._settle(old.member, order, gone, self.now, None)
+        if same or not counts:
+            return "alias" if same else "history"
         if who is None:
             return "unlinked"
         at = self.now if request else self._happened(who, order, state, state.clock)
@@ -82,6 +85,13 @@ class Orders(Purse):
     def effective(self, order: OrderKey) -> State:
         """The newest state less all refunds, in whatever order they came."""
         return self.orders[order].state.less(self.refunds.get(order, {}).values())
+
+    def _same_sale(self, order: OrderKey, state: State, old: Seen | None) -> OrderKey | None:
+        """One sale is counted once: at the order it names, if that is known and counts itself."""
+        other = self.orders.get(state.same) if state.same and state.same != order else None
+        if other is not None and other.same is None:
+            return state.same
+        return old.same if old else None
 
     @staticmethod
     def _compare(old: Seen, state: State, who: str | None, read_at: datetime | None) -> str:

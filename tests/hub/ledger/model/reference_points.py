@@ -103,7 +103,10 @@ class Refunded:
 
 @dataclass(frozen=True)
 class State:
-    """An order as a vendor tells it: yen that the buyer keeps the goods of, points used."""
+    """An order as a vendor tells it: yen that the buyer keeps the goods of, points used.
+
+    ``same`` is the same sale elsewhere, if the vendor says so.
+    """
 
     clock: datetime
     placed_at: datetime
@@ -111,10 +114,11 @@ class State:
     used: int
     paid: bool = True
     cancelled: bool = False
+    same: OrderKey | None = None
 
     @property
     def content(self) -> tuple[object, ...]:
-        return (self.placed_at, self.yen, self.used, self.paid, self.cancelled)
+        return (self.placed_at, self.yen, self.used, self.paid, self.cancelled, self.same)
 
     def less(self, refunds: Iterable[Refunded]) -> "State":
         """What is left of it after these refunds."""
@@ -135,11 +139,15 @@ class State:
 
 @dataclass(frozen=True)
 class Seen:
-    """The newest state of an order that counts, whose it is, and the start of our read."""
+    """The newest state of an order that counts, whose it is, and the start of our read.
+
+    ``same``: this sale is counted at that order and belongs to nobody here.
+    """
 
     state: State
     member: str | None
     read_at: datetime | None
+    same: OrderKey | None = None
 
 
 def usable_from(at: datetime) -> datetime:
