@@ -9,6 +9,7 @@ from renkei.ledger.world import Alert, Needs, NewRefund, OrderKey, OrderRow, Ref
 from renkei.loyalty.refunds import effective, exceeding
 from renkei.services.attempt import Attempt
 from renkei.services.rules import require_plausible
+from renkei.services.same_sale import awaited
 from renkei.services.settle import SettleAnswer, SettleOrder, known_order, restated
 from renkei_contracts.order import Order, Refund
 
@@ -66,7 +67,7 @@ class BookRefund:
         attempt.staged.refunds.append(NewRefund(self.key, digest, document))
         row = known_order(attempt, self.order)
         if row is None:
-            attempt.staged.orders[self.order] = self._awaited()
+            attempt.staged.orders[self.order] = awaited(self.order, self.refund.occurred_at)
         if row is None or row.awaited:
             return RefundAnswer("parked")
         return RefundAnswer("booked", self._settle(attempt, row))
@@ -93,20 +94,3 @@ class BookRefund:
                 f"{self.alert_id}.refund", "refund_exceeds", row.member, self.order, message
             )
             attempt.staged.alerts.append(alert)
-
-    def _awaited(self) -> OrderRow:
-        """A place for the order that has not come: its key orders the two, whoever is first."""
-        return OrderRow(
-            key=self.order,
-            revision=0,
-            clock=self.refund.occurred_at,
-            read_at=None,
-            digest=b"",
-            placed_at=self.refund.occurred_at,
-            customer=None,
-            member=None,
-            same=None,
-            program=None,
-            program_version=None,
-            document={},
-        )

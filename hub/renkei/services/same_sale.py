@@ -7,6 +7,7 @@ a person, and is granted nothing until then.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from renkei.ledger.world import OrderKey, OrderRow, SaleKey
@@ -27,9 +28,9 @@ def same_sale(attempt: Attempt, order: Order, row: OrderRow | None, member: str 
     """Whether this sale is counted at another order."""
     key = (order.ref.connection, order.ref.id)
     for ref in order.same_as:
-        other = attempt.world.orders.get((ref.connection, ref.id))
-        if other is not None and other.same is None and other.key != key and not other.awaited:
-            return Seen(other.key, None, "the vendor's own reference")
+        counted = _referenced(attempt, (ref.connection, ref.id), key, order)
+        if counted is not None:
+            return Seen(counted, None, "the vendor's own reference")
     natural = _same_natural_key(attempt, order, key, member) if order.till is not None else None
     if natural:
         return Seen(natural, None, "natural key")
@@ -37,6 +38,41 @@ def same_sale(attempt: Attempt, order: Order, row: OrderRow | None, member: str 
         return seen_before(row)
     judged = row is not None and not row.awaited and (row.member is not None or row.apart)
     return Seen() if judged else _lookalike(attempt, order, key, member)
+
+
+def _referenced(attempt: Attempt, other: OrderKey, key: OrderKey, order: Order) -> OrderKey | None:
+    """At which order this sale is counted by a vendor's reference; None: at itself.
+
+    An order that has not come gets a place that points here, so that whichever of the two is told
+    first, by whatever process, the other finds it.
+    """
+    row = attempt.staged.orders.get(other) or attempt.world.orders.get(other)
+    if other == key or (row is None and other[0] not in attempt.world.connections):
+        return None
+    if row is None or (row.awaited and row.same is None):
+        place = row or awaited(other, order.placed_at)
+        attempt.staged.orders[other] = replace(place, same=key)
+        return None
+    counted = row.same or other
+    return counted if counted != key else None
+
+
+def awaited(key: OrderKey, at: datetime) -> OrderRow:
+    """A place for an order that has not come: its key orders those who speak of it."""
+    return OrderRow(
+        key=key,
+        revision=0,
+        clock=at,
+        read_at=None,
+        digest=b"",
+        placed_at=at,
+        customer=None,
+        member=None,
+        same=None,
+        program=None,
+        program_version=None,
+        document={},
+    )
 
 
 def seen_before(row: OrderRow | None) -> Seen:

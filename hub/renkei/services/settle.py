@@ -87,7 +87,7 @@ class SettleOrder:
         """The order, its namesakes, and whoever it may belong to."""
         also = {(ref.connection, ref.id) for ref in self.order.same_as}
         return Needs(
-            connections=frozenset({self.key[0]}),
+            connections=frozenset({self.key[0]} | {connection for connection, _ in also}),
             orders=frozenset({self.key} | also),
             sales=frozenset({sale_key(self.key[0], self.order.till)} if self.order.till else ()),
             members=frozenset({self.member} if self.member else ()),

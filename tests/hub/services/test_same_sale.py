@@ -126,3 +126,35 @@ async def test_connections_that_nobody_joined_never_look_the_same(booking: Booki
     await settle(booking, seen("cart", "o1"))
     assert await settle(booking, seen("shop", "p1", after=2)) == "settled"
     assert await left(booking, found.member) == 200
+
+
+async def test_a_copy_that_is_told_before_its_original_is_the_one_that_counts(
+    booking: Booking, member: str
+) -> None:
+    original = seen("cart", "o1")
+    copy = seen("shop", "p1", after=600, same_as=(original.ref,))
+    assert await settle(booking, copy) == "settled"
+    assert await settle(booking, original) == "alias"
+    second = seen("shop", "p2", after=900, same_as=(original.ref,))
+    assert await settle(booking, second) == "alias"
+    assert await left(booking, member) == 100
+
+
+async def test_an_order_that_turns_out_to_be_a_copy_gives_its_points_back(
+    booking: Booking, member: str
+) -> None:
+    original, copy = seen("cart", "o1"), seen("shop", "p1", after=600)
+    await settle(booking, original)
+    assert await settle(booking, copy) == "settled"
+    assert await left(booking, member) == 200
+    changes = {"same_as": (original.ref,), "changed_at": PLACED + timedelta(hours=1)}
+    assert await settle(booking, copy.model_copy(update=changes)) == "alias"
+    assert await left(booking, member) == 100
+
+
+async def test_a_reference_to_a_vendor_we_do_not_know_changes_nothing(
+    booking: Booking, member: str
+) -> None:
+    elsewhere = ExternalRef(connection="elsewhere", id="x1")
+    assert await settle(booking, seen("cart", "o1", same_as=(elsewhere,))) == "settled"
+    assert await left(booking, member) == 100

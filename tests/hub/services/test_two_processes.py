@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
+from renkei.services.members import balance
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import Member
+from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
 
 PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
@@ -30,6 +31,15 @@ ORDER = Order(
     state=OrderState.PAID,
     customer=ExternalRef(connection="cart", id="c1"),
     lines=(LineItem(id="1", quantity=1, amount=11_000, tax_rate=1000),),
+)
+
+
+COPY = ORDER.model_copy(
+    update={
+        "ref": ExternalRef(connection="shop", id="p1"),
+        "customer": ExternalRef(connection="shop", id="c1"),
+        "same_as": (ORDER.ref,),
+    }
 )
 
 
@@ -55,8 +65,16 @@ async def another(booking: Booking, held: Held) -> AsyncIterator[Booking]:
         yield replace(booking, database=held, committer=committer)
 
 
-async def settle(booking: Booking) -> str | None:
-    return (await booking.settle(ORDER, read_at=None, delivery_key=None)).member
+async def settle(booking: Booking, order: Order = ORDER) -> str | None:
+    return (await booking.settle(order, read_at=None, delivery_key=None)).member
+
+
+async def customer_of_both(booking: Booking) -> str:
+    card = Identity(kind=IdentityKind.CARD, value="2900000000018", grade=Grade.STRONG)
+    for connection in ("cart", "shop"):
+        ref = ExternalRef(connection=connection, id="c1")
+        found = await booking.enrol(Member(ref=ref, changed_at=PLACED, identities=(card,)))
+    return found.member
 
 
 async def until_one_waits_for_a_lock(database: Database) -> None:
@@ -90,3 +108,18 @@ async def test_an_order_that_crosses_its_customers_enrolment_is_linked_all_the_s
         member = (await booking.enrol(customer)).member
         held.go.set()
         assert await ordered == member
+
+
+async def test_a_copy_and_its_original_that_come_at_once_are_counted_once(
+    booking: Booking, database: Database
+) -> None:
+    member = await customer_of_both(booking)
+    held = Held(database.engine)
+    async with another(booking, held) as other:
+        first = asyncio.create_task(settle(other))
+        await held.written.wait()
+        second = asyncio.create_task(settle(booking, COPY))
+        await until_one_waits_for_a_lock(database)
+        held.go.set()
+        assert await asyncio.gather(first, second) == [member, member]
+    assert (await balance(booking, member)).spendable == 100
