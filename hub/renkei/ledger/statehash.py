@@ -78,6 +78,6 @@ async def load_states(
     for member in members:
         now = as_if_lapsed(groups[member], at)
         ready = sum(lot.available for lot in now.lots if lot.alive(at)) + now.debt
-        kept = tuple(orders.get(member, ()))
+        kept = tuple(sorted(orders.get(member, ())))
         states.append(MemberState(aliases[member], max(0, ready), min(0, ready), kept))
     return states
