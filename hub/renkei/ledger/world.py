@@ -134,7 +134,7 @@ class OrderRow:
 
     @property
     def awaited(self) -> bool:
-        """Whether only what speaks of it has been seen so far: refunds, or the same sale elsewhere."""
+        """Whether only what speaks of it was seen so far: refunds, or the same sale elsewhere."""
         return self.revision == 0
 
 
