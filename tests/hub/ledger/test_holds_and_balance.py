@@ -184,6 +184,12 @@ def test_points_without_an_end_make_the_balance_endless() -> None:
     assert found.next_change_at == NOON + 10 * DAY
 
 
+def test_the_last_day_of_a_part_is_a_day_of_the_programs_zone() -> None:
+    evening = replace(lot(1), expires_at=datetime(2026, 11, 5, 20, tzinfo=UTC))
+    found = channel_balance(Group.alone(books("a", evening)), NOON, TOKYO, None)
+    assert found.by_expiry == ((date(2026, 11, 6), 100),)
+
+
 def test_an_empty_balance_changes_never_and_ends_never() -> None:
     found = channel_balance(Group.alone(books("a")), NOON, TOKYO, None)
     assert (found.balance.spendable, found.balance.latest_expiry, found.next_change_at) == (

@@ -208,3 +208,62 @@ def test_a_released_hold_whose_lot_has_ended_expires_with_it() -> None:
         end(made, parts, NOON)
         assert [name for name, _, _ in moves(made)][2:] == ["expire"]
         assert made.lots["b", 1].available == 5
+
+
+def bought(**more: Any) -> Lot:
+    """The lot of a purchase of 40 points by this order."""
+    fields: dict[str, Any] = {
+        "number": 1,
+        "origin": "purchase",
+        "granted": 40,
+        "granted_at": NOON - DAY,
+        "usable_from": NOON,
+        "expires_at": NOON + 90 * DAY,
+        "slides_months": 6,
+        "connection": "shop",
+        "order": "o1",
+        "net_base": 4_000,
+        "yen_value": 80,
+        "company": "acme",
+        "store": "shibuya",
+        "home": "a",
+    }
+    return Lot(**(fields | more))
+
+
+FACTS: dict[str, Any] = {
+    "net_base": 4_000,
+    "company": "acme",
+    "store": "shibuya",
+    "slides_months": 6,
+}
+
+
+def test_a_lot_knows_the_purchase_it_came_from() -> None:
+    made = draft(books("a"), books("b"))
+    done(made, Settled(), earned=40, confirmed=40, **FACTS)
+    assert made.lots == {("a", 1): bought(available=40)}
+
+
+def test_a_pending_lot_has_no_dates_and_its_confirmed_part_has_them() -> None:
+    made = draft(books("a"))
+    work = done(made, Settled(), earned=40, **FACTS)
+    undated = {"usable_from": None, "expires_at": None, "slides_months": None}
+    assert made.lots["a", 1] == bought(pending=40, **undated)
+    done(made, work.settled, earned=40, confirmed=30, **FACTS)
+    assert made.lots["a", 1] == bought(pending=10, **undated)
+    assert made.lots["a", 2] == bought(number=2, granted=30, available=30, parent=1, yen_value=60)
+
+
+def test_a_new_lot_is_empty_until_something_is_posted() -> None:
+    made = draft(books("a", lot(1)), books("b", lot(1, home="b"), lot(2, home="b")))
+    full = lot(9, home="b", pending=1, available=2, held=3)
+    assert made.open_lot(full) == ("b", 3)
+    assert made.lots["b", 3] == lot(3, home="b")
+    assert made.open_lot(replace(full, home="")) == ("a", 2)
+    assert made.open_lot(full) == ("b", 4)
+
+
+def test_a_single_point_can_be_used() -> None:
+    made = draft(books("a", lot(1, available=5)))
+    assert done(made, Settled(), redeemed=1).settled.used == ((("a", 1), 1),)

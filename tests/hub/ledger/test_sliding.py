@@ -81,3 +81,11 @@ def test_what_had_ended_before_the_visit_is_booked_as_expired() -> None:
     catch_up_with_slides(draft, now)
     assert [posting.rule for posting in draft.postings] == ["expire"]
     assert draft.lots["m", 1].available == 0
+
+
+def test_points_with_a_date_of_their_own_do_not_slide() -> None:
+    books = sliding()
+    fixed = replace(books.lots[0], number=2, slides_months=None, expires_at=GRANTED)
+    moved = with_activity(replace(books, lots=(*books.lots, fixed)), GRANTED + timedelta(days=30))
+    assert moved.lots[1] == fixed
+    assert ends(moved) != ends(books)
