@@ -27,6 +27,8 @@ racer: Any = sys.modules["racer"]
 
 DEADLOCK = "40P01"
 
+LAST = "SELECT FROM feed_head FOR UPDATE"
+
 CONNECT = """
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
                         leads, binds_holds, state, created_at)
@@ -61,14 +63,19 @@ async def booking(url: str) -> AsyncIterator[Booking]:
 
 
 @pytest.fixture
-def run_race(crew: "race.Crew", url: str) -> "Callable[[Sequence[race.Act]], race.Race]":
+def run_race(
+    crew: "race.Crew", url: str, server: Any, database_name: str
+) -> "Callable[..., race.Race]":
     """Runs acts at once from every process over every connection.
+
+    ``lock`` stands in the way of all of them; without it, the last thing that a batch writes.
 
     Checks that each of them took part, and that no two ever waited for each other in a circle.
     """
 
-    def run(acts: "Sequence[race.Act]", batch: int = 5) -> "race.Race":
-        result = crew.race(url, acts, batch)
+    def run(acts: "Sequence[race.Act]", batch: int = 5, lock: str = LAST) -> "race.Race":
+        with race.closed_gate(server.url(database=database_name), lock) as gate:
+            result = crew.race(url, acts, batch, gate)
         assert len(result.processes) == race.PROCESSES
         assert len(result.backends) == race.PROCESSES * race.LANES
         assert not [reason for reason in result.again if DEADLOCK in reason]

@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, create_engine, text
 
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
@@ -25,6 +26,10 @@ LANES = 5
 
 Act = tuple[str, dict[str, Any]]
 """The name of an act in racer.py, and its content."""
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 PLACED = datetime.now(UTC) - timedelta(hours=2)
 
@@ -53,6 +58,35 @@ class Race:
         return Counter(one.get("refused") or one["failed"] for one in others)
 
 
+@dataclass(frozen=True)
+class Gate:
+    """A lock in the lanes' way, held until every lane waits, for it or for another lane.
+
+    So each of them has begun before any can end, however busy the machine is.
+    """
+
+    holder: Connection
+    watcher: Connection
+
+    def open(self) -> None:
+        """Wait until all are at the gate, then let them go."""
+        while self.watcher.execute(text(WAITING)).scalar_one() < PROCESSES * LANES:
+            continue
+        self.holder.rollback()
+
+
+@contextmanager
+def closed_gate(owner_url: str, lock: str) -> Iterator[Gate]:
+    """Hold this lock; the one who watches is not part of the transaction that holds it."""
+    engine = create_engine(owner_url)
+    try:
+        with engine.connect() as holder, engine.connect() as watcher:
+            holder.execute(text(lock))
+            yield Gate(holder, watcher.execution_options(isolation_level="AUTOCOMMIT"))
+    finally:
+        engine.dispose()
+
+
 class Crew:
     """Eight processes that wait for races. They end when they are dismissed, or with us."""
 
@@ -63,7 +97,7 @@ class Crew:
             for _ in range(PROCESSES)
         ]
 
-    def race(self, url: str, acts: Sequence[Act], batch: int = 5) -> Race:
+    def race(self, url: str, acts: Sequence[Act], batch: int, gate: Gate) -> Race:
         """Deal the acts out, start when every lane is connected, wait for the reports."""
         for n, process in enumerate(self._processes):
             share = acts[n::PROCESSES]
@@ -72,6 +106,7 @@ class Crew:
         assert ready == [{"ready": LANES}] * PROCESSES
         for process in self._processes:
             self._tell(process, "go")
+        gate.open()
         return _race([self._hear(process) for process in self._processes], len(acts))
 
     def dismiss(self) -> None:

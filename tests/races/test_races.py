@@ -169,7 +169,8 @@ async def test_of_five_thousand_claims_on_a_quota_of_five_hundred_exactly_five_h
 ) -> None:
     await booking.committer.submit(OpenQuota("campaign", "2026", 500))
     claim = {"scope": "campaign", "period": "2026", "wanted": 1}
-    race = run_race([("claim", claim | {"claimant": f"o{n}"}) for n in range(5000)], batch=25)
+    acts: list[Act] = [("claim", claim | {"claimant": f"o{n}"}) for n in range(5000)]
+    race = run_race(acts, batch=25, lock="SELECT FROM quota FOR UPDATE")
     assert Counter(race.answers) == {1: 500, 0: 4500}
     assert await scalar(booking, "SELECT used FROM quota") == 500
     assert await scalar(booking, "SELECT count(*) FROM quota_claim") == 500
