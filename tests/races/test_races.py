@@ -182,7 +182,7 @@ async def test_members_who_are_merged_and_parted_while_both_spend_never_overspen
 ) -> None:
     members = [await member_with(booking, 300, id) for id in ("c1", "c2")]
     acts = [act for n in range(40) for act in _spend_merge_and_part(*members, n)]
-    race = run_race(acts)
+    race = run_race(acts, lock="SELECT FROM member FOR UPDATE")
     assert set(race.refusals) == {"insufficient_points"}
     used = sum(answer.get("used", 0) for answer in race.answers)
     assert await scalar(booking, REDEEMED, c="pos") == used
