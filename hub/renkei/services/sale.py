@@ -7,13 +7,14 @@ from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import Needs, RequestKey
+from renkei.ledger.world import Needs, OrderKey, RequestKey
 from renkei.loyalty.earn import evaluate_basket
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
 from renkei.services.hold import book_lapses, parse_hold_id
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
+from renkei.services.same_sale import sale_key
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
@@ -112,10 +113,16 @@ class CommitSale:
         if self.ask.hold:
             parts = attempt.parts_of(parse_hold_id(self.ask.hold))
             covered += sum(part.amount for part in parts if part.connection == self.connection)
-        key = (self.connection, str(self.ask.sale))
-        covered += attempt.settled_of(self.ask.member, key).redeemed
+        covered += attempt.settled_of(self.ask.member, self._counted_at(attempt)).redeemed
         if self.ask.points_used > covered:
             raise refused("insufficient_points")
+
+    def _counted_at(self, attempt: Attempt) -> OrderKey:
+        """The order at which this sale is counted: a poll may have seen it first."""
+        key = (self.connection, str(self.ask.sale))
+        first = attempt.world.sales.get(sale_key(self.connection, self.ask.sale))
+        row = attempt.world.orders.get((self.connection, first)) if first else None
+        return (row.same or row.key) if row else key
 
     def _answer(self, attempt: Attempt, settled: SettleAnswer) -> CommitAnswer:
         spendable_now, version = 0, 0

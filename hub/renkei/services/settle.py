@@ -137,6 +137,7 @@ class SettleOrder:
         if counts and row and row.member and row.member != new.member:
             self._post(attempt, row.member, nothing(frozen, attempt.now), new, ())
         if seen.same:
+            self._give_hold_back(attempt, member, frozen, new)
             return self._alias(attempt, seen)
         if seen.doubt:
             return self._doubt(attempt, row, seen.doubt)
@@ -175,6 +176,18 @@ class SettleOrder:
             doubt=seen.doubt,
             apart=bool(row and row.apart),
         )
+
+    def _give_hold_back(
+        self,
+        attempt: Attempt,
+        member: str | None,
+        frozen: tuple[int, Program] | None,
+        row: OrderRow,
+    ) -> None:
+        """What the sale used was booked where it is counted: its hold ends and needs nothing."""
+        parts = self._hold_parts(attempt, member) if member else ()
+        if member and parts:
+            self._post(attempt, member, nothing(frozen, attempt.now), row, parts)
 
     def _alias(self, attempt: Attempt, seen: Seen) -> SettleAnswer:
         """Counted where it was seen first; a cancellation told by this one only is for a person."""

@@ -21,6 +21,7 @@ def order_of(key: OrderKey, state: State) -> Order:
         points_used=state.used,
         points_value=state.used,
         same_as=(ref_of(state.same),) if state.same else (),
+        till=None if state.receipt is None else till_key(int(state.receipt.split("|")[-1])),
     )
 
 

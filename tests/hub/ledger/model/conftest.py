@@ -15,6 +15,7 @@ for _name in (
     "lot_buckets",
     "compared",
     "side_by_side",
+    "machine_choices",
     "ledger_machine",
     "database_hub",
     "ledger_faults",

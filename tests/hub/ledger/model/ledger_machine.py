@@ -3,58 +3,22 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from as_contracts import till_key
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from machine_choices import (
+    AGES,
+    CHANNELS,
+    NUMBERS,
+    PASTS,
+    PERHAPS,
+    POINTS,
+    SAME,
+    SOMEBODY,
+    TIMES,
+    YEN,
+)
 from reference_points import Refunded, State
-from side_by_side import CART, MEMBERS, SHOP, SideBySide
-
-NUMBERS = st.integers(0, 3)
-SOMEBODY = st.sampled_from(MEMBERS)
-PERHAPS = st.sampled_from([MEMBERS[0], MEMBERS[0], MEMBERS[1], None, MEMBERS[2]])
-CHANNELS = st.sampled_from([SHOP, SHOP, CART])
-YEN = st.sampled_from([1000, 500, 100, 0, 250, 800, 1200, 2000])
-POINTS = st.sampled_from([0, 0, 0, 3, 1, 5, 9, 14])
-TIMES = st.sampled_from(
-    [
-        timedelta(minutes=1),
-        timedelta(minutes=20),
-        timedelta(hours=11),
-        timedelta(days=1),
-        timedelta(days=31),
-        timedelta(days=95),
-        timedelta(days=160),
-    ]
-)
-AGES = st.sampled_from(
-    [
-        timedelta(days=2),
-        timedelta(0),
-        timedelta(minutes=5),
-        timedelta(days=1),
-        timedelta(days=3),
-        timedelta(days=40),
-        timedelta(days=170),
-        timedelta(days=500),
-        -timedelta(hours=18),
-    ]
-)
-
-QUICK = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
-
-SAME = st.sampled_from(
-    [None] * 6 + [(CART, "o0"), (CART, "o1"), (SHOP, str(till_key(0))), (SHOP, str(till_key(1)))]
-)
-PASTS = AGES.filter(lambda age: age >= timedelta(0))
+from side_by_side import CART, SHOP, SideBySide
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -65,6 +29,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.both = SideBySide()
         self.told: dict[int, list[State]] = {}
         self.sold: dict[int, list[State]] = {}
+        self.seen_by_poll: dict[int, list[State]] = {}
         self.refunds: dict[tuple[int, str, int], list[Refunded]] = {}
 
     def _state(self, told: list[State], ticks: int, age: timedelta, **content: object) -> State:
@@ -166,6 +131,21 @@ class LedgerMachine(RuleBasedStateMachine):
         sold.append(state)
         hold = data.draw(self._holds()) if with_hold and self.both.holds else None
         self.both.commit(number, revision, state, member, hold, occurred=occurred)
+
+    @rule(
+        number=NUMBERS,
+        member=PERHAPS,
+        age=AGES,
+        yen=YEN,
+        used=POINTS,
+        cancelled=st.sampled_from([False, False, False, True]),
+    )
+    def polled(self, number, member, age, yen, used, cancelled) -> None:
+        """The vendor tells a sale of the till, under a name of its own."""
+        told = self.seen_by_poll.setdefault(number, [])
+        state = self._state(told, 1, age, yen=yen, used=used, cancelled=cancelled)
+        told.append(state)
+        self.both.polled(number, state, member)
 
     def _holds(self) -> st.SearchStrategy[int]:
         return st.integers(max(0, len(self.both.holds) - 3), len(self.both.holds) - 1)

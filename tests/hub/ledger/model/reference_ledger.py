@@ -6,7 +6,7 @@ sales at a till, corrections, quotas, merges.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reference_orders import Orders
@@ -98,7 +98,12 @@ class ReferenceLedger(Orders):
             self._require_covered(hold, sale, state, member)
         if hold and (hold.channel != sale[0] or not self.together(hold.member, member or "")):
             hold = None
-        self.see(sale, state, member, hold=hold, request=not occurred)
+        state = replace(state, receipt=sale[1])
+        if self.see(sale, state, member, hold=hold, request=not occurred) == "alias":
+            if hold is not None and hold.how is None:
+                self.capture(hold, sale, 0)
+            who = self.orders[self.orders[sale].same].member
+            return (who, 0, 0, self.spendable(who) if who else 0)
         who = self.orders[sale].member
         return (who, *self.posted(who, sale), self.spendable(who) if who else 0)
 
@@ -122,7 +127,8 @@ class ReferenceLedger(Orders):
         if state.used > state.yen:
             raise Refused("points_exceed_total")
         reserved = len(hold.points) if hold and hold.how is None else 0
-        if state.used > reserved + self.posted(member, sale)[1] + self.spendable(member):
+        has = self.posted(member, self.counted_at(sale))[1]
+        if state.used > reserved + has + self.spendable(member):
             raise Refused("insufficient_points")
 
     # --- corrections

@@ -1,6 +1,6 @@
 """Orders in the reference ledger: the newest state counts, and the difference to it is booked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reference_points import (
@@ -28,6 +28,7 @@ class Orders(Purse):
 
     settles_from: datetime = NEVER
     orders: dict[OrderKey, Seen] = field(default_factory=dict)
+    receipts: dict[str, OrderKey] = field(default_factory=dict)
     refunds: dict[OrderKey, dict[str, Refunded]] = field(default_factory=dict)
     booked: dict[tuple[str, OrderKey], Booked] = field(default_factory=dict)
 
@@ -53,7 +54,7 @@ class Orders(Purse):
             verdict = self._compare(old, state, who, read_at)
             if verdict != "newer":
                 return verdict
-        same = self._same_sale(order, state, old)
+        same = self._same_sale(order, state, old, who)
         who = None if same else who
         self.orders[order] = Seen(state, who, read_at, same)
         counts = state.placed_at >= self.settles_from
@@ -86,12 +87,32 @@ class Orders(Purse):
         """The newest state less all refunds, in whatever order they came."""
         return self.orders[order].state.less(self.refunds.get(order, {}).values())
 
-    def _same_sale(self, order: OrderKey, state: State, old: Seen | None) -> OrderKey | None:
+    def counted_at(self, sale: OrderKey) -> OrderKey:
+        """The order at which a sale at a till is counted: a poll may have seen it first."""
+        first = self.receipts.get(sale[1], sale)
+        seen = self.orders.get(first)
+        return (seen.same or first) if seen else sale
+
+    def _same_sale(
+        self, order: OrderKey, state: State, old: Seen | None, who: str | None
+    ) -> OrderKey | None:
         """One sale is counted once: at the order it names, if that is known and counts itself."""
         other = self.orders.get(state.same) if state.same and state.same != order else None
         if other is not None and other.same is None:
             return state.same
+        if state.receipt is not None:
+            first = self.receipts.setdefault(state.receipt, order)
+            return self._same_receipt(order, first, who)
         return old.same if old else None
+
+    def _same_receipt(self, order: OrderKey, first: OrderKey, who: str | None) -> OrderKey | None:
+        """A receipt is counted where it was seen first, or else where its member is known."""
+        if first == order:
+            return self.orders[order].same if order in self.orders else None
+        seen = self.orders[first]
+        if seen.same is None and seen.member is None and who is not None:
+            self.orders[first] = replace(seen, same=order)
+        return None if self.orders[first].same == order else self.orders[first].same or first
 
     @staticmethod
     def _compare(old: Seen, state: State, who: str | None, read_at: datetime | None) -> str:

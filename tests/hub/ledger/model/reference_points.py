@@ -105,7 +105,7 @@ class Refunded:
 class State:
     """An order as a vendor tells it: yen that the buyer keeps the goods of, points used.
 
-    ``same`` is the same sale elsewhere, if the vendor says so.
+    ``same`` is the same sale elsewhere, if the vendor says so; ``receipt`` its name at the till.
     """
 
     clock: datetime
@@ -115,6 +115,7 @@ class State:
     paid: bool = True
     cancelled: bool = False
     same: OrderKey | None = None
+    receipt: str | None = None
 
     @property
     def content(self) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
 """The reference ledger and the hub, side by side: every act is done to both."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,16 @@ class SideBySide(Compared):
         command = SettleOrder(
             order_of(key, state), read_at, None, member=member, alert_id=f"alr_{number}"
         )
+        assert self._run(command).outcome == expected
+        self._overdraft_was_told(debts, key)
+
+    def polled(self, number: int, state: State, member: str | None) -> None:
+        """The till's vendor tells a sale under a name of its own, with the receipt's."""
+        key = (SHOP, f"v{number}")
+        state = replace(state, receipt=str(till_key(number)))
+        debts = dict(self.reference.debts)
+        expected = self.reference.see(key, state, member)
+        command = SettleOrder(order_of(key, state), None, None, member=member, alert_id="alr_p")
         assert self._run(command).outcome == expected
         self._overdraft_was_told(debts, key)
 

@@ -116,6 +116,20 @@ def test_a_hold_over_two_homes_is_over_in_both_when_its_time_is(both: SideBySide
     assert (total(both, Account.AVAILABLE, A), total(both, Account.AVAILABLE, B)) == (3, 1)
 
 
+@pytest.mark.parametrize("occurred", [False, True])
+def test_a_hold_and_the_polled_sale_that_used_its_points_are_one_redemption(
+    both: SideBySide, occurred: bool
+) -> None:
+    both.bring("i", A, 5, both.now - DAY, None)
+    both.place(SHOP, "h", A, 5, 900)
+    state = State(both.now, both.now, 5, 5)
+    both.polled(1, state, A)
+    both.commit(1, 1, state, A, 0, occurred=occurred)
+    both.check()
+    assert both.hub.world.books[A].holds == ()
+    assert (total(both, Account.AVAILABLE), total(both, Account.DEBT)) == (0, 0)
+
+
 def test_an_order_that_turns_out_to_be_another_one_is_granted_nothing(both: SideBySide) -> None:
     first, second = (CART, "o1"), (SHOP, "o2")
     state = State(START, START - DAY, 900, 0)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from ledger_faults import FAULTS, Fault
-from ledger_machine import QUICK, LedgerMachine
+from ledger_machine import LedgerMachine
+from machine_choices import QUICK
 
 from renkei.errors import LedgerFault
 

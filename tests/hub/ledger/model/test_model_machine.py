@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
-from ledger_machine import QUICK, LedgerMachine
+from ledger_machine import LedgerMachine
+from machine_choices import QUICK
 
 
 def test_the_ledger_does_what_the_reference_does() -> None:

@@ -8,7 +8,8 @@ import pytest
 from database_hub import on_a_database
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from ledger_machine import QUICK, LedgerMachine
+from ledger_machine import LedgerMachine
+from machine_choices import QUICK
 from reference_points import Refunded, State
 from side_by_side import CART, MEMBERS, SETTLES_FROM, SHOP, START, SideBySide
 
