@@ -120,7 +120,8 @@ class Compared:
         """12. What is shown has a version that only grows, and does so whenever it changes."""
         for member in MEMBERS:
             group = self._group(member)
-            content = (group.lots, group.debt, group.holds)
+            lots = sorted(group.lots, key=lambda lot: lot.ref)
+            content = (lots, group.debt, {(hold.home, hold.version) for hold in group.holds})
             version, old = self.shown.get(member, (-1, None))
             assert group.version >= version + (old is not None and old != content), member
             self.shown[member] = (group.version, content)

@@ -102,7 +102,7 @@ class ReferenceLedger(Orders):
         if self.see(sale, state, member, hold=hold, request=not occurred) == "alias":
             if hold is not None and hold.how is None:
                 self.capture(hold, sale, 0)
-            who = self.orders[self.orders[sale].same].member
+            who = self.orders[self.same[sale]].member
             return (who, 0, 0, self.spendable(who) if who else 0)
         who = self.orders[sale].member
         return (who, *self.posted(who, sale), self.spendable(who) if who else 0)

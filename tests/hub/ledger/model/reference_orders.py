@@ -1,6 +1,6 @@
 """Orders in the reference ledger: the newest state counts, and the difference to it is booked."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reference_points import (
@@ -24,10 +24,14 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Orders(Purse):
-    """Orders as they were told last. Those before ``settles_from`` are history only."""
+    """Orders as they were told last. Those before ``settles_from`` are history only.
+
+    ``same``: this sale is counted at that order and belongs to nobody here.
+    """
 
     settles_from: datetime = NEVER
     orders: dict[OrderKey, Seen] = field(default_factory=dict)
+    same: dict[OrderKey, OrderKey] = field(default_factory=dict)
     receipts: dict[str, OrderKey] = field(default_factory=dict)
     refunds: dict[OrderKey, dict[str, Refunded]] = field(default_factory=dict)
     booked: dict[tuple[str, OrderKey], Booked] = field(default_factory=dict)
@@ -54,9 +58,10 @@ class Orders(Purse):
             verdict = self._compare(old, state, who, read_at)
             if verdict != "newer":
                 return verdict
-        same = self._same_sale(order, state, old, who)
-        who = None if same else who
-        self.orders[order] = Seen(state, who, read_at, same)
+        same = self._same_sale(order, state, who)
+        if same is not None:
+            self.same[order], who = same, None
+        self.orders[order] = Seen(state, who, read_at)
         counts = state.placed_at >= self.settles_from
         if counts and old is not None and old.member is not None and old.member != who:
             gone = State(state.clock, self.now, 0, 0)
@@ -90,29 +95,34 @@ class Orders(Purse):
     def counted_at(self, sale: OrderKey) -> OrderKey:
         """The order at which a sale at a till is counted: a poll may have seen it first."""
         first = self.receipts.get(sale[1], sale)
-        seen = self.orders.get(first)
-        return (seen.same or first) if seen else sale
+        return self.same.get(first, first)
 
-    def _same_sale(
-        self, order: OrderKey, state: State, old: Seen | None, who: str | None
-    ) -> OrderKey | None:
-        """One sale is counted once: at the order it names, if that is known and counts itself."""
-        other = self.orders.get(state.same) if state.same and state.same != order else None
-        if other is not None and other.same is None:
-            return state.same
-        if state.receipt is not None:
+    def _same_sale(self, order: OrderKey, state: State, who: str | None) -> OrderKey | None:
+        """One sale is counted once: at the order it names, or that has its receipt."""
+        found = self._named(order, state.same)
+        if found is None and state.receipt is not None:
             first = self.receipts.setdefault(state.receipt, order)
-            return self._same_receipt(order, first, who)
-        return old.same if old else None
+            found = self._same_receipt(order, first, who)
+        return found or self.same.get(order)
+
+    def _named(self, order: OrderKey, other: OrderKey | None) -> OrderKey | None:
+        """One that has not come is counted here when it comes."""
+        if other is None or other == order:
+            return None
+        if other not in self.orders and other not in self.same:
+            self.same[other] = order
+            return None
+        counted = self.same.get(other, other)
+        return None if counted == order else counted
 
     def _same_receipt(self, order: OrderKey, first: OrderKey, who: str | None) -> OrderKey | None:
         """A receipt is counted where it was seen first, or else where its member is known."""
         if first == order:
-            return self.orders[order].same if order in self.orders else None
-        seen = self.orders[first]
-        if seen.same is None and seen.member is None and who is not None:
-            self.orders[first] = replace(seen, same=order)
-        return None if self.orders[first].same == order else self.orders[first].same or first
+            return None
+        if first not in self.same and self.orders[first].member is None and who is not None:
+            self.same[first] = order
+        counted = self.same.get(first, first)
+        return None if counted == order else counted
 
     @staticmethod
     def _compare(old: Seen, state: State, who: str | None, read_at: datetime | None) -> str:

@@ -140,15 +140,11 @@ class State:
 
 @dataclass(frozen=True)
 class Seen:
-    """The newest state of an order that counts, whose it is, and the start of our read.
-
-    ``same``: this sale is counted at that order and belongs to nobody here.
-    """
+    """The newest state of an order, whose it is, and the start of our read."""
 
     state: State
     member: str | None
     read_at: datetime | None
-    same: OrderKey | None = None
 
 
 def usable_from(at: datetime) -> datetime:
