@@ -1,13 +1,19 @@
 """The SQL of loading. What is locked, and in which order, is said in ledger/loading.py."""
 
-# Orders that a command names by themselves, or by the natural key of a sale at a till.
+# Orders that a command names by themselves, or by the natural key of a sale at a till; and where
+# those are counted that are copies.
 _NAMED_ORDERS = """
-      (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text)
-       UNION SELECT k.connection_id, k.order_ref
-       FROM order_key k JOIN json_to_recordset(CAST(:sales AS json))
-         AS x(c text, s text, t text, d date, n int, r text)
-         ON (k.connection_id, k.store, k.till, k.business_date, k.settlement_count,
-             k.receipt_number) = (x.c, x.s, x.t, x.d, x.n, x.r))"""
+      (WITH named(c, r) AS (
+         SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text)
+         UNION SELECT k.connection_id, k.order_ref
+         FROM order_key k JOIN json_to_recordset(CAST(:sales AS json))
+           AS x(c text, s text, t text, d date, n int, r text)
+           ON (k.connection_id, k.store, k.till, k.business_date, k.settlement_count,
+               k.receipt_number) = (x.c, x.s, x.t, x.d, x.n, x.r))
+       SELECT c, r FROM named
+       UNION SELECT o.same_connection, o.same_ref
+       FROM named JOIN orders o ON (o.connection_id, o.order_ref) = (named.c, named.r)
+       WHERE o.same_connection IS NOT NULL)"""
 
 SALES = """
 SELECT k.connection_id, k.store, k.till, k.business_date, k.settlement_count, k.receipt_number,

@@ -1,6 +1,7 @@
 """The machine again, with every command also booked in a real database."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -39,6 +40,16 @@ def test_a_refund_of_a_sale_at_a_till_is_booked(server: Any) -> None:
         both.commit(1, 1, state, MEMBERS[0], None, occurred=True)
         both.refund(SHOP, 1, "r", Refunded(both.now, 200, 0, whole=False))
         both.check()
+        hub.check_at_the_end()
+
+
+def test_a_copy_told_again_is_answered_with_what_is_known_of_its_original(server: Any) -> None:
+    with on_a_database(server, START, SETTLES_FROM, MEMBERS, (CART, SHOP)) as hub:
+        both = SideBySide(hub=hub)
+        state = State(both.now - timedelta(hours=1), both.now - timedelta(days=2), 900, 0)
+        both.order(0, state, MEMBERS[0])
+        both.order(1, replace(state, same=(CART, "o0")), MEMBERS[0])
+        both.order(1, replace(state, clock=both.now, yen=500), MEMBERS[1])
         hub.check_at_the_end()
 
 
