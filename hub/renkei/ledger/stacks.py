@@ -19,6 +19,8 @@ SELECT * FROM (
   SELECT a.member_id, {MOVED} AS part, a.version AS at, a.n::bigint AS nth, p.rule,
          t.connection_id, t.order_ref,
          CASE WHEN p.rule = 'refund.restore' AND l.origin = 'restore' AND l.version = a.version
+             AND NOT EXISTS (SELECT FROM allocation b WHERE b.member_id = a.member_id
+                               AND b.version = a.version AND b.lot = a.lot AND b.n < a.n)
            THEN coalesce(l.parent_lot, {DEBT_LOT}) ELSE a.lot END AS lot,
          abs(a.d_available + a.d_held + a.d_debt) AS amount, '' AS stored
   FROM posting p JOIN allocation a USING (member_id, version, leg)
@@ -37,8 +39,9 @@ SELECT * FROM (
 {{where}} ORDER BY member_id, part, at, nth"""
 """What moved, in the order of booking; then what is stored of it.
 
-A lot made to restore one that was over counts as that one; made to restore a debt that is gone, as
-the debt. Columns: member, part, version, n, rule, connection, order, lot, amount, stored part.
+What makes a lot to restore one that was over counts as that one; to restore a debt that is gone, as
+the debt. The same transaction may give the new lot more: what that has repaid meanwhile. Columns:
+member, part, version, n, rule, connection, order, lot, amount, stored part.
 """
 
 Order = tuple[str, str]
