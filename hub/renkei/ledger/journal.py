@@ -1,4 +1,4 @@
-"""Writing a batch in one round trip: one statement per table, unique keys and the feed last.
+"""Writing a batch in one round trip: what one lock guards, then unique keys, the feed last.
 
 Nothing else writes. A short count means that another process was first with the same key:
 LostRace, and the whole batch runs again on fresh data.
@@ -7,7 +7,7 @@ LostRace, and the whole batch runs again on fresh data.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,24 +20,53 @@ from renkei.storage.trip import Answer, Statement, travel
 FEED_LANE = 0
 
 
+@dataclass(frozen=True)
+class Put:
+    """One table's rows; ``exact``: as many must be changed."""
+
+    sql: str
+    rows: Sequence[as_rows.Row]
+    exact: bool = False
+
+
 @dataclass
 class Page:
-    """Statements in the order in which they run; for some it is known how many rows they change."""
+    """Statements in the order in which they run, and the tables that each of them changes."""
 
     statements: list[Statement] = field(default_factory=list)
-    expected: list[int | None] = field(default_factory=list)
+    puts: list[list[Put]] = field(default_factory=list)
 
-    def put(self, sql: str, rows: Sequence[dict[str, Any]], *, exact: bool = False) -> None:
-        """One statement for all rows, none for none; ``exact``: it must change as many."""
-        if rows:
-            self.statements.append(Statement(sql, {"p": json.dumps(rows)}))
-            self.expected.append(len(rows) if exact else None)
+    def put(self, sql: str, rows: Sequence[as_rows.Row], *, exact: bool = False) -> None:
+        """One statement for all rows, none for none."""
+        self.put_together([Put(sql, rows, exact)])
+
+    def put_together(self, every: Sequence[Put]) -> None:
+        """One statement for several tables: its parts see nothing of one another's rows."""
+        puts = [put for put in every if put.rows]
+        if puts:
+            values = {f"p{n}": json.dumps(put.rows) for n, put in enumerate(puts)}
+            self.statements.append(Statement(_joined(tuple(put.sql for put in puts)), values))
+            self.puts.append(puts)
 
     def check(self, answers: Sequence[Answer]) -> None:
         """Raise LostRace where fewer rows were changed than must be."""
-        for answer, expected in zip(answers, self.expected, strict=True):
-            if expected is not None and answer.count != expected:
-                raise LostRace(f"{expected - answer.count} of {expected} rows were there already")
+        for answer, puts in zip(answers, self.puts, strict=True):
+            counts = answer.rows[0] if len(puts) > 1 else (answer.count,)
+            for changed, put in zip(counts, puts, strict=True):
+                if put.exact and changed != len(put.rows):
+                    missing = len(put.rows) - changed
+                    raise LostRace(f"{missing} of {len(put.rows)} rows were there already")
+
+
+@lru_cache(maxsize=256)
+def _joined(parts: tuple[str, ...]) -> str:
+    """One statement that runs all of them and, of several, says how many rows each has changed."""
+    numbered = [part.replace(":p ", f":p{n} ") for n, part in enumerate(parts)]
+    if len(parts) == 1:
+        return numbered[0]
+    changes = ", ".join(f"t{n} AS ({part} RETURNING 1)" for n, part in enumerate(numbered))
+    counts = ", ".join(f"(SELECT count(*) FROM t{n})" for n in range(len(parts)))
+    return f"WITH {changes} SELECT {counts}"
 
 
 async def write(conn: AsyncConnection, world: World) -> None:
@@ -58,26 +87,35 @@ async def write(conn: AsyncConnection, world: World) -> None:
 
 
 def _entries(page: Page, world: World) -> None:
-    entries = world.staged.entries
+    """Entries with all that hangs on them, guarded by their members' locks."""
+    staged, entries = world.staged, world.staged.entries
     periods = {(entry.program, entry.period) for entry in entries} - world.periods
     page.put(sql.PERIODS, [{"program": p, "period": m} for p, m in sorted(periods)])
-    page.put(sql.TXNS, [as_rows.txn_row(entry) for entry in entries], exact=True)
-    page.put(sql.CHAIN, [as_rows.chain_row(entry) for entry in entries])
-    page.put(sql.NOTES, as_rows.note_rows(world.staged))
-    page.put(sql.POSTINGS, [row for one in entries for row in as_rows.posting_rows(one)])
-    lots = [row for one in entries for row in as_rows.new_lot_rows(one, world)]
-    page.put(sql.NEW_LOTS, lots)
     moves = [row for one in entries for row in as_rows.allocation_rows(one)]
-    page.put(sql.ALLOCATIONS, moves)
+    settled = [
+        as_rows.settled_row(member, order, done)
+        for (member, order), done in sorted(staged.settled.items())
+    ]
+    page.put_together(
+        [
+            Put(sql.TXNS, [as_rows.txn_row(entry) for entry in entries], exact=True),
+            Put(sql.CHAIN, [as_rows.chain_row(entry) for entry in entries]),
+            Put(sql.NOTES, as_rows.note_rows(staged)),
+            Put(sql.POSTINGS, [row for one in entries for row in as_rows.posting_rows(one)]),
+            Put(sql.NEW_LOTS, [row for one in entries for row in as_rows.new_lot_rows(one, world)]),
+            Put(sql.LOTS, as_rows.lot_rows(staged), exact=True),
+            Put(sql.ALLOCATIONS, moves),
+            Put(sql.HOLDS, [as_rows.hold_row(hold) for hold in staged.holds]),
+            Put(sql.HOLD_ENDS, [as_rows.hold_end_row(end) for end in staged.hold_ends]),
+            Put(sql.HEADS, as_rows.head_rows(world)),
+            Put(sql.SETTLED, settled),
+        ]
+    )
 
 
 def _heads(page: Page, world: World) -> None:
-    """Counters of lots, holds and their ends, and the members' heads."""
+    """What else is kept of members, after their heads."""
     staged = world.staged
-    page.put(sql.LOTS, as_rows.lot_rows(staged), exact=True)
-    page.put(sql.HOLDS, [as_rows.hold_row(hold) for hold in staged.holds])
-    page.put(sql.HOLD_ENDS, [as_rows.hold_end_row(end) for end in staged.hold_ends])
-    page.put(sql.HEADS, as_rows.head_rows(world))
     active = [{"m": member, "at": at.isoformat()} for member, at in sorted(staged.activities)]
     page.put(sql.ACTIVITIES, active)
     at = world.now.isoformat()
@@ -112,11 +150,6 @@ def _orders(page: Page, world: World) -> None:
     page.put(sql.ORDERS, old, exact=True)
     page.put(sql.REVISIONS, as_rows.revision_rows(world), exact=True)
     page.put(sql.REFUNDS, as_rows.refund_rows(world), exact=True)
-    settled = [
-        as_rows.settled_row(member, order, done)
-        for (member, order), done in sorted(staged.settled.items())
-    ]
-    page.put(sql.SETTLED, settled)
     at = world.now.isoformat()
     same = [
         {"c": one[0], "r": one[1], "oc": other[0], "o": other[1], "evidence": evidence, "at": at}
@@ -158,4 +191,4 @@ def _feed(page: Page, world: World) -> None:
         rows = [{"m": member, "v": world.version_of(member)} for member in touched]
         values = {"p": json.dumps(rows), "n": len(rows), "lane": FEED_LANE}
         page.statements.append(Statement(sql.FEED, values))
-        page.expected.append(None)
+        page.puts.append([Put(sql.FEED, rows)])

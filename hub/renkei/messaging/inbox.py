@@ -99,7 +99,7 @@ async def store_batch(
     ring: KeyRing, database: Database, incoming: Sequence[Incoming]
 ) -> Sequence[bool]:
     """Store a batch; gives for each whether it was new."""
-    async with database.begin() as conn:
+    async with database.begin_batch() as conn:
         return await store(conn, ring, incoming)
 
 

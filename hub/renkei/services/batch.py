@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Sequence[Any]:
     """Each command's answer, or the exception that refuses it; neighbours are not affected."""
     needs = Needs.of_all([command.needs() for command in commands])
-    async with database.begin() as conn:
+    async with database.begin_batch() as conn:
         world = await load(conn, needs)
         reach("after_load")
         outcomes = [_decide(command, world) for command in commands]

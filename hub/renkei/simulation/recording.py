@@ -142,9 +142,9 @@ class RecordedDatabase(Database):
     now: str | None = None
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
         """One database transaction with its record."""
-        async with self.engine.begin() as conn:
+        async with self.batches.begin() as conn:
             if self.now is not None:
                 fix = text("SELECT set_config('simulation.now', :now, true)")
                 await conn.execute(fix, {"now": self.now})
@@ -156,7 +156,7 @@ class RecordedDatabase(Database):
 async def run_recorded(database: Database, commands: Sequence[Command[Any]]) -> Sequence[Any]:
     """``run_batch`` with a record."""
     acts = [Act(command) for command in commands]
-    return await run_batch(RecordedDatabase(database.engine, acts), acts)
+    return await run_batch(RecordedDatabase(database.engine, database.batches, acts), acts)
 
 
 async def read_log(conn: AsyncConnection) -> list[dict[str, Any]]:

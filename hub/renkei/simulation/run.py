@@ -144,7 +144,9 @@ def replay(stage: Stage, path: Path) -> Result:
 
 async def _played(database: Database, number: int, recorded: Mapping[str, Any]) -> list[Finding]:
     act = Act(restored(recorded["do"], recorded["command"]), given=recorded["known"])
-    await run_batch(RecordedDatabase(database.engine, [act], recorded["now"]), [act])
+    await run_batch(
+        RecordedDatabase(database.engine, database.batches, [act], recorded["now"]), [act]
+    )
     if as_read(act.outcome) == recorded["outcome"]:
         return []
     detail = f"{act.outcome} instead of {recorded['outcome']}"

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -11,15 +12,23 @@ from renkei.errors import ConfigInvalid, DatabaseUnreachable
 
 APP_ROLE = "renkei_app"
 POOL_SIZE = 6
+BATCHES = 3
+"""Connections of committers: a lane each."""
+
 OLDEST = 15
 """The oldest major version of PostgreSQL that will do."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """The hub's database as the running hub sees it."""
+    """The hub's database as the running hub sees it.
+
+    ``batches`` is for the committers: its connections are not tried before each use, since a batch
+    that meets a lost one runs again.
+    """
 
     engine: AsyncEngine
+    batches: AsyncEngine
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -27,9 +36,16 @@ class Database:
         async with self.engine.begin() as conn:
             yield conn
 
+    @asynccontextmanager
+    async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
+        """The same for a batch that runs again when its connection was lost."""
+        async with self.batches.begin() as conn:
+            yield conn
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        await self.batches.dispose()
 
 
 def open_database(url: str) -> Database:
@@ -37,16 +53,20 @@ def open_database(url: str) -> Database:
 
     Parameters never stand in error texts or logs: they hold members' data.
     """
-    engine = create_async_engine(
+    return Database(
+        engine=_engine(url, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
+        batches=_engine(url, pool_size=BATCHES, max_overflow=BATCHES),
+    )
+
+
+def _engine(url: str, **pool: Any) -> AsyncEngine:
+    return create_async_engine(
         url,
         hide_parameters=True,
-        pool_size=POOL_SIZE,
-        max_overflow=2,
-        pool_pre_ping=True,
         pool_use_lifo=True,
         connect_args={"application_name": "renkei", "connect_timeout": 5},
+        **pool,
     )
-    return Database(engine)
 
 
 async def require_reachable(database: Database) -> None:

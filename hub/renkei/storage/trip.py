@@ -41,7 +41,8 @@ async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list
 
     Raises DBAPIError, as SQLAlchemy does, without the parameters: they hold members' data.
     """
-    driver = (await conn.get_raw_connection()).driver_connection
+    assert conn.sync_connection is not None
+    driver = conn.sync_connection.connection.driver_connection
     assert isinstance(driver, Driver)
     try:
         async with driver.pipeline():
