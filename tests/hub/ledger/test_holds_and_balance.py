@@ -21,7 +21,7 @@ from renkei.ledger.books import (
 )
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant, withdraw, write_off
-from renkei.ledger.lots import overdraw, spendable, take, use
+from renkei.ledger.lots import overdraw, repay_debt, spendable, take, use
 from renkei.ledger.quotas import Quota, claim
 from renkei.ledger.rules import require_permitted
 from renkei.ledger.transaction import Allocation, Draft
@@ -383,3 +383,23 @@ def test_what_a_hold_gives_back_late_repays_debt_although_its_lot_has_ended_sinc
     made = draft(books("a", ended, debt=-50))
     holds.lapse(made, [held("a", (1, 60), minutes=-10)], NOON)
     assert moves(made) == [("hold.lapse", "a", 60), ("debt.repay", "a", 50), ("expire", "a", 10)]
+
+
+@pytest.mark.parametrize(
+    ("there", "came", "debt", "repaid"),
+    [(100, 20, 50, 20), (10, 100, 50, 10), (100, 100, 50, 50), (100, 1, 50, 1), (100, 0, 50, 0)],
+)
+def test_only_what_came_in_and_is_still_there_repays_debt(
+    there: int, came: int, debt: int, repaid: int
+) -> None:
+    made = draft(books("a", lot(1, available=there), debt=-debt))
+    repay_debt(made, [(("a", 1), came)])
+    assert made.debts["a"] == repaid - debt
+    assert made.lots["a", 1].netted == repaid
+
+
+def test_movements_that_cancel_out_are_no_posting() -> None:
+    made = draft(books("a", lot(1, available=50), lot(2, available=50)))
+    around = [Allocation(("a", 1), available=-5), Allocation(("a", 2), available=5)]
+    with pytest.raises(BooksBroken, match="redeem: the allocations do not add up"):
+        made.post("redeem", A.AVAILABLE, A.REDEEMED, around)

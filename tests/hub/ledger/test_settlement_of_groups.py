@@ -267,3 +267,9 @@ def test_a_new_lot_is_empty_until_something_is_posted() -> None:
 def test_a_single_point_can_be_used() -> None:
     made = draft(books("a", lot(1, available=5)))
     assert done(made, Settled(), redeemed=1).settled.used == ((("a", 1), 1),)
+
+
+def test_what_is_confirmed_already_is_not_confirmed_again() -> None:
+    made = draft(books("a", lot(1, pending=60, usable_from=None), lot(2, available=40)))
+    done(made, Settled(earned=100, lots=(1, 2)), earned=100, confirmed=70)
+    assert moves(made) == [("earn.confirm", "a", 30)]
