@@ -168,12 +168,19 @@ class LedgerMachine(RuleBasedStateMachine):
             self.sold[number] = [state]
             self.both.commit(number, 1, state, member, before, occurred=data.draw(st.booleans()))
 
-    @rule(member=SOMEBODY, more=st.sampled_from([0, 0, 2]))
-    def spend(self, member, more) -> None:
-        """An order of the cart that uses all there is, or more, out of several lots."""
+    @rule(member=SOMEBODY, more=st.sampled_from([0, 0, 2]), back=st.sampled_from([0, 1, 4]))
+    def spend(self, member, more, back) -> None:
+        """An order of the cart that uses all there is, or more, and perhaps gives some back."""
         number, at = 100 + len(self.told), self.both.now
-        self.told[number] = [State(at, at, 300, self.both.reference.spendable(member) + more)]
-        self.both.order(number, self.told[number][0], member)
+        used = self.both.reference.spendable(member) + more
+        first = State(at, at, 300, used)
+        self.told[number] = [first]
+        self.both.order(number, first, member)
+        if back and used > back:
+            self.told[number].append(
+                replace(first, clock=at + timedelta(seconds=1), used=used - back)
+            )
+            self.both.order(number, self.told[number][-1], member)
 
     @precondition(lambda self: any(self._used(number) for number in self.told))
     @rule(data=st.data(), left=st.sampled_from([0, 1, 2, 5]))
@@ -190,24 +197,21 @@ class LedgerMachine(RuleBasedStateMachine):
         newest = max(self.told[number], key=lambda state: state.clock)
         return 0 if newest.clock > self.both.now + timedelta(hours=1) else newest.used
 
-    @rule(member=SOMEBODY, points=st.integers(1, 5), job=st.booleans(), asks=st.booleans())
-    def late(self, member, points, job, asks) -> None:
+    @rule(member=SOMEBODY, points=st.integers(1, 5), asks=st.booleans())
+    def late(self, member, points, asks) -> None:
         """A sale from when points were alive that are over now, told or asked for today."""
-        lots = [lot for lot in self.both.reference.lots if lot.home == member]
-        over = [lot.expires_at for lot in lots if lot.dead(self.both.now)]
-        if not over:
-            return
-        if job:
-            self.both.jobs(member)
-        at = max(over) - timedelta(hours=1)
+        now, key = self.both.now, f"l{len(self.both.reference.requests)}"
+        month = timedelta(days=30)
+        self.both.bring(f"{key}.over", member, points, now - month, now - timedelta(days=1))
+        self.both.bring(f"{key}.alive", member, points, now - month, now + month)
+        at = now - timedelta(days=2)
         state = State(at + timedelta(microseconds=1), at, 500, points)
+        told = self.sold if asks else self.told
+        number = 100 + len(told)
+        told[number] = [state]
         if asks:
-            number = 100 + len(self.sold)
-            self.sold[number] = [state]
             self.both.commit(number, 1, state, member, None, occurred=False)
         else:
-            number = 100 + len(self.told)
-            self.told[number] = [state]
             self.both.order(number, state, member)
 
     @rule(member=SOMEBODY, time=TIMES, debt=st.sampled_from([1, 3]))

@@ -213,3 +213,5 @@ class SideBySide(Compared):
             self._run(OpenQuota(quota, "day", limit))
         expected = self.reference.claim(quota, claimant, wanted)
         assert self._run(ClaimQuota(quota, "day", claimant, wanted)) == expected
+        used = self.hub.world.quotas[quota, "day"].used
+        assert used == sum(self.reference.claims[quota].values())
