@@ -226,15 +226,17 @@ class SettleOrder:
         parts: tuple[Hold, ...],
     ) -> SettleAnswer:
         """Book target minus posted for this member, out of these parts of a hold first."""
-        book_lapses(attempt, member)
         before = attempt.settled_of(member, self.key)
+        homes = {part.home for part in parts} | homes_of(before)
+        for home in sorted({member} | homes):
+            book_lapses(attempt, home)
         if target.slides_months and (target.earned or target.redeemed):
             attempt.was_active(member, target.event_at)
         draft = attempt.draft(
             member,
             self._event_at(attempt, before, target),
             Channel(self.key[0], target.store),
-            {part.home for part in parts} | homes_of(before),
+            homes,
         )
         catch_up_with_slides(draft, attempt.now)
         used_at = attempt.now if self.request else draft.event_at

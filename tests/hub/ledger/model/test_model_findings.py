@@ -116,6 +116,20 @@ def test_a_hold_over_two_homes_is_over_in_both_when_its_time_is(both: SideBySide
     assert (total(both, Account.AVAILABLE, A), total(both, Account.AVAILABLE, B)) == (3, 1)
 
 
+def test_a_return_to_a_member_since_parted_finds_their_holds_over(both: SideBySide) -> None:
+    both.bring("b", B, 5, both.now - DAY, both.now + 9 * DAY)
+    both.merge(B, A)
+    both.order(1, State(both.now, both.now, 0, 5), A)
+    both.unmerge(B)
+    both.wait(20 * DAY)
+    both.bring("c", B, 4, both.now - DAY, None)
+    both.place(SHOP, "h", B, 4, 900)
+    both.adjust("a", B, -1, None, None, occurred=True)
+    both.wait(DAY)
+    both.order(1, State(both.now, both.now - 21 * DAY, 0, 0), A)
+    both.check()  # the lapsed hold has repaid the debt, not the points given back
+
+
 @pytest.mark.parametrize("occurred", [False, True])
 def test_a_hold_and_the_polled_sale_that_used_its_points_are_one_redemption(
     both: SideBySide, occurred: bool
