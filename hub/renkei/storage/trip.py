@@ -11,13 +11,15 @@ from functools import lru_cache
 from typing import Any
 
 from psycopg import AsyncConnection as Driver
-from psycopg import AsyncCursor, Error
+from psycopg import AsyncRawCursor, Error
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.failpoints import reach
 
 Rows = Sequence[Any]
+
+PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list
         async with driver.pipeline():
             cursors = []
             for one in statements:
-                cursors.append(await driver.execute(_sql(one.sql), one.values))
+                cursors.append(await _send(driver, one))
                 reach("between_statements")
         return [await _answer(cursor) for cursor in cursors]
     except Error as error:
@@ -57,13 +59,21 @@ async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list
         ) from error
 
 
-async def _answer(cursor: AsyncCursor[Any]) -> Answer:
+async def _send(driver: Driver, statement: Statement) -> AsyncRawCursor[Any]:
+    sql, names = _numbered(statement.sql)
+    cursor = AsyncRawCursor(driver)
+    await cursor.execute(sql, [statement.values[name] for name in names])
+    return cursor
+
+
+async def _answer(cursor: AsyncRawCursor[Any]) -> Answer:
     rows = await cursor.fetchall() if cursor.description else ()
     return Answer(rows, cursor.rowcount)
 
 
 @lru_cache(maxsize=256)
-def _sql(text: str) -> bytes:
-    """The driver's own notation: ``:name`` becomes ``%(name)s``."""
-    escaped = text.replace("%", "%%")
-    return re.sub(r"(?<![:\w]):([a-z]\w*)", r"%(\1)s", escaped).encode()
+def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """In the server's own notation, ``$1`` for the first of these names: read through once."""
+    names = tuple(dict.fromkeys(PARAMETER.findall(sql)))
+    text = PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", sql)
+    return text.encode(), names
