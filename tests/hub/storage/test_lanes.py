@@ -1,0 +1,66 @@
+"""Lanes side by side, and several statements in one round trip."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from renkei.storage.committer import GroupCommitter, Lanes, sqlstate
+from renkei.storage.engine import Database
+from renkei.storage.trip import Statement, travel
+
+
+async def test_what_is_about_the_same_shares_a_lane_and_lanes_run_side_by_side(
+    database: Database,
+) -> None:
+    busy: set[int] = set()
+    seen: dict[str, set[int]] = {}
+    both = asyncio.Event()
+
+    def lane(number: int) -> GroupCommitter[str, str]:
+        async def run(_: Database, commands: Sequence[str]) -> Sequence[str]:
+            busy.add(number)
+            if len(busy) == 2:
+                both.set()
+            await asyncio.wait_for(both.wait(), 10)
+            for command in commands:
+                seen.setdefault(command[0], set()).add(number)
+            return commands
+
+        return GroupCommitter(database, run)
+
+    commands = [f"{who}{n}" for n in range(5) for who in "abcdefgh"]
+    async with Lanes([lane(0), lane(1)], about=lambda command: command[0]) as lanes:
+        assert await asyncio.gather(*map(lanes.submit, commands)) == commands
+    assert {len(numbers) for numbers in seen.values()} == {1}
+    assert set.union(*seen.values()) == {0, 1}
+
+
+async def test_statements_of_a_trip_answer_in_order_with_the_rows_they_changed(
+    database: Database,
+) -> None:
+    asked: list[Any] = [
+        Statement("CREATE TEMP TABLE t (n int)"),
+        Statement("INSERT INTO t SELECT generate_series(1, CAST(:n AS int))", {"n": 3}),
+        Statement("SELECT n, '5%'::text FROM t WHERE n < :n AND n > :n - 2", {"n": 3}),
+    ]
+    async with database.begin() as conn:
+        answers = await travel(conn, asked)
+    assert answers[1].count == 3
+    assert answers[2].rows == [(2, "5%")]
+
+
+async def test_a_failing_statement_names_its_state_and_keeps_the_values_to_itself(
+    database: Database,
+) -> None:
+    bad = Statement("SELECT 1 / length(:v || '') - 1 / 0", {"v": "a secret"})
+    with pytest.raises(DBAPIError) as failed:
+        async with database.begin() as conn:
+            await travel(conn, [Statement("SELECT 1"), bad, Statement("SELECT 2")])
+    assert sqlstate(failed.value) == "22012"
+    assert "secret" not in str(failed.value)
+    async with database.begin() as conn:
+        assert (await conn.execute(text("SELECT 3"))).scalar_one() == 3
