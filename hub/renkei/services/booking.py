@@ -19,6 +19,7 @@ from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.storage.committer import Committer
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
+from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import Order
 
@@ -62,13 +63,23 @@ class Booking:
     wake: Callable[[], None] = field(default=lambda: None)
 
     async def settle(
-        self, order: Order, *, read_at: datetime | None, delivery_key: str | None
+        self,
+        order: Order,
+        *,
+        read_at: datetime | None,
+        delivery_key: str | None,
+        member: str | None = None,
     ) -> SettleAnswer:
-        """Book an order as it is now (services/settle.py)."""
+        """Book an order as it is now (services/settle.py); ``member``: it is known to be theirs."""
         seen = [*self._customer(order), *order.identities]
         keys = tuple(key for key, identity in self.keyed(seen) if identity.grade != Grade.ASSERTED)
         command = SettleOrder(
-            order, read_at, delivery_key, identities=keys, alert_id=self.new_id("alr")
+            order=order,
+            read_at=read_at,
+            delivery_key=delivery_key,
+            identities=keys,
+            member=member,
+            alert_id=self.new_id("alr"),
         )
         answer: SettleAnswer = await self.committer.submit(command)
         if answer.outcome == "unlinked" and keys:
@@ -97,7 +108,7 @@ class Booking:
             creates_at=frozenset(creates_at),
         )
         answer: EnrolAnswer = await self.committer.submit(command)
-        await self._settle_waiting(member)
+        await self._settle_waiting(member.ref, answer.member)
         return answer
 
     async def lapse_holds(self) -> int:
@@ -143,14 +154,14 @@ class Booking:
             )
         ]
 
-    async def _settle_waiting(self, member: Member) -> None:
+    async def _settle_waiting(self, customer: ExternalRef, member: str) -> None:
         """Orders of this customer that came before the customer was known."""
-        values = {"c": member.ref.connection, "id": member.ref.id}
+        values = {"c": customer.connection, "id": customer.id}
         async with self.database.begin() as conn:
             documents = (await conn.execute(text(WAITING_ORDERS), values)).scalars().all()
         for document in documents:
             order = Order.model_validate_json(json.dumps(document))
-            await self.settle(order, read_at=None, delivery_key=None)
+            await self.settle(order, read_at=None, delivery_key=None, member=member)
 
 
 def _proof_rank(identity: Identity) -> tuple[int, int, str, str, str]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from renkei.ledger.entry import EPOCH
 from renkei.ledger.world import Needs, OrderKey
 from renkei.services.attempt import Attempt
-from renkei.services.settle import SettleAnswer, SettleOrder, known_order, restated
+from renkei.services.seen_order import known_order, restated
+from renkei.services.settle import SettleAnswer, SettleOrder
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from renkei.loyalty.refunds import effective, exceeding
 from renkei.services.attempt import Attempt
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import awaited
-from renkei.services.settle import SettleAnswer, SettleOrder, known_order, restated
+from renkei.services.seen_order import known_order, restated
+from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei_contracts.order import Order, Refund
 
 

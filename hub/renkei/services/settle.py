@@ -1,7 +1,5 @@
 """Settling a restated order: record what was seen, book target minus posted."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +14,6 @@ from renkei.ledger.world import (
     Alert,
     IdentityKey,
     Needs,
-    NewRefund,
     OrderKey,
     OrderRow,
     Sighting,
@@ -29,6 +26,13 @@ from renkei.services.attempt import Attempt
 from renkei.services.hold import book_lapses
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
+from renkei.services.seen_order import (
+    compare,
+    content_of,
+    known_order,
+    refunds_of,
+    restated,
+)
 from renkei_contracts.order import Order, OrderState
 
 Outcome = Literal[
@@ -110,14 +114,26 @@ class SettleOrder:
         verdict = compare(row, order.changed_at, digest, self.read_at)
         if verdict == "reread":
             return SettleAnswer("reread", member)
-        if verdict == "older" or (verdict == "same" and row and row.member == member):
-            return _standing(attempt, self.key, row, "older" if verdict == "older" else "unchanged")
+        if verdict == "older" and row is not None:
+            return self._older(attempt, row, member)
+        if verdict == "same" and row and row.member == member:
+            return _standing(attempt, self.key, row, "unchanged")
         return self.post(attempt, row, member, digest)
 
     def _member(self, attempt: Attempt, row: OrderRow | None) -> str | None:
         """Whom the sale belongs to; what is known is not forgotten by a state that says less."""
         named = self.member or attempt.world.proven(list(self.identities))
         return named or (row.member if row and not self._names_another(row) else None)
+
+    def _older(self, attempt: Attempt, row: OrderRow, member: str | None) -> SettleAnswer:
+        """An older state changes nothing but whose the sale is, where the newest does not say."""
+        customer = self.order.customer
+        if customer is not None and row.customer is None:
+            row = attempt.staged.orders[row.key] = replace(row, customer=customer.id)
+        if row.member is not None or member is None or row.same is not None:
+            return _standing(attempt, self.key, row, "older")
+        newest = replace(self, order=restated(row), read_at=row.read_at)
+        return newest.post(attempt, row, member, row.digest)
 
     def _names_another(self, row: OrderRow) -> bool:
         """Whether this state says that the sale is a customer's who is not the known one."""
@@ -166,7 +182,7 @@ class SettleOrder:
             read_at=self.read_at,
             digest=digest,
             placed_at=self.order.placed_at,
-            customer=self.order.customer.id if self.order.customer else None,
+            customer=self._customer(row),
             member=None if seen.same else member,
             same=seen.same,
             program=program if frozen else None,
@@ -188,6 +204,12 @@ class SettleOrder:
         parts = self._hold_parts(attempt, member) if member else ()
         if member and parts:
             self._post(attempt, member, nothing(frozen, attempt.now), row, parts)
+
+    def _customer(self, row: OrderRow | None) -> str | None:
+        """The vendor's id of the buyer; what is known is not forgotten."""
+        if self.order.customer is not None:
+            return self.order.customer.id
+        return row.customer if row else None
 
     def _alias(self, attempt: Attempt, seen: Seen) -> SettleAnswer:
         """Counted where it was seen first; a cancellation told by this one only is for a person."""
@@ -270,41 +292,6 @@ class SettleOrder:
         if taken > 0:
             message = f"{taken} points were missing and became debt"
             _alert(attempt, self.alert_id, "overdraft", member, self.key, message)
-
-
-def known_order(attempt: Attempt, key: OrderKey) -> OrderRow | None:
-    """The order's newest kept state, with what this command has staged."""
-    return attempt.staged.orders.get(key) or attempt.world.orders.get(key)
-
-
-def refunds_of(attempt: Attempt, key: OrderKey) -> tuple[NewRefund, ...]:
-    """The order's refunds, with one that this command has staged."""
-    staged = (one for one in attempt.staged.refunds if one.key[:2] == key)
-    return (*attempt.world.refunds.get(key, ()), *staged)
-
-
-def restated(row: OrderRow) -> Order:
-    """The order as it was seen last."""
-    return Order.model_validate_json(json.dumps(row.document))
-
-
-def compare(
-    row: OrderRow | None, clock: datetime, digest: bytes, read_at: datetime | None
-) -> Literal["new", "newer", "same", "older", "reread"]:
-    """How a state seen now stands to the one kept, by the vendor's clock and our reads."""
-    if row is None or row.awaited:
-        return "new"
-    if clock != row.clock:
-        return "newer" if clock > row.clock else "older"
-    if digest == row.digest:
-        return "same"
-    read_later = read_at is not None and (row.read_at is None or read_at >= row.read_at)
-    return "newer" if read_later else "reread"
-
-
-def content_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What makes two states of an order different: everything but the vendor's clock."""
-    return {name: value for name, value in document.items() if name != "changed_at"}
 
 
 def nothing(frozen: tuple[int, Program] | None, now: datetime) -> Target:

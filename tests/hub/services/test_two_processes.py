@@ -51,8 +51,8 @@ class Held(Database):
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        async with self.engine.begin() as conn:
+    async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
+        async with self.batches.begin() as conn:
             yield conn
             self.written.set()
             await self.go.wait()
@@ -87,7 +87,7 @@ async def until_one_waits_for_a_lock(database: Database) -> None:
 async def test_two_processes_that_see_a_new_order_at_once_both_get_an_answer(
     booking: Booking, database: Database
 ) -> None:
-    held = Held(database.engine)
+    held = Held(database.engine, database.batches)
     async with another(booking, held) as other:
         first = asyncio.create_task(settle(other))
         await held.written.wait()
@@ -100,7 +100,7 @@ async def test_two_processes_that_see_a_new_order_at_once_both_get_an_answer(
 async def test_an_order_that_crosses_its_customers_enrolment_is_linked_all_the_same(
     booking: Booking, database: Database
 ) -> None:
-    held = Held(database.engine)
+    held = Held(database.engine, database.batches)
     async with another(booking, held) as other:
         ordered = asyncio.create_task(settle(other))
         await held.written.wait()
@@ -114,7 +114,7 @@ async def test_a_copy_and_its_original_that_come_at_once_are_counted_once(
     booking: Booking, database: Database
 ) -> None:
     member = await customer_of_both(booking)
-    held = Held(database.engine)
+    held = Held(database.engine, database.batches)
     async with another(booking, held) as other:
         first = asyncio.create_task(settle(other))
         await held.written.wait()

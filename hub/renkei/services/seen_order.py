@@ -1,0 +1,45 @@
+"""An order as it was seen: its newest state, its refunds, and how a new state stands to it."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from renkei.ledger.world import NewRefund, OrderKey, OrderRow
+from renkei.services.attempt import Attempt
+from renkei_contracts.order import Order
+
+
+def known_order(attempt: Attempt, key: OrderKey) -> OrderRow | None:
+    """The order's newest kept state, with what this command has staged."""
+    return attempt.staged.orders.get(key) or attempt.world.orders.get(key)
+
+
+def refunds_of(attempt: Attempt, key: OrderKey) -> tuple[NewRefund, ...]:
+    """The order's refunds, with one that this command has staged."""
+    staged = (one for one in attempt.staged.refunds if one.key[:2] == key)
+    return (*attempt.world.refunds.get(key, ()), *staged)
+
+
+def restated(row: OrderRow) -> Order:
+    """The order as it was seen last."""
+    return Order.model_validate_json(json.dumps(row.document))
+
+
+def compare(
+    row: OrderRow | None, clock: datetime, digest: bytes, read_at: datetime | None
+) -> Literal["new", "newer", "same", "older", "reread"]:
+    """How a state seen now stands to the one kept, by the vendor's clock and our reads."""
+    if row is None or row.awaited:
+        return "new"
+    if clock != row.clock:
+        return "newer" if clock > row.clock else "older"
+    if digest == row.digest:
+        return "same"
+    read_later = read_at is not None and (row.read_at is None or read_at >= row.read_at)
+    return "newer" if read_later else "reread"
+
+
+def content_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What makes two states of an order different: everything but the vendor's clock."""
+    return {name: value for name, value in document.items() if name != "changed_at"}
