@@ -31,6 +31,8 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
     """Recompute every balance from the log; exit code 1 where anything is not as it must be."""
+    if member is not None and not member.strip():
+        raise typer.BadParameter("give a member id or a card number", param_hint="--member")
     report = with_hub(invocation(context).settings(), lambda hub: verified(hub, member))
     if json:
         as_json({"ok": not report.findings, **asdict(report)})

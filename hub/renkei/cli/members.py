@@ -10,6 +10,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, local, output, table
+from renkei_contracts.base import EARLIEST_YEAR, LATEST_YEAR
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -91,7 +92,9 @@ def _show_standing(
 
 
 def _instant(given: datetime | None) -> datetime | None:
-    """A moment without a zone is meant in Japan time."""
+    """A moment without a zone is meant in Japan time; one that no shop's clock shows is refused."""
+    if given is not None and not EARLIEST_YEAR < given.year <= LATEST_YEAR:
+        raise typer.BadParameter(f"{given.date()}: must lie after {EARLIEST_YEAR}")
     return given.replace(tzinfo=JST) if given is not None and given.tzinfo is None else given
 
 

@@ -47,6 +47,8 @@ def simulate(
 
     if order == "clean" and (traffic != "facts" or faults):
         raise ConfigInvalid("--order clean is for --traffic facts and without --faults")
+    if record is not None and not record.absolute().parent.is_dir():
+        raise ConfigInvalid(f"{record.parent} is no folder; the record would be lost")
     scenario = recorded_scenario(replay) if replay else Scenario(seed, events, members, traffic)
     how = Conduct(1 if order == "clean" else workers, order, faults)
     with _stage(scenario, database_url, durable=faults) as stage, working("simulating"):

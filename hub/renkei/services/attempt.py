@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from renkei.errors import PeriodNotOpen, UnknownConnection, UnknownMember
+from renkei.errors import BookingRefused, PeriodNotOpen, UnknownConnection, UnknownMember
 from renkei.ledger.books import Books, Channel, Group, Hold, HoldName, without_hold
 from renkei.ledger.entry import Cause, finish
 from renkei.ledger.holds import in_home
@@ -35,6 +35,7 @@ from renkei.ledger.world import (
 )
 from renkei.loyalty.program import Program
 from renkei.services.rules import rules_of
+from renkei_contracts.base import MAX_AMOUNT
 
 A = TypeVar("A", covariant=True)
 
@@ -131,6 +132,7 @@ class Attempt:
         month = self._period(draft.group.program, draft.event_at, period)
         entries: Entries = {}
         for entry, after in finish(draft, cause, self.now, month):
+            _require_bounded(after)
             self.books[entry.member] = after
             self.staged.entries.append(entry)
             entries[entry.member] = entry
@@ -234,6 +236,15 @@ class Attempt:
     def keep(self) -> None:
         """Make this command's decision part of the batch."""
         keep(self)
+
+
+def _require_bounded(books: Books) -> None:
+    """Every sum must be an amount, or no channel could be told of it."""
+    held = sum(lot.pending + lot.available + lot.held for lot in books.lots)
+    if held > MAX_AMOUNT or books.debt < -MAX_AMOUNT:
+        raise BookingRefused(
+            "beyond_amounts", f"{books.member} would have or owe more than {MAX_AMOUNT} points"
+        )
 
 
 def keep(attempt: Attempt) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from renkei.errors import BookingRefused, KeyReused
+from renkei.errors import BookingRefused, KeyReused, RequestInvalid
 from renkei.ledger.books import Lot
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant, withdraw, write_off
@@ -41,6 +41,7 @@ class Correction(Generic[Ask]):
     ring: KeyRing = field(repr=False)
 
     kind = ""
+    moment = "occurred_at"
 
     @property
     def request(self) -> RequestKey:
@@ -68,13 +69,17 @@ class Correction(Generic[Ask]):
         attempt.books_of(self.ask.member)
         book_lapses(attempt, self.ask.member)
         event_at = self.happened_at() or attempt.now
-        require_plausible("occurred_at", event_at, attempt.now)
+        require_plausible(self.moment, event_at, attempt.now)
+        self.require_possible(attempt)
         draft = attempt.draft(self.ask.member, event_at)
         self.book(attempt, draft)
         attempt.enter(draft, self._cause(attempt), self.period())
         answer = self._answer(attempt)
         attempt.staged.requests[self.request] = (digest, answer.model_dump(mode="json"))
         return answer
+
+    def require_possible(self, attempt: Attempt) -> None:
+        """Raise RequestInvalid for what no books could take."""
 
     @abstractmethod
     def book(self, attempt: Attempt, draft: Draft) -> None:
@@ -132,6 +137,13 @@ class Adjust(Correction[Adjustment]):
             require_spendable(draft, -points, now)
             withdraw(draft, "adjust.down", A.ADJUSTED, -points, now)
 
+    def require_possible(self, attempt: Attempt) -> None:
+        """Only what has occurred can have used points in the past."""
+        past, at = self.ask.points < 0 and not self.ask.occurred, self.ask.occurred_at
+        if past and at is not None and at < attempt.now:
+            why = "points can be taken in the past only by what has `occurred`"
+            raise RequestInvalid("occurred_at", at.isoformat(), why)
+
     def happened_at(self) -> datetime | None:
         """When the person says it happened."""
         return self.ask.occurred_at
@@ -149,11 +161,15 @@ class ImportBalance(Correction[BalanceImport]):
     """Points from the system the shop used before."""
 
     kind = "import"
+    moment = "granted_at"
+
+    def happened_at(self) -> datetime | None:
+        """Since the old system granted them: a late fact."""
+        return self.ask.granted_at
 
     def book(self, attempt: Attempt, draft: Draft) -> None:
         """A lot with the dates of the old system."""
         ask = self.ask
-        require_plausible("granted_at", ask.granted_at, attempt.now)
         lot = Lot(
             number=0,
             origin="migration",

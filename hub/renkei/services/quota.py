@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from renkei.errors import BookingRefused, RequestInvalid, UnknownQuota
+from renkei.errors import BookingRefused, UnknownQuota
 from renkei.ledger.quotas import Quota
 from renkei.ledger.world import Needs, QuotaKey
 from renkei.services.attempt import Attempt
-from renkei.services.rules import require_amount
+from renkei.services.rules import require_amount, require_name
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class OpenQuota:
     def key(self) -> QuotaKey:
         """The quota's name."""
         return (self.scope, self.period)
+
+    def __post_init__(self) -> None:
+        """Names that no database keeps are refused before they are looked for."""
+        require_name("scope", self.scope)
+        require_name("period", self.period)
 
     def needs(self) -> Needs:
         """The quota."""
@@ -56,6 +61,11 @@ class ClaimQuota:
     claimant: str
     wanted: int
 
+    def __post_init__(self) -> None:
+        """Names that no database keeps are refused before they are looked for."""
+        for field in ("scope", "period", "claimant"):
+            require_name(field, getattr(self, field))
+
     def needs(self) -> Needs:
         """The quota, and what was claimed before."""
         return Needs(claims=frozenset({(self.scope, self.period, self.claimant)}))
@@ -64,8 +74,6 @@ class ClaimQuota:
         """How much of ``wanted`` the claimant may use."""
         if self.wanted != 0:
             require_amount("wanted", self.wanted)
-        if not self.claimant:
-            raise RequestInvalid("claimant", self.claimant, "must be named")
         if (self.scope, self.period) not in attempt.world.quotas:
             raise UnknownQuota(f"no quota {self.scope}/{self.period} has been opened")
         return attempt.claim((self.scope, self.period, self.claimant), self.wanted)

@@ -87,11 +87,15 @@ class BookRefund:
         return again.post(attempt, row, row.member, row.digest)
 
     def _warn(self, attempt: Attempt, row: OrderRow, order: Order) -> None:
+        if row.same is not None:
+            message = f"refund {self.refund.ref} is of a copy; {row.same[1]} is what counts"
+            self._alert(attempt, row, "refund_of_copy", message)
         before = effective(order, attempt.world.refunds.get(self.order, ()))
         faults = exceeding(before, self.refund)
         if faults:
             message = f"refund {self.refund.ref}: {'; '.join(faults[:3])}"
-            alert = Alert(
-                f"{self.alert_id}.refund", "refund_exceeds", row.member, self.order, message
-            )
-            attempt.staged.alerts.append(alert)
+            self._alert(attempt, row, "refund_exceeds", message)
+
+    def _alert(self, attempt: Attempt, row: OrderRow, kind: str, message: str) -> None:
+        alert = Alert(f"{self.alert_id}.{kind}", kind, row.member, self.order, message)
+        attempt.staged.alerts.append(alert)

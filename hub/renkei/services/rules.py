@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from renkei.errors import RequestInvalid
 from renkei.ledger.world import ProgramVersion
 from renkei.loyalty.program import Program
-from renkei_contracts.base import MAX_AMOUNT
+from renkei_contracts.base import MAX_AMOUNT, Key
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,6 +38,14 @@ def require_amount(field: str, value: object) -> None:
     """Raise RequestInvalid unless it is a whole number from 1 to MAX_AMOUNT."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_AMOUNT:
         raise RequestInvalid(field, value, f"must be a whole number from 1 to {MAX_AMOUNT}")
+
+
+def require_name(field: str, value: object) -> None:
+    """Raise RequestInvalid unless it is a name that a database can keep: 1 to 200 characters."""
+    try:
+        TypeAdapter(Key).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise RequestInvalid(field, value, error.errors()[0]["msg"]) from None
 
 
 AHEAD = timedelta(days=1)

@@ -1,7 +1,7 @@
 """A register's commit: a finished sale becomes an order, checked if it is still a request."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
@@ -69,6 +69,7 @@ class CommitSale:
             member=self.ask.member,
             hold=parse_hold_id(self.ask.hold) if self.ask.hold else None,
             alert_id=self.alert_id,
+            happened_at=self.ask.sold_at + timedelta(microseconds=self.ask.revision),
             request=not self.ask.occurred,
         )
 
@@ -143,10 +144,15 @@ class CommitSale:
 
 
 def order_of(ask: CommitRequest, connection: str) -> Order:
-    """The sale as a restated order. Its clock is the revision: a till counts, it has no clock."""
+    """The sale as a restated order.
+
+    A till counts revisions and has no clock that could be trusted for them: the order's clock is
+    the revision, counted from the business day that the sale's own key names.
+    """
+    day = datetime.combine(ask.sale.business_date, time(), UTC)
     return Order(
         ref=ExternalRef(connection=connection, id=str(ask.sale)),
-        changed_at=ask.sold_at + timedelta(microseconds=ask.revision),
+        changed_at=day + timedelta(microseconds=ask.revision),
         placed_at=ask.sold_at,
         state=OrderState.CANCELLED if ask.voided else OrderState.FULFILLED,
         number=ask.sale.receipt_number,

@@ -30,7 +30,7 @@ def same_sale(attempt: Attempt, order: Order, row: OrderRow | None, member: str 
     for ref in order.same_as:
         counted = _referenced(attempt, (ref.connection, ref.id), key, order)
         if counted is not None:
-            return Seen(counted, None, "the vendor's own reference")
+            return Seen(None if counted == key else counted, None, "the vendor's own reference")
     natural = _same_natural_key(attempt, order, key, member) if order.till is not None else None
     if natural:
         return Seen(natural, None, "natural key")
@@ -41,7 +41,7 @@ def same_sale(attempt: Attempt, order: Order, row: OrderRow | None, member: str 
 
 
 def _referenced(attempt: Attempt, other: OrderKey, key: OrderKey, order: Order) -> OrderKey | None:
-    """At which order this sale is counted by a vendor's reference; None: at itself.
+    """At which order this sale is counted by a vendor's reference; None: none that says so.
 
     An order that has not come gets a place that points here, so that whichever of the two is told
     first, by whatever process, the other finds it.
@@ -49,6 +49,11 @@ def _referenced(attempt: Attempt, other: OrderKey, key: OrderKey, order: Order) 
     row = attempt.staged.orders.get(other) or attempt.world.orders.get(other)
     if other == key or (row is None and other[0] not in attempt.world.connections):
         return None
+    if row is not None and row.doubt == key:
+        # It was perhaps this sale, and this state says that it is: it was granted nothing yet.
+        attempt.staged.orders[other] = replace(row, doubt=None, same=key)
+        attempt.staged.same.append((other, key, "the vendor's own reference"))
+        return key
     if row is None or (row.awaited and row.same is None):
         place = row or awaited(other, order.placed_at)
         attempt.staged.orders[other] = replace(place, same=key)
@@ -121,7 +126,8 @@ def _lookalike(attempt: Attempt, order: Order, key: OrderKey, member: str | None
     if order.state is OrderState.CANCELLED or order.test:
         return Seen()
     others = [row for row in _candidates(attempt, order, key) if _may_be_of(attempt, row, member)]
-    sure = [row for row in others if _lines_of(row.document) == _lines_of(_document(order))]
+    live = [row for row in others if row.document["state"] != OrderState.CANCELLED]
+    sure = [row for row in live if _lines_of(row.document) == _lines_of(_document(order))]
     if len(sure) == 1 and len(others) == 1 and (sure[0].member or member is None):
         return Seen(sure[0].key, None, "amount, time, lines and member agree")
     return Seen(None, others[0].key) if others else Seen()

@@ -212,14 +212,15 @@ class SettleOrder:
         return row.customer if row else None
 
     def _alias(self, attempt: Attempt, seen: Seen) -> SettleAnswer:
-        """Counted where it was seen first; a cancellation told by this one only is for a person."""
+        """Counted where it was seen first; if only one of the two is cancelled, a person looks."""
         same = seen.same
         assert same is not None
         attempt.staged.same.append((self.key, same, seen.evidence))
         first = attempt.world.orders.get(same) or attempt.world.lookalikes.get(same)
-        cancelled = first is not None and first.document["state"] == OrderState.CANCELLED
-        if self.order.state is OrderState.CANCELLED and not cancelled:
-            message = f"{self.key[1]} was cancelled, but {same[1]}, the same sale, was not"
+        cancelled = first is not None and first.document.get("state") == OrderState.CANCELLED
+        if first is not None and (self.order.state is OrderState.CANCELLED) != cancelled:
+            gone, left = (same, self.key) if cancelled else (self.key, same)
+            message = f"{gone[1]} was cancelled, but {left[1]}, the same sale, was not"
             _alert(attempt, self.alert_id, "same_sale_differs", None, self.key, message)
         return SettleAnswer("alias", first.member if first else None)
 

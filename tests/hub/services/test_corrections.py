@@ -10,7 +10,7 @@ from renkei.errors import BookingRefused, KeyReused, PeriodNotOpen, RequestInval
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
-from renkei.services.members import balance, explain
+from renkei.services.members import balance, balance_at, explain
 from renkei.services.personal import opened_note
 from renkei.services.rules import asked
 from renkei_contracts.ids import ExternalRef
@@ -183,3 +183,30 @@ async def test_a_time_that_no_shop_has_reached_is_refused(booking: Booking, memb
     with pytest.raises(RequestInvalid, match="occurred_at"):
         await adjust(booking, member, 5, "k", occurred_at=future)
     assert await explain(booking, member) == []
+
+
+async def test_only_what_has_occurred_takes_points_in_the_past(
+    booking: Booking, member: str
+) -> None:
+    await adjust(booking, member, 50, "k1")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with pytest.raises(RequestInvalid, match="occurred"):
+        await adjust(booking, member, -5, "k2", occurred_at=yesterday)
+    await adjust(booking, member, -5, "k2", occurred_at=yesterday, occurred=True)
+    assert await left(booking, member) == (45, 0)
+
+
+async def test_imported_points_were_there_since_they_were_granted(
+    booking: Booking, member: str
+) -> None:
+    ask = BalanceImport(member=member, key="i", points=100, granted_at=LONG_AGO, source="old")
+    await booking.committer.submit(ImportBalance(ask, booking.ring))
+    assert (await balance_at(booking, member, LONG_AGO)).available == 100
+    assert (await balance_at(booking, member, LONG_AGO - timedelta(days=1))).available == 0
+
+
+async def test_nobody_has_or_owes_more_than_an_amount(booking: Booking, member: str) -> None:
+    await adjust(booking, member, 999_999_999_999, "k1")
+    with pytest.raises(BookingRefused, match="more than 999999999999"):
+        await adjust(booking, member, 1, "k2")
+    assert await left(booking, member) == (999_999_999_999, 0)

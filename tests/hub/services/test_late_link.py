@@ -126,3 +126,15 @@ async def test_a_newest_state_that_names_nobody_does_not_hide_whose_the_sale_is(
     member = (await booking.enrol(seen)).member
     assert (await balance(booking, member)).spendable == 100
     await verified(booking)
+
+
+@pytest.mark.parametrize("void_first", [True, False])
+async def test_a_higher_revision_counts_whatever_the_registers_clock_says(
+    booking: Booking, till: TillService, member: str, void_first: bool
+) -> None:
+    sold = sale(member=member)
+    void = sale(member=member, revision=2, voided=True, sold_at=SOLD - timedelta(seconds=1))
+    for one in (void, sold) if void_first else (sold, void):
+        await till.commit(TERMINAL, one)
+    assert (await balance(booking, member)).spendable == 0
+    await verified(booking)

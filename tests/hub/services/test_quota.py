@@ -54,3 +54,11 @@ async def test_a_quota_that_nobody_opened_grants_nothing(booking: Booking) -> No
 async def test_what_is_no_amount_is_named(quota: Booking, wanted: int) -> None:
     with pytest.raises(RequestInvalid, match="wanted"):
         await claim(quota, "A", wanted)
+
+
+@pytest.mark.parametrize("name", ["", "a\0", "\ud800", "x" * 201, 5])
+async def test_a_name_that_no_database_keeps_is_refused(name: str) -> None:
+    with pytest.raises(RequestInvalid, match="scope"):
+        OpenQuota(name, "1", 5)
+    with pytest.raises(RequestInvalid, match="claimant"):
+        ClaimQuota("campaign", "2026", name, 1)

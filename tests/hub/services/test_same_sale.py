@@ -158,3 +158,39 @@ async def test_a_reference_to_a_vendor_we_do_not_know_changes_nothing(
     elsewhere = ExternalRef(connection="elsewhere", id="x1")
     assert await settle(booking, seen("cart", "o1", same_as=(elsewhere,))) == "settled"
     assert await left(booking, member) == 100
+
+
+async def test_a_sale_that_looks_like_a_cancelled_one_waits_for_a_person(
+    booking: Booking, member: str
+) -> None:
+    await settle(booking, seen("shop", "p1"))
+    gone = {"changed_at": PLACED + timedelta(seconds=30), "state": OrderState.CANCELLED}
+    await settle(booking, seen("shop", "p1", **gone))
+    assert await settle(booking, seen("cart", "o1", after=60)) == "doubtful"
+    await booking.committer.submit(DecideDoubt(("cart", "o1"), False, "alr_x"))
+    assert await left(booking, member) == 100
+
+
+async def test_a_reference_ends_a_doubt_that_pointed_the_other_way(
+    booking: Booking, member: str
+) -> None:
+    assert await settle(booking, seen("cart", "o1", customer=None)) == "unlinked"
+    assert await settle(booking, seen("shop", "p1", after=2)) == "doubtful"
+    named = {"customer": ExternalRef(connection="cart", id="c1")}
+    later = seen("cart", "o1", changed_at=PLACED + timedelta(seconds=9), **named)
+    told = later.model_copy(update={"same_as": (ExternalRef(connection="shop", id="p1"),)})
+    assert await settle(booking, told) == "settled"
+    decided = await booking.committer.submit(DecideDoubt(("shop", "p1"), True, "alr_x"))
+    assert decided.outcome == "unchanged"
+    assert await left(booking, member) == 100
+
+
+async def test_a_live_copy_of_a_cancelled_order_is_told_to_a_person(
+    booking: Booking, member: str
+) -> None:
+    await settle(booking, seen("cart", "o1", state=OrderState.CANCELLED))
+    copy = seen("shop", "p1", after=2, same_as=(ExternalRef(connection="cart", id="o1"),))
+    assert await settle(booking, copy) == "alias"
+    async with booking.database.begin() as conn:
+        kinds = (await conn.execute(text("SELECT kind FROM alert"))).scalars().all()
+    assert kinds == ["same_sale_differs"]

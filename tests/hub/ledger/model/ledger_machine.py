@@ -241,7 +241,10 @@ class LedgerMachine(RuleBasedStateMachine):
         at = self.both.now - age
         ends = None if days is None else at + timedelta(days=days)
         if kind == "adjust":
-            self.both.adjust(f"a{key}", member, points, at, ends, occurred=occurred)
+            asks = points < 0 and not occurred  # what is asked for happens now
+            self.both.adjust(
+                f"a{key}", member, points, None if asks else at, ends, occurred=occurred
+            )
         elif kind == "exchange":
             self.both.exchange(f"e{key}", member, points)
         elif kind == "bring":
