@@ -50,15 +50,15 @@ LEFT JOIN hold_end d USING (member_id, version)
 WHERE h.member_id = ANY(CAST(:ids AS text[])) GROUP BY h.member_id, h.version, d.end_version"""
 
 ENTRIES = """
-SELECT t.version, t.kind, t.key, t.connection_id, t.order_ref, t.delivery_key, t.program_version,
-       t.event_at, t.recorded_at, t.content, p.leg, p.rule, p.source, p.destination, p.amount,
-       t.member_id,
-       (SELECT json_agg(json_build_array(a.lot, a.d_pending, a.d_available, a.d_held, a.d_debt)
-               ORDER BY a.n) FROM allocation a
-        WHERE (a.member_id, a.version, a.leg) = (p.member_id, p.version, p.leg))
+SELECT t.member_id, t.version, p.leg, p.rule, p.amount, t.connection_id, t.order_ref,
+       t.delivery_key, t.program_version, t.event_at, t.recorded_at, t.content
 FROM txn t JOIN posting p USING (member_id, version)
 WHERE t.member_id = ANY(CAST(:ids AS text[]))
 ORDER BY t.recorded_at, t.member_id, t.version, p.leg"""
+
+TOUCHED = """
+SELECT member_id, version, leg, lot, d_pending, d_available, d_held, d_debt
+FROM allocation WHERE member_id = ANY(CAST(:ids AS text[])) ORDER BY member_id, version, n"""
 
 
 @dataclass(frozen=True)
@@ -213,28 +213,32 @@ async def explain(booking: Booking, member: str) -> list[Line]:
         group = (await read_groups(conn, [member])).get(member)
         homes = [books.member for books in group.homes] if group else []
         rows = (await conn.execute(text(ENTRIES), {"ids": homes})).all()
+        touched = (await conn.execute(text(TOUCHED), {"ids": homes})).all()
+    lots: dict[tuple[str, int, int], list[Any]] = {}
+    for home, version, leg, *move in touched:
+        lots.setdefault((home, version, leg), []).append(tuple(move))
     lines: list[Line] = []
     after = 0
     for row in rows:
-        lots = tuple((lot, p, a, h, d) for lot, p, a, h, d in row[16])
-        before, after = after, after + sum(a + d for _, _, a, _, d in lots)
-        lines.append(_line(row, lots, before, after))
+        moves = tuple(lots.get((row[0], row[1], row[2]), ()))
+        before, after = after, after + sum(a + d for _, _, a, _, d in moves)
+        lines.append(_line(row, moves, before, after))
     return lines
 
 
 def _line(row: Any, lots: tuple[Any, ...], before: int, after: int) -> Line:
     return Line(
-        home=row[15],
-        transaction=row[0],
-        rule=row[11],
-        amount=row[14],
+        home=row[0],
+        transaction=row[1],
+        rule=row[3],
+        amount=row[4],
         before=before,
         after=after,
-        order=f"{row[3]}/{row[4]}" if row[3] is not None else None,
-        delivery=row[5],
-        program_version=row[6],
-        event_at=row[7],
-        recorded_at=row[8],
+        order=f"{row[5]}/{row[6]}" if row[5] is not None else None,
+        delivery=row[7],
+        program_version=row[8],
+        event_at=row[9],
+        recorded_at=row[10],
         lots=lots,
-        reasons=tuple(row[9]["reasons"]),
+        reasons=tuple(row[11]["reasons"]),
     )
