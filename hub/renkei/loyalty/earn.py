@@ -1,67 +1,117 @@
-"""What a basket earns and how points used divide over its tax rates. Pure.
+"""What a sale earns and redeems under a program, with the reason for every point. Pure.
 
-The rate's tax is rounded once per rate (jp-retail-rules §2); what is paid in points earns nothing.
+The same function answers a till's quote, a cart's, settlement, a dry run and a back-test.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from renkei.loyalty import condition
+from renkei.loyalty.basket import Basket, EarningLine, basket_of
+from renkei.loyalty.campaign import Campaign
+from renkei.loyalty.condition import Names
+from renkei.loyalty.context import Facts, line_values, order_values
 from renkei.loyalty.program import Program
-from renkei.loyalty.rounding import divide, tax_upon, tax_within
+from renkei.loyalty.rounding import rounded
+from renkei.loyalty.terms import Earn
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.till import RateTotal
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Points given by one rule: the program's own, another rate, or a campaign."""
+
+    rule: str
+    points: int
+    why: str
+    campaign: Campaign | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A rule that gave nothing, and why; ``fault`` where it could not be decided."""
+
+    rule: str
+    why: str
+    fault: bool = False
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result with its reasons. Points are whole; ``base`` is yen the points were counted on."""
+    """The result with its reasons. Points are whole; ``base`` is yen the points were counted on.
+
+    ``earned`` is the sum of the parts, before any quota bounds them.
+    """
 
     earned: int
     confirmed: int
     redeemed: int
     base: int
     rates: tuple[RateTotal, ...]
-    reasons: tuple[str, ...]
+    parts: tuple[Part, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every point given and every rule refused, in words."""
+        given = tuple(f"{part.why}: {part.points}" for part in self.parts)
+        return (*given, *(f"{one.rule}: {one.why}" for one in self.refused))
 
 
 @dataclass(frozen=True)
-class _Rate:
-    """One tax rate of a basket: tax-included yen in all, and of lines that earn."""
+class _Work:
+    """One evaluation under way."""
 
-    rate: int
-    gross: int
-    earning: int
+    order: Order
+    program: Program
+    facts: Facts
+    basket: Basket
+    values: dict[str, Any]
 
 
-def evaluate_order(order: Order, program: Program) -> Evaluation:
+def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> Evaluation:
     """What the order, as it is now, should have earned and redeemed."""
     refusal = _nothing_for(order)
     if refusal:
-        return Evaluation(0, 0, 0, 0, (), (refusal,))
-    basket = evaluate_basket(order.lines, order.points_value, program)
-    paid = order.state in (OrderState.PAID, OrderState.FULFILLED)
-    reasons = basket.reasons if paid else (*basket.reasons, "pending until paid")
+        return nothing(refusal)
+    basket = basket_of(order.lines, order.points_value, program.earn, _barred(program, facts))
+    total = sum(rate.total + rate.points_discount for rate in basket.rates)
+    values = order_values(order, facts, program.clock, total)
+    work = _Work(order, program, facts, basket, values)
+    own, refused = _own_parts(work)
+    extra, passed = _campaign_parts(work, own)
+    parts = (*own, *extra)
+    earned = sum(part.points for part in parts)
+    ready = confirmed(order, program.earn)
+    waits = () if ready else (Refused("confirmation", f"pending until {program.earn.confirmed}"),)
     return Evaluation(
-        earned=basket.earned,
-        confirmed=basket.earned if paid else 0,
+        earned=earned,
+        confirmed=earned if ready else 0,
         redeemed=order.points_used,
         base=basket.base,
         rates=basket.rates,
-        reasons=reasons,
+        parts=parts,
+        refused=(*refused, *passed, *waits),
     )
 
 
-def evaluate_basket(lines: Iterable[LineItem], points_value: int, program: Program) -> Evaluation:
-    """What these lines earn when ``points_value`` yen of them are paid in points."""
-    rates = _rates(lines)
-    discount = min(points_value, sum(rate.gross for rate in rates))
-    shares = divide(discount, [rate.gross for rate in rates])
-    totals = tuple(_after(rate, share) for rate, share in zip(rates, shares, strict=True))
-    base = sum(_base(rate, total, program) for rate, total in zip(rates, totals, strict=True))
-    earned = base // program.per_yen * program.points
-    taxes = "net of tax" if program.base == "tax_excluded" else "tax included"
-    reason = f"{program.points} per ¥{program.per_yen} on ¥{base:,} {taxes}: {earned}"
-    return Evaluation(earned, earned, 0, base, totals, (reason,))
+def nothing(why: str, redeemed: int = 0) -> Evaluation:
+    """The result of an order that earns nothing at all."""
+    return Evaluation(0, 0, redeemed, 0, (), (), (Refused("order", why),))
+
+
+def confirmed(order: Order, earn: Earn) -> bool:
+    """Whether the condition is met on which points stop being pending."""
+    reached = {
+        "placed": (OrderState.PLACED, OrderState.PAID, OrderState.FULFILLED),
+        "paid": (OrderState.PAID, OrderState.FULFILLED),
+        "fulfilled": (OrderState.FULFILLED,),
+    }
+    return order.state in reached[earn.confirmed]
 
 
 def _nothing_for(order: Order) -> str | None:
@@ -74,37 +124,165 @@ def _nothing_for(order: Order) -> str | None:
     return None
 
 
-def _rates(lines: Iterable[LineItem]) -> list[_Rate]:
-    """Tax-included totals per rate, as the sale is now; tax is added once per rate."""
-    sums: dict[int, list[int]] = {}
-    for line in lines:
-        kept = line.amount - line.returned_amount
-        slot = sums.setdefault(line.tax_rate, [0, 0, 0, 0])
-        slot[0 if line.tax_included else 1] += kept
-        if line.earns:
-            slot[2 if line.tax_included else 3] += kept
-    return [
-        _Rate(
-            rate,
-            gross=included + excluded + tax_upon(excluded, rate),
-            earning=earning_in + earning_ex + tax_upon(earning_ex, rate),
-        )
-        for rate, (included, excluded, earning_in, earning_ex) in sorted(sums.items())
+def _barred(program: Program, facts: Facts) -> Any:
+    return lambda line: program.earn.earns_nothing(facts.classes_of(line)) is not None
+
+
+def _own_parts(work: _Work) -> tuple[list[Part], list[Refused]]:
+    """The program's own points: lines grouped by the rate that counts for them."""
+    earn = work.program.earn
+    groups: dict[str, list[EarningLine]] = {}
+    refused = [
+        Refused("exclusion", f"line {line.id}: {barred} earns nothing")
+        for line in work.order.lines
+        if (barred := earn.earns_nothing(work.facts.classes_of(line)))
     ]
+    for one in work.basket.earning:
+        name, faults = _rate_of(work, one.line)
+        groups.setdefault(name, []).append(one)
+        refused += faults
+    terms = {"": (earn.points, earn.per_yen)}
+    terms |= {rate.name: (rate.points, rate.per_yen) for rate in earn.rates}
+    parts = []
+    for name, lines in sorted(groups.items()):
+        points, per_yen = terms[name]
+        base = sum(one.base for one in lines)
+        taxes = "net of tax" if earn.base == "tax_excluded" else "tax included"
+        why = f"{points} per ¥{per_yen} on ¥{base:,} {taxes}"
+        given = _points(lines, points, per_yen, earn)
+        parts.append(Part(name or "earn", given, f"{name} {why}".strip()))
+    return parts, refused
 
 
-def _after(rate: _Rate, points_discount: int) -> RateTotal:
-    total = rate.gross - points_discount
-    return RateTotal(
-        tax_rate=rate.rate,
-        total=total,
-        points_discount=points_discount,
-        tax=tax_within(total, rate.rate),
-    )
+def _rate_of(work: _Work, line: LineItem) -> tuple[str, list[Refused]]:
+    """The name of the first other rate that fits the line; empty: the program's own."""
+    faults: list[Refused] = []
+    for rate in work.program.earn.rates:
+        verdict = condition.judge(rate.when, "line", _line_names(work, line))
+        if verdict.applies:
+            return rate.name, faults
+        if verdict.fault:
+            faults.append(Refused(rate.name, f"line {line.id}: {verdict.fault}", fault=True))
+    return "", faults
 
 
-def _base(rate: _Rate, after: RateTotal, program: Program) -> int:
-    earning, _ = divide(after.total, [rate.earning, rate.gross - rate.earning])
-    if program.base == "tax_included":
-        return earning
-    return earning - tax_within(earning, rate.rate)
+def _line_names(work: _Work, line: LineItem) -> Any:
+    values = work.values | line_values(line, work.facts.classes_of(line))
+    return Names("line", values).activation()
+
+
+def _points(lines: Sequence[EarningLine], points: int, per_yen: int, earn: Earn) -> int:
+    """Points for these lines, rounded as the program says."""
+    sums: dict[object, int] = {}
+    for one in lines:
+        key = {"order": None, "rate": one.line.tax_rate, "line": one.line.id}[earn.per]
+        sums[key] = sums.get(key, 0) + one.base
+    return sum(rounded(base, per_yen, earn.rounding) * points for base in sums.values())
+
+
+def _campaign_parts(work: _Work, own: Sequence[Part]) -> tuple[list[Part], list[Refused]]:
+    """What campaigns add; those that compete, multiply or stand beside are put together here."""
+    found: list[Part] = []
+    refused: list[Refused] = []
+    activation = Names("order", work.values).activation() if work.program.campaigns else None
+    for campaign in work.program.campaigns:
+        outcome = _campaign(work, campaign, activation)
+        if isinstance(outcome, Refused):
+            refused.append(outcome)
+        else:
+            found.append(outcome)
+    best, losers = _best([part for part in found if _stacks(part, "best")])
+    multiplied = _multiplied([part for part in found if _stacks(part, "multiply")])
+    parts = [*(part for part in found if _stacks(part, "add")), *best, *multiplied]
+    return _capped(work, parts, sum(part.points for part in own)), [*refused, *losers]
+
+
+def _stacks(part: Part, how: str) -> bool:
+    return part.campaign is not None and part.campaign.stacking == how
+
+
+def _campaign(work: _Work, campaign: Campaign, activation: Any) -> Part | Refused:
+    if not campaign.runs_at(work.order.placed_at):
+        return Refused(campaign.name, "not in its dates")
+    verdict = condition.judge(campaign.when, "order", activation)
+    if verdict.fault:
+        return Refused(campaign.name, verdict.fault, fault=True)
+    if not verdict.applies:
+        return Refused(campaign.name, "its condition is not met")
+    lines, fault = _lines_of(work, campaign)
+    if fault is not None:
+        return Refused(campaign.name, fault, fault=True)
+    points, why = _benefit(work, campaign, lines)
+    if points == 0:
+        return Refused(campaign.name, "it comes to nothing")
+    return Part(campaign.name, points, f"{campaign.name}: {why}", campaign)
+
+
+def _lines_of(work: _Work, campaign: Campaign) -> tuple[list[EarningLine], str | None]:
+    """The earning lines it is about; a line that cannot be judged stops the whole campaign."""
+    if campaign.lines is None:
+        return list(work.basket.earning), None
+    found = []
+    for one in work.basket.earning:
+        verdict = condition.judge(campaign.lines, "line", _line_names(work, one.line))
+        if verdict.fault:
+            return [], f"line {one.line.id}: {verdict.fault}"
+        if verdict.applies:
+            found.append(one)
+    return found, None
+
+
+def _benefit(work: _Work, campaign: Campaign, lines: Sequence[EarningLine]) -> tuple[int, str]:
+    earn, base = work.program.earn, sum(one.base for one in lines)
+    if campaign.fixed is not None:
+        return (campaign.fixed if lines else 0), f"{campaign.fixed} points"
+    if campaign.points is not None:
+        given = _points(lines, campaign.points, campaign.per_yen, earn)
+        return given, f"{campaign.points} per ¥{campaign.per_yen} on ¥{base:,}"
+    assert campaign.percent is not None
+    usual = _points(lines, earn.points, earn.per_yen, earn)
+    return usual * (campaign.percent - 100) // 100, f"{campaign.percent} % on ¥{base:,}"
+
+
+def _best(parts: Sequence[Part]) -> tuple[list[Part], list[Refused]]:
+    """Of competing campaigns the one that gives most; of equals the first by name."""
+    ranked = sorted(parts, key=lambda part: (-part.points, part.rule))
+    losers = [Refused(part.rule, f"{ranked[0].rule} gives more") for part in ranked[1:]]
+    return ranked[:1], losers
+
+
+def _multiplied(parts: Sequence[Part]) -> list[Part]:
+    """Percents multiply: each next one counts upon what those before it made of the points."""
+    grown, done = 100, []
+    for part in sorted(parts, key=lambda part: part.rule):
+        assert part.campaign is not None
+        assert part.campaign.percent is not None
+        points = part.points * grown // 100
+        done.append(Part(part.rule, points, part.why, part.campaign))
+        grown = grown * part.campaign.percent // 100
+    return done
+
+
+def _capped(work: _Work, parts: Iterable[Part], own: int) -> list[Part]:
+    """No more than the program lets all campaigns together add; the last by name give way."""
+    cap = work.program.campaign_cap_percent
+    ordered = sorted(parts, key=lambda part: part.rule)
+    if cap is None:
+        return ordered
+    left, done = own * cap // 100, []
+    for part in ordered:
+        points = min(part.points, left)
+        left -= points
+        why = part.why if points == part.points else f"{part.why}, capped"
+        done.append(Part(part.rule, points, why, part.campaign))
+    return done
+
+
+def evaluate_basket(lines: Iterable[LineItem], points_value: int, program: Program) -> Evaluation:
+    """What these lines earn by themselves when ``points_value`` yen are paid in points."""
+    basket = basket_of(lines, points_value, program.earn, lambda line: False)
+    earn = program.earn
+    given = _points(basket.earning, earn.points, earn.per_yen, earn)
+    taxes = "net of tax" if earn.base == "tax_excluded" else "tax included"
+    part = Part("earn", given, f"{earn.points} per ¥{earn.per_yen} on ¥{basket.base:,} {taxes}")
+    return Evaluation(given, given, 0, basket.base, basket.rates, (part,), ())

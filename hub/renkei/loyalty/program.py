@@ -1,70 +1,121 @@
 """A program: one points currency with its rules, as a frozen document."""
 
-from datetime import date, datetime, time, timedelta
-from typing import Annotated, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AfterValidator, model_validator
 
-from renkei.ledger.months import months_later
+from renkei.loyalty.campaign import Campaign
+from renkei.loyalty.terms import Earn, Expiry, Redeem, midnight_after
 from renkei_contracts.base import Canonical, Slug, Text
 
-Whole = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{name!r:.40} is no time zone, such as Asia/Tokyo") from error
+    return name
 
 
 class Program(Canonical):
     """The rules of one version of a program.
 
-    ``points`` are earned per full ``per_yen`` of an order's base; one point is worth
-    ``yen_per_point``. ``expires_months`` counts from the sale (None: never), and the last day runs
-    to midnight in ``zone``; with ``expiry`` sliding, they count from the member's last activity.
-    Points given back to a lot that is over live ``restore_days`` more. ``spend_first`` are point
-    types in the order in which they are spent before all others.
+    ``spend_first`` are point types in the order in which they are spent before all others;
+    ``campaign_cap_percent`` bounds what all campaigns together add to an order's own points.
     """
 
     id: Slug = "default"
     title: Text = "Points"
-    zone: Text = "Asia/Tokyo"
-    points: Whole = 1
-    per_yen: Whole = 100
-    base: Literal["tax_excluded", "tax_included"] = "tax_excluded"
-    usable: Literal["at_once", "next_day"] = "at_once"
-    expiry: Literal["fixed", "sliding"] = "fixed"
-    expires_months: Annotated[int, Field(strict=True, ge=1, le=600)] | None = 12
-    yen_per_point: Whole = 1
-    restore_days: Annotated[int, Field(strict=True, ge=1, le=3660)] = 30
+    zone: Annotated[Text, AfterValidator(_known_zone)] = "Asia/Tokyo"
+    earn: Earn = Earn()
+    expiry: Expiry = Expiry()
+    redeem: Redeem = Redeem()
     spend_first: tuple[Slug, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    campaign_cap_percent: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_format(cls, document: Any) -> Any:
+        """Documents that were published before programs had parts are read as they are."""
+        return lifted(document) if isinstance(document, dict) else document
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [*(one.name for one in self.campaigns), *(one.name for one in self.earn.rates)]
+        if len(names) != len({*names}):
+            raise ValueError("two campaigns or rates share a name")
+        return self
+
+    @property
+    def clock(self) -> ZoneInfo:
+        """The zone of its days and months."""
+        return ZoneInfo(self.zone)
 
     def usable_from(self, at: datetime) -> datetime:
         """When points of a sale at that instant can first be used."""
-        if self.usable == "at_once":
+        if self.earn.usable == "at_once":
             return at
-        return self._midnight_after(self._day(at))
+        days = self.earn.usable_days - 1 if self.earn.usable == "days_later" else 0
+        return midnight_after(self._day(at) + timedelta(days=days), self.clock)
 
     @property
     def slides_months(self) -> int | None:
         """How long points live after an activity; None: their end is fixed, or never comes."""
-        return self.expires_months if self.expiry == "sliding" else None
+        return self.expiry.months if self.expiry.kind == "sliding" else None
 
     def expires_at(self, at: datetime) -> datetime | None:
         """The instant at which points of a sale at that instant end, if nothing moves it."""
-        if self.expires_months is None:
-            return None
-        return self._midnight_after(months_later(self._day(at), self.expires_months))
+        return self.expiry.end(self._day(at), self.clock)
 
     def restored_until(self, now: datetime) -> datetime:
         """The end of points given back today to a lot that is over."""
-        return self._midnight_after(self._day(now) + timedelta(days=self.restore_days))
+        return midnight_after(self._day(now) + timedelta(days=self.expiry.restore_days), self.clock)
 
     def period_of(self, at: datetime) -> str:
         """The month an instant lies in, in the program's zone: ``2026-11``."""
         return self._day(at).strftime("%Y-%m")
 
-    def _day(self, at: datetime) -> date:
-        return at.astimezone(ZoneInfo(self.zone)).date()
+    def day_of(self, at: datetime) -> str:
+        """The day an instant lies in, in the program's zone: ``2026-11-26``."""
+        return self._day(at).isoformat()
 
-    def _midnight_after(self, day: date) -> datetime:
-        return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(self.zone))
+    def _day(self, at: datetime) -> date:
+        return at.astimezone(self.clock).date()
+
+
+FIRST_FORMAT = {
+    "points": ("earn", "points"),
+    "per_yen": ("earn", "per_yen"),
+    "base": ("earn", "base"),
+    "usable": ("earn", "usable"),
+    "expires_months": ("expiry", "months"),
+    "yen_per_point": ("redeem", "yen_per_point"),
+    "restore_days": ("expiry", "restore_days"),
+}
+"""Where the fields of the first format stand now."""
+
+
+def lifted(document: dict[str, Any]) -> dict[str, Any]:
+    """A document of the first format, or one of today, as one of today."""
+    old = {name: document[name] for name in FIRST_FORMAT if name in document}
+    if isinstance(document.get("expiry"), str):
+        old["expiry"] = document["expiry"]
+    if not old:
+        return document
+    lifted = {name: value for name, value in document.items() if name not in old}
+    parts: dict[str, dict[str, Any]] = {"earn": {}, "expiry": {}, "redeem": {}}
+    for name, value in old.items():
+        if name in FIRST_FORMAT:
+            part, field = FIRST_FORMAT[name]
+            parts[part][field] = value
+    if "expiry" in old:
+        parts["expiry"]["kind"] = old["expiry"]
+    if old.get("expires_months", 0) is None:
+        parts["expiry"] |= {"kind": "never", "months": 0}
+    return lifted | {name: part for name, part in parts.items() if part}
 
 
 DEFAULT = Program()

@@ -7,4 +7,4 @@ from renkei.loyalty.program import Program
 def max_usable(basket: Evaluation, spendable: int, program: Program) -> int:
     """The most points that may be used: what is there, and never more than the goods cost."""
     gross = sum(rate.total + rate.points_discount for rate in basket.rates)
-    return min(spendable, gross // program.yen_per_point)
+    return program.redeem.most(spendable, gross)

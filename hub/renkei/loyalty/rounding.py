@@ -1,6 +1,7 @@
 """Dividing whole yen so that the parts always sum to the whole, and consumption tax. Pure."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 
 def divide(whole: int, weights: Sequence[int]) -> list[int]:
@@ -20,6 +21,13 @@ def divide(whole: int, weights: Sequence[int]) -> list[int]:
     for i in order[: whole - sum(parts)]:
         parts[i] += 1
     return parts
+
+
+def rounded(yen: int, per_yen: int, how: Literal["floor", "half_up", "ceil"]) -> int:
+    """How many times ``per_yen`` goes into ``yen``, as a whole number."""
+    if how == "half_up":
+        return (2 * yen + per_yen) // (2 * per_yen)
+    return (yen + (per_yen - 1 if how == "ceil" else 0)) // per_yen
 
 
 def tax_within(gross: int, rate: int) -> int:

@@ -247,5 +247,5 @@ def lot_of(
         usable_from=draft.event_at,
         expires_at=expires_at or rules.expires_at(draft.event_at),
         slides_months=rules.slides_months if expires_at is None else None,
-        yen_value=points * rules.yen_per_point,
+        yen_value=points * rules.redeem.yen_per_point,
     )

@@ -20,6 +20,7 @@ from renkei.ledger.world import (
     homes_of,
 )
 from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.earn import nothing as nothing_earned
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
@@ -321,7 +322,7 @@ def target_of(
         restored_until=rules.restored_until(now),
         slides_months=rules.slides_months,
         net_base=evaluation.base,
-        yen_per_point=rules.yen_per_point,
+        yen_per_point=rules.redeem.yen_per_point,
         store=order.location or (order.till.store if order.till else None),
         company=company,
         reasons=evaluation.reasons,
@@ -332,7 +333,7 @@ def _evaluation(order: Order, frozen: tuple[int, Program] | None) -> Evaluation:
     if frozen is None:
         reason = "no program version was in force when it was placed"
         used = 0 if order.state is OrderState.CANCELLED else order.points_used
-        return Evaluation(0, 0, used, 0, (), (reason,))
+        return nothing_earned(reason, used)
     return evaluate_order(order, frozen[1])
 
 

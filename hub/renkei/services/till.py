@@ -115,7 +115,7 @@ class TillService:
             spendable, seen = balance.balance.spendable, balance.balance.version
         most = max_usable(evaluate_basket(ask.lines, 0, program), spendable, program)
         used = min(ask.points_wanted, most)
-        basket = evaluate_basket(ask.lines, used * program.yen_per_point, program)
+        basket = evaluate_basket(ask.lines, used * program.redeem.yen_per_point, program)
         return QuoteAnswer(
             earns=basket.earned,
             max_usable=most,

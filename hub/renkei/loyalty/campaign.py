@@ -1,0 +1,56 @@
+"""Campaigns: a dated condition that changes what is earned, within limits."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from renkei.loyalty.condition import LineCondition, OrderCondition
+from renkei.loyalty.terms import Whole
+from renkei_contracts.base import Canonical, Instant, Slug, Text
+
+
+class Campaign(Canonical):
+    """For orders placed from ``starts`` until before ``ends`` for which ``when`` is true.
+
+    The benefit is one of: ``percent`` of the points its lines earn (200: double points), ``points``
+    per ``per_yen`` of its lines, or ``fixed`` points for the order. ``lines`` limits it to some.
+    ``best`` campaigns compete, of ``multiply`` the percents are multiplied, ``add`` stands beside
+    all others. ``budget`` is for all members together, ``per_member`` for each member and period.
+    ``funded_by`` says who pays.
+    """
+
+    name: Slug
+    title: Text = ""
+    when: OrderCondition = "true"
+    lines: LineCondition | None = None
+    starts: Instant | None = None
+    ends: Instant | None = None
+    percent: Annotated[int, Field(strict=True, ge=101, le=10_000)] | None = None
+    points: Whole | None = None
+    per_yen: Whole = 100
+    fixed: Whole | None = None
+    stacking: Literal["best", "add", "multiply"] = "add"
+    budget: Whole | None = None
+    per_member: Whole | None = None
+    member_period: Literal["day", "month", "campaign"] = "campaign"
+    funded_by: Slug = "head-office"
+
+    @model_validator(mode="after")
+    def _one_benefit(self) -> Self:
+        if sum(one is not None for one in (self.percent, self.points, self.fixed)) != 1:
+            raise ValueError(f"campaign {self.name}: give exactly one of percent, points, fixed")
+        if self.stacking == "multiply" and self.percent is None:
+            raise ValueError(f"campaign {self.name}: only percents can be multiplied")
+        if self.starts and self.ends and self.starts >= self.ends:
+            raise ValueError(f"campaign {self.name}: ends before it starts")
+        return self
+
+    def runs_at(self, at: datetime) -> bool:
+        """Whether an order placed at that instant lies in its dates."""
+        return (self.starts is None or self.starts <= at) and (self.ends is None or at < self.ends)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether quotas bound it."""
+        return self.budget is not None or self.per_member is not None

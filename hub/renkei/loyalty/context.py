@@ -1,0 +1,149 @@
+"""What conditions may speak of: every name with its type and meaning, and its values. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from cel_expr_python import cel
+
+from renkei_contracts.order import LineItem, Order
+
+T = cel.Type
+STRINGS = T.List(T.STRING)
+
+
+class Name(NamedTuple):
+    """A name of the context: its type and what it means."""
+
+    type: Any
+    meaning: str
+
+
+ORDER_NAMES: Mapping[str, Name] = {
+    "order.total": Name(T.INT, "yen, tax included, as the sale is now, before points"),
+    "order.quantity": Name(T.INT, "pieces that are still sold"),
+    "order.points_used": Name(T.INT, "points this sale is paid with"),
+    "order.channel": Name(T.STRING, "the connection the sale was made in"),
+    "order.store": Name(T.STRING, "the store, empty online"),
+    "order.company": Name(T.STRING, "the company that sells"),
+    "order.tenders": Name(STRINGS, "the kinds of payment"),
+    "order.classes": Name(STRINGS, "the product classes of all lines"),
+    "order.jans": Name(STRINGS, "the JAN codes of all lines"),
+    "order.pickup": Name(T.BOOL, "ordered online, collected in a store"),
+    "member.known": Name(T.BOOL, "whether the sale has a member"),
+    "member.tier": Name(T.STRING, "the member's tier when the sale was first seen, or empty"),
+    "member.birth_month": Name(T.INT, "1 to 12, 0 when unknown"),
+    "member.birthday_today": Name(T.BOOL, "29 February counts on the 28th of other years"),
+    "member.first_purchase": Name(T.BOOL, "no earlier sale of this member"),
+    "member.segments": Name(STRINGS, "the segments the member is in"),
+    "today.year": Name(T.INT, "of the business day"),
+    "today.month": Name(T.INT, "1 to 12"),
+    "today.day": Name(T.INT, "1 to 31"),
+    "today.weekday": Name(T.INT, "Monday is 1, Sunday 7"),
+    "today.last_of_month": Name(T.BOOL, "the month's last day"),
+    "today.hour": Name(T.INT, "0 to 23, in the program's zone"),
+    "facts": Name(
+        T.Map(T.STRING, T.BOOL), 'dated facts that hold: facts["rain"]; missing: unknown'
+    ),
+}
+"""What an order's condition may speak of."""
+
+LINE_NAMES: Mapping[str, Name] = {
+    "line.jan": Name(T.STRING, "JAN, 13 digits or empty"),
+    "line.sku": Name(T.STRING, "the vendor's SKU"),
+    "line.title": Name(T.STRING, "as the vendor writes it"),
+    "line.classes": Name(STRINGS, "classes of the canonical product"),
+    "line.amount": Name(T.INT, "yen of what is still sold"),
+    "line.quantity": Name(T.INT, "pieces that are still sold"),
+    "line.tax_rate": Name(T.INT, "basis points: 800, 1000"),
+}
+"""What a line's condition may speak of besides."""
+
+
+@dataclass(frozen=True)
+class MemberFacts:
+    """What was known of the member when the order was first evaluated; kept with the order."""
+
+    tier: str = ""
+    birthday: date | None = None
+    first_purchase: bool = False
+    segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything besides the order itself. ``stated`` are dated facts that hold for its place."""
+
+    member: MemberFacts | None = None
+    company: str = ""
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stated: Mapping[str, bool] = field(default_factory=dict)
+    pickup: bool = False
+
+    def classes_of(self, line: LineItem) -> tuple[str, ...]:
+        """The classes of the line's canonical product, by JAN, else by SKU."""
+        return self.classes.get(line.jan) or self.classes.get(line.sku) or ()
+
+
+def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict[str, Any]:
+    """The values of ORDER_NAMES for one order."""
+    local = order.placed_at.astimezone(zone)
+    day = order.till.business_date if order.till else local.date()
+    classes = {name for line in order.lines for name in facts.classes_of(line)}
+    member = facts.member or MemberFacts()
+    return {
+        "order.total": total,
+        "order.quantity": sum(line.quantity - line.returned_quantity for line in order.lines),
+        "order.points_used": order.points_used,
+        "order.channel": order.ref.connection,
+        "order.store": order.location or (order.till.store if order.till else ""),
+        "order.company": facts.company,
+        "order.tenders": sorted({tender.kind for tender in order.tenders}),
+        "order.classes": sorted(classes),
+        "order.jans": sorted({line.jan for line in order.lines if line.jan}),
+        "order.pickup": facts.pickup,
+        "member.known": facts.member is not None,
+        "member.tier": member.tier,
+        "member.birth_month": member.birthday.month if member.birthday else 0,
+        "member.birthday_today": is_birthday(member.birthday, day),
+        "member.first_purchase": member.first_purchase,
+        "member.segments": list(member.segments),
+        **_day_values(day, local),
+        "facts": dict(facts.stated),
+    }
+
+
+def _day_values(day: date, local: datetime) -> dict[str, Any]:
+    return {
+        "today.year": day.year,
+        "today.month": day.month,
+        "today.day": day.day,
+        "today.weekday": day.isoweekday(),
+        "today.last_of_month": (day + timedelta(days=1)).month != day.month,
+        "today.hour": local.hour,
+    }
+
+
+def line_values(line: LineItem, classes: tuple[str, ...]) -> dict[str, Any]:
+    """The values of LINE_NAMES for one line."""
+    return {
+        "line.jan": line.jan,
+        "line.sku": line.sku,
+        "line.title": line.title,
+        "line.classes": list(classes),
+        "line.amount": line.amount - line.returned_amount,
+        "line.quantity": line.quantity - line.returned_quantity,
+        "line.tax_rate": line.tax_rate,
+    }
+
+
+def is_birthday(birthday: date | None, day: date) -> bool:
+    """Whether it is that person's birthday; one born on a leap day has it on the 28th otherwise."""
+    if birthday is None:
+        return False
+    if (birthday.month, birthday.day) == (2, 29):
+        last = date(day.year, 3, 1) - timedelta(days=1)
+        return day == last
+    return (day.month, day.day) == (birthday.month, birthday.day)

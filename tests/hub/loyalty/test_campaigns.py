@@ -1,0 +1,253 @@
+"""Campaigns and rates: who gets what, how they stack, and a reason for every point."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renkei.loyalty.context import Facts, MemberFacts
+from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.program import Program
+from renkei_contracts.order import Order
+
+PLACED = datetime(2026, 11, 10, 3, tzinfo=UTC)
+
+
+def program(**parts: Any) -> Program:
+    return Program.model_validate(parts)
+
+
+def line(id: str, amount: int, rate: int = 1000, **more: Any) -> dict[str, Any]:
+    return {"id": id, "quantity": 1, "amount": amount, "tax_rate": rate} | more
+
+
+def order(*lines: dict[str, Any], **more: Any) -> Order:
+    fields: dict[str, Any] = {
+        "ref": {"connection": "cart", "id": "o1"},
+        "changed_at": PLACED,
+        "placed_at": PLACED,
+        "state": "paid",
+        "lines": lines or (line("1", 11_000),),
+    }
+    return Order.model_validate(fields | more)
+
+
+def given_by(result: Evaluation) -> dict[str, int]:
+    return {part.rule: part.points for part in result.parts}
+
+
+def refused(result: Evaluation) -> dict[str, str]:
+    return {one.rule: one.why for one in result.refused}
+
+
+DOUBLE = {"name": "double", "percent": 200}
+
+
+def test_double_points_add_as_many_again() -> None:
+    result = evaluate_order(order(), program(campaigns=[DOUBLE]))
+    assert given_by(result) == {"earn": 100, "double": 100}
+    assert result.earned == 200
+
+
+@pytest.mark.parametrize(
+    ("benefit", "extra"),
+    [({"percent": 150}, 50), ({"points": 5, "per_yen": 1000}, 50), ({"fixed": 30}, 30)],
+)
+def test_a_campaign_gives_a_percentage_a_rate_or_fixed_points(
+    benefit: dict[str, int], extra: int
+) -> None:
+    result = evaluate_order(order(), program(campaigns=[{"name": "c", **benefit}]))
+    assert given_by(result)["c"] == extra
+
+
+def test_a_campaign_for_some_lines_counts_only_those() -> None:
+    tea = {"name": "tea", "lines": "'tea' in line.classes", "percent": 300}
+    lines = (line("1", 11_000, sku="T"), line("2", 22_000, sku="X"))
+    facts = Facts(classes={"T": ("tea",)})
+    result = evaluate_order(order(*lines), program(campaigns=[tea]), facts)
+    assert given_by(result) == {"earn": 300, "tea": 200}
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "runs"),
+    [(0, 1, True), (-1, 0, False), (1, 2, False), (None, None, True), (None, 0, False)],
+)
+def test_a_campaign_runs_from_its_start_until_before_its_end(
+    starts: int | None, ends: int | None, runs: bool
+) -> None:
+    dates = {
+        name: (PLACED + timedelta(hours=hours)).isoformat()
+        for name, hours in (("starts", starts), ("ends", ends))
+        if hours is not None
+    }
+    result = evaluate_order(order(), program(campaigns=[DOUBLE | dates]))
+    assert ("double" in given_by(result)) == runs
+    assert runs or refused(result)["double"] == "not in its dates"
+
+
+def test_of_campaigns_that_compete_the_best_counts_and_the_others_say_so() -> None:
+    campaigns = [
+        {"name": "a", "percent": 150, "stacking": "best"},
+        {"name": "b", "percent": 200, "stacking": "best"},
+        {"name": "c", "fixed": 5},
+    ]
+    result = evaluate_order(order(), program(campaigns=campaigns))
+    assert given_by(result) == {"earn": 100, "b": 100, "c": 5}
+    assert refused(result)["a"] == "b gives more"
+
+
+def test_percents_that_multiply_count_upon_each_other() -> None:
+    campaigns = [
+        {"name": "a", "percent": 200, "stacking": "multiply"},
+        {"name": "b", "percent": 300, "stacking": "multiply"},
+    ]
+    result = evaluate_order(order(), program(campaigns=campaigns))
+    assert result.earned == 600
+
+
+def test_all_campaigns_together_add_no_more_than_the_cap() -> None:
+    campaigns = [DOUBLE, {"name": "more", "fixed": 70}]
+    result = evaluate_order(order(), program(campaigns=campaigns, campaign_cap_percent=120))
+    assert result.earned == 220
+
+
+def test_a_fact_that_nobody_stated_gives_nothing_and_is_reported() -> None:
+    rain = {"name": "rain", "when": 'facts["rain"]', "percent": 200}
+    with_fact = evaluate_order(order(), program(campaigns=[rain]), Facts(stated={"rain": True}))
+    assert with_fact.earned == 200
+    result = evaluate_order(order(), program(campaigns=[rain]))
+    assert result.earned == 100
+    assert [one.fault for one in result.refused] == [True]
+
+
+def test_a_first_purchase_and_a_birthday_are_the_members() -> None:
+    campaigns = [
+        {"name": "first", "when": "member.first_purchase", "fixed": 500},
+        {"name": "birthday", "when": "member.birthday_today", "fixed": 50},
+    ]
+    born = MemberFacts(first_purchase=True, birthday=datetime(1990, 11, 10, tzinfo=UTC).date())
+    result = evaluate_order(order(), program(campaigns=campaigns), Facts(member=born))
+    assert given_by(result) == {"earn": 100, "first": 500, "birthday": 50}
+    assert evaluate_order(order(), program(campaigns=campaigns)).earned == 100
+
+
+def test_goods_of_the_default_list_earn_nothing_unless_kept_by_name() -> None:
+    facts = Facts(classes={"T": ("tobacco",)})
+    lines = (line("1", 11_000), line("2", 22_000, sku="T"))
+    assert evaluate_order(order(*lines), program(), facts).earned == 100
+    assert "line 2" in refused(evaluate_order(order(*lines), program(), facts))["exclusion"]
+    kept = program(earn={"keep": ["tobacco"]})
+    assert evaluate_order(order(*lines), kept, facts).earned == 300
+
+
+def test_another_rate_counts_for_the_lines_it_fits() -> None:
+    rates = [{"name": "pc", "when": "'pc' in line.classes", "points": 10, "per_yen": 100}]
+    lines = (line("1", 11_000), line("2", 22_000, sku="P"))
+    facts = Facts(classes={"P": ("pc",)})
+    result = evaluate_order(order(*lines), program(earn={"rates": rates}), facts)
+    assert given_by(result) == {"earn": 100, "pc": 2000}
+
+
+@pytest.mark.parametrize(
+    ("earn", "points"),
+    [
+        ({}, 33),
+        ({"per": "line"}, 32),
+        ({"rounding": "ceil"}, 33),
+        ({"per": "line", "rounding": "ceil"}, 34),
+        ({"per": "line", "rounding": "half_up"}, 34),
+        ({"base": "tax_included"}, 36),
+    ],
+)
+def test_points_are_rounded_as_the_program_says(earn: dict[str, str], points: int) -> None:
+    lines = (line("1", 1250, tax_included=False), line("2", 2050, tax_included=False))
+    assert evaluate_order(order(*lines), program(earn=earn)).earned == points
+
+
+def test_points_wait_until_the_program_says_they_are_earned() -> None:
+    late = program(earn={"confirmed": "fulfilled"})
+    assert evaluate_order(order(), late).confirmed == 0
+    assert evaluate_order(order(state="fulfilled"), late).confirmed == 100
+    assert "fulfilled" in refused(evaluate_order(order(), late))["confirmation"]
+
+
+LINES = st.lists(
+    st.tuples(st.integers(0, 30_000), st.sampled_from([800, 1000]), st.booleans(), st.booleans()),
+    min_size=1,
+    max_size=6,
+)
+CAMPAIGNS = [
+    DOUBLE,
+    {"name": "tea", "lines": "'tea' in line.classes", "points": 3, "per_yen": 200},
+    {"name": "big", "when": "order.total > 20000", "fixed": 77, "stacking": "best"},
+    {"name": "small", "when": "order.total <= 20000", "percent": 130, "stacking": "best"},
+]
+
+
+def basket(lines: list[tuple[int, int, bool, bool]]) -> list[dict[str, Any]]:
+    return [
+        line(f"{n:02}", amount, rate, tax_included=included, sku="T" if tea else "")
+        for n, (amount, rate, included, tea) in enumerate(lines)
+    ]
+
+
+@settings(deadline=None)
+@given(LINES, st.integers(0, 3_000), st.randoms(use_true_random=False))
+def test_the_order_of_lines_never_matters(lines: Any, used: int, random: Any) -> None:
+    facts = Facts(classes={"T": ("tea",)})
+    rules = program(campaigns=CAMPAIGNS, earn={"per": "line"})
+    mixed = basket(lines)
+    random.shuffle(mixed)
+    one = evaluate_order(order(*basket(lines), points_value=used), rules, facts)
+    other = evaluate_order(order(*mixed, points_value=used), rules, facts)
+    assert (one.earned, one.parts, one.rates) == (other.earned, other.parts, other.rates)
+
+
+@settings(deadline=None)
+@given(LINES)
+def test_every_point_has_its_part_and_every_rule_that_gave_none_its_reason(lines: Any) -> None:
+    facts = Facts(classes={"T": ("tea",)})
+    result = evaluate_order(order(*basket(lines)), program(campaigns=CAMPAIGNS), facts)
+    assert result.earned == sum(part.points for part in result.parts)
+    spoken = {*given_by(result), *refused(result)}
+    assert {str(one["name"]) for one in CAMPAIGNS} <= spoken
+
+
+@settings(deadline=None)
+@given(LINES, st.integers(1, 300))
+def test_doubling_a_cap_never_lowers_points(lines: Any, cap: int) -> None:
+    facts = Facts(classes={"T": ("tea",)})
+    sold = order(*basket(lines))
+    less, more = (
+        evaluate_order(sold, program(campaigns=CAMPAIGNS, campaign_cap_percent=percent), facts)
+        for percent in (cap, 2 * cap)
+    )
+    assert less.earned <= more.earned
+
+
+def test_a_document_of_the_first_format_is_read_as_it_was_meant() -> None:
+    old = program(points=2, per_yen=50, usable="next_day", expires_months=None, yen_per_point=3)
+    assert (old.earn.points, old.earn.per_yen, old.earn.usable) == (2, 50, "next_day")
+    assert old.expires_at(PLACED) is None
+    assert old.redeem.yen_per_point == 3
+    slid = program(expiry="sliding", expires_months=3, restore_days=5)
+    assert (slid.slides_months, slid.expiry.restore_days) == (3, 5)
+    assert Program.model_validate(old.model_dump(mode="json")) == old
+
+
+@pytest.mark.parametrize(
+    ("expiry", "last"),
+    [
+        ({"months": 5}, "2027-04-10"),
+        ({"months": 0, "days": 30}, "2026-12-10"),
+        ({"months": 5, "ends": "month"}, "2027-04-30"),
+        ({"kind": "yearly", "months": 0, "month": 2, "day": 31}, "2027-02-28"),
+        ({"kind": "yearly", "months": 6, "month": 3, "day": 31}, "2028-03-31"),
+    ],
+)
+def test_points_end_with_the_last_day_the_program_names(expiry: Any, last: str) -> None:
+    ends = program(expiry=expiry).expires_at(PLACED)
+    assert ends is not None
+    assert (ends - timedelta(seconds=1)).date().isoformat() == last
