@@ -132,7 +132,10 @@ def _quotas(page: Page, staged: Staged) -> None:
         for (scope, period), quota in sorted(staged.new_quotas.items())
     ]
     page.put(sql.NEW_QUOTAS, new, exact=True)
-    used = [{"s": s, "p": p, "used": quota.used} for (s, p), quota in sorted(staged.quotas.items())]
+    used = [
+        {"s": scope, "p": period, "used": quota.used, "limit": quota.limit}
+        for (scope, period), quota in sorted(staged.quotas.items())
+    ]
     page.put(sql.QUOTAS, used, exact=True)
     claims = [
         {"s": one.key[0], "p": one.key[1], "c": one.key[2], "n": one.n, "top": one.high_water}

@@ -7,7 +7,7 @@ locks as statements sent one by one do (storage/trip.py).
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from renkei.ledger.sliding import slid
 from renkei.ledger.world import (
     ConnectionFacts,
     IdentityKey,
+    Known,
     KnownHold,
     Needs,
     NewRefund,
@@ -40,17 +41,26 @@ SettledFor = Mapping[tuple[str, OrderKey], Settled]
 
 Windows = Mapping[tuple[str, str], timedelta]
 
+Further = Callable[[Known], Needs]
+
 Found = Mapping[str, Rows]
 """What the statements of a trip gave, by their names."""
 
 
-async def load(conn: AsyncConnection, needs: Needs) -> World:
-    """Lock and load; ``now`` is the database's clock after the locks."""
+async def load(conn: AsyncConnection, needs: Needs, further: Further | None = None) -> World:
+    """Lock and load; ``now`` is the database's clock after the locks.
+
+    ``further`` says what else is needed once programs, connections and names are known.
+    """
     names = await _ask(conn, _names(needs))
     orders = {(row[0], row[1]): _order_row(row) for row in names["orders"]}
     settled = _settled(names["settled"])
     # Asserted ones come first, so that a proven one of the same value wins.
     identities = {(row[0], row[1], row[2]): (row[3], row[4]) for row in names["identities"]}
+    connections = {row[0]: ConnectionFacts(*row[1:]) for row in names["connections"]}
+    programs = [ProgramVersion(*row) for row in names["programs"]]
+    if further is not None:
+        needs = needs | further(Known(programs, connections, orders, identities))
     members = {*needs.members} | {member for member, _ in identities.values()}
     members |= {row.member for row in orders.values() if row.member}
     members |= {home for done in settled.values() for home in homes_of(done)}
@@ -58,12 +68,12 @@ async def load(conn: AsyncConnection, needs: Needs) -> World:
     groups = await _groups(conn, members)
     windows = _windows(names["windows"])
     asked = _locks(needs, groups) | _books(groups, settled, needs.since)
-    found = await _ask(conn, asked | _beside(needs, orders, identities, windows))
+    found = await _ask(conn, asked | _beside(needs, identities, windows))
     _require_same_groups(groups, found)
     return World(
         now=found["clock"][0][0],
-        connections={row[0]: ConnectionFacts(*row[1:]) for row in found["connections"]},
-        programs=[ProgramVersion(*row) for row in found["programs"]],
+        connections=connections,
+        programs=programs,
         periods={(row[0], row[1]) for row in found["periods"]},
         orders=orders,
         sales={tuple(row[:6]): row[6] for row in names["sales"]},
@@ -133,6 +143,8 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
         "identities": _for(seen, sql.IDENTITIES, keys=json.dumps(seen)),
         "orders": _for(keys or sales, sql.ORDERS, **orders),
         "settled": _for(keys or sales, sql.SETTLED, **orders),
+        "programs": Statement(sql.PROGRAMS),
+        "connections": _for(needs.connections, sql.CONNECTIONS, ids=sorted(needs.connections)),
         "windows": _for(viewers, sql.PAIRS, ids=viewers),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
     }
@@ -181,20 +193,16 @@ def _require_same_groups(groups: Rows, found: Found) -> None:
 
 def _beside(
     needs: Needs,
-    orders: Iterable[OrderKey],
     identities: Mapping[IdentityKey, tuple[str, str]],
     windows: Windows,
 ) -> dict[str, Statement | None]:
     """What else the commands look at."""
     seen = [one for sighting in needs.sightings for one in _looks(sighting, windows)]
-    connections = sorted(needs.connections | {connection for connection, _ in orders})
     personal = sorted({member for member, _ in identities.values()} | needs.keys_of)
     requests = [{"s": scope, "k": key} for scope, key in needs.requests]
     claims = [{"s": scope, "p": period, "c": who} for scope, period, who in needs.claims]
     refunded = [{"c": connection, "r": ref} for connection, ref in needs.orders]
     return {
-        "programs": Statement(sql.PROGRAMS),
-        "connections": _for(connections, sql.CONNECTIONS, ids=connections),
         "requests": _for(requests, sql.REQUESTS, keys=json.dumps(requests)),
         "holds_named": _for(needs.holds, sql.NAMED_HOLDS, names=_hold_names(needs.holds)),
         "member_keys": _for(personal, sql.MEMBER_KEYS, ids=personal),

@@ -124,8 +124,8 @@ SELECT s, p, "limit", 0 FROM json_to_recordset(CAST(:p AS json))
   AS x(s text, p text, "limit" bigint) ORDER BY s, p ON CONFLICT DO NOTHING"""
 
 QUOTAS = """
-UPDATE quota SET used = x.used
-FROM json_to_recordset(CAST(:p AS json)) AS x(s text, p text, used bigint)
+UPDATE quota SET used = x.used, "limit" = x."limit"
+FROM json_to_recordset(CAST(:p AS json)) AS x(s text, p text, used bigint, "limit" bigint)
 WHERE (quota.scope, quota.period) = (x.s, x.p)"""
 
 CLAIMS = """

@@ -108,6 +108,16 @@ class ProgramVersion:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known before the locks: enough to say which quotas a command may claim from."""
+
+    programs: Sequence[ProgramVersion]
+    connections: Mapping[str, ConnectionFacts]
+    orders: "Mapping[OrderKey, OrderRow]"
+    identities: Mapping[IdentityKey, tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class OrderRow:
     """What is kept of an order: its newest state, and how it was evaluated first.
 

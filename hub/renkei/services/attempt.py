@@ -6,9 +6,15 @@ A command decides on copies; only ``keep`` changes the world, by code that canno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from renkei.errors import BookingRefused, PeriodNotOpen, UnknownConnection, UnknownMember
+from renkei.errors import (
+    BookingRefused,
+    PeriodNotOpen,
+    UnknownConnection,
+    UnknownMember,
+    UnknownQuota,
+)
 from renkei.ledger.books import Books, Channel, Group, Hold, HoldName, without_hold
 from renkei.ledger.entry import Cause, finish
 from renkei.ledger.holds import in_home
@@ -22,11 +28,13 @@ from renkei.ledger.world import (
     ConnectionFacts,
     Entry,
     HoldEnd,
+    Known,
     KnownHold,
     Needs,
     NewClaim,
     NewHold,
     OrderKey,
+    QuotaKey,
     Staged,
     World,
     groups_in,
@@ -55,6 +63,15 @@ class Command(Protocol, Generic[A]):
 
     def decide(self, attempt: "Attempt") -> A:
         """Decide over the attempt's world; gives the answer."""
+        ...
+
+
+@runtime_checkable
+class AsksFurther(Protocol):
+    """A command whose needs depend on the program and the member."""
+
+    def further(self, known: Known) -> Needs:
+        """What else to lock and load."""
         ...
 
 
@@ -179,17 +196,31 @@ class Attempt:
                 self.books[books.member] = with_activity(books, at)
                 self.staged.activities.add((books.member, at))
 
-    def claim(self, key: ClaimKey, wanted: int) -> int:
-        """Claim from a quota up to ``wanted`` in all for this claimant; gives what it may use."""
-        quota_key = key[:2]
-        quota = self.quotas.get(quota_key) or self.world.quotas[quota_key]
+    def claim(self, key: ClaimKey, wanted: int, limit: int | None = None) -> int:
+        """Claim from a quota up to ``wanted`` in all for this claimant; gives what it may use.
+
+        ``limit`` opens the quota if nobody has, or raises what it had.
+        """
+        name = key[:2]
+        quota = self.quotas.get(name) or self.world.quotas.get(name)
+        if quota is None or (limit is not None and limit > quota.limit):
+            quota = self._set_limit(name, quota, limit)
         n, high_water = self.claims.get(key) or self.world.claims.get(key, (0, 0))
         after, mark = claim(quota, high_water, wanted)
         if mark != high_water:
-            self.quotas[quota_key] = self.staged.quotas[quota_key] = after
+            self.quotas[name] = self.staged.quotas[name] = after
             self.claims[key] = (n + 1, mark)
             self.staged.claims.append(NewClaim(key, n + 1, mark))
         return min(mark, wanted)
+
+    def _set_limit(self, name: QuotaKey, quota: Quota | None, limit: int | None) -> Quota:
+        if limit is None:
+            raise UnknownQuota(f"no quota {name[0]}/{name[1]} has been opened")
+        if quota is None:
+            self.staged.new_quotas[name] = Quota(limit, 0)
+        made = Quota(limit, quota.used if quota else 0)
+        self.quotas[name] = self.staged.quotas[name] = made
+        return made
 
     def _period(self, program: str, event_at: datetime, wanted: str | None) -> str:
         """The month of the event while it is open, otherwise the month of recording.

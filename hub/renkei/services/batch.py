@@ -1,6 +1,7 @@
 """One batch of commands in one database transaction: lock, load, decide, write."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -8,8 +9,8 @@ import structlog
 from renkei.failpoints import reach
 from renkei.ledger.journal import write
 from renkei.ledger.loading import load
-from renkei.ledger.world import Needs, World
-from renkei.services.attempt import Attempt, Command
+from renkei.ledger.world import Known, Needs, World
+from renkei.services.attempt import AsksFurther, Attempt, Command
 from renkei.storage.committer import GroupCommitter, Lanes
 from renkei.storage.engine import Database
 from renkei_contracts.errors import RenkeiError
@@ -23,7 +24,7 @@ async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Seq
     """Each command's answer, or the exception that refuses it; neighbours are not affected."""
     needs = Needs.of_all([command.needs() for command in commands])
     async with database.begin_batch() as conn:
-        world = await load(conn, needs)
+        world = await load(conn, needs, partial(_further, commands))
         reach("after_load")
         outcomes = [_decide(command, world) for command in commands]
         reach("after_decide")
@@ -44,6 +45,12 @@ def _about(command: Command[Any]) -> str:
     needs = command.needs()
     names = needs.members or needs.identities or needs.orders or needs.quotas or needs.claims
     return str(min(names)) if names else ""
+
+
+def _further(commands: Sequence[Command[Any]], known: Known) -> Needs:
+    """What commands need that depends on what is known: SettleOrder's quotas."""
+    asking = (command for command in commands if isinstance(command, AsksFurther))
+    return Needs.of_all([command.further(known) for command in asking])
 
 
 def _decide(command: Command[Any], world: World) -> Any:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from renkei.ledger.entry import EPOCH
-from renkei.ledger.world import Needs, OrderKey
+from renkei.ledger.world import Known, Needs, OrderKey, OrderRow
 from renkei.services.attempt import Attempt
 from renkei.services.seen_order import known_order, restated
 from renkei.services.settle import SettleAnswer, SettleOrder
@@ -30,14 +30,20 @@ class LinkOrder:
             since=EPOCH,
         )
 
+    def further(self, known: Known) -> Needs:
+        """What settling it for the member needs."""
+        row = known.orders.get(self.order)
+        if row is None or row.awaited:
+            return Needs()
+        return replace(_again(row, self.alert_id), member=self.member).further(known)
+
     def decide(self, attempt: Attempt) -> SettleAnswer:
         """Settle it for the member, unless there is nothing to link."""
         attempt.books_of(self.member)
         row = known_order(attempt, self.order)
         if row is None or row.awaited or row.member is not None or row.same is not None:
             return SettleAnswer("unchanged", row.member if row else None)
-        again = SettleOrder(restated(row), row.read_at, None, alert_id=self.alert_id, again=True)
-        return again.post(attempt, row, self.member, row.digest)
+        return _again(row, self.alert_id).post(attempt, row, self.member, row.digest)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,11 @@ class DecideDoubt:
             connections=frozenset({self.order[0]}), orders=frozenset({self.order}), since=EPOCH
         )
 
+    def further(self, known: Known) -> Needs:
+        """What settling it as its own needs."""
+        row = known.orders.get(self.order)
+        return _again(row, self.alert_id).further(known) if row and row.doubt else Needs()
+
     def decide(self, attempt: Attempt) -> SettleAnswer:
         """Settle it as its own, or let it point at the other; without a doubt nothing changes."""
         row = known_order(attempt, self.order)
@@ -61,5 +72,8 @@ class DecideDoubt:
             return SettleAnswer("unchanged", row.member if row else None)
         same = row.doubt if self.same else None
         judged = replace(row, doubt=None, same=same, apart=not self.same)
-        again = SettleOrder(restated(row), row.read_at, None, alert_id=self.alert_id, again=True)
-        return again.post(attempt, judged, row.member, row.digest)
+        return _again(row, self.alert_id).post(attempt, judged, row.member, row.digest)
+
+
+def _again(row: OrderRow, alert_id: str) -> SettleOrder:
+    return SettleOrder(restated(row), row.read_at, None, alert_id=alert_id, again=True)

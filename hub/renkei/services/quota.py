@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from renkei.errors import BookingRefused, UnknownQuota
+from renkei.errors import BookingRefused
 from renkei.ledger.quotas import Quota
 from renkei.ledger.world import Needs, QuotaKey
 from renkei.services.attempt import Attempt
@@ -74,6 +74,5 @@ class ClaimQuota:
         """How much of ``wanted`` the claimant may use."""
         if self.wanted != 0:
             require_amount("wanted", self.wanted)
-        if (self.scope, self.period) not in attempt.world.quotas:
-            raise UnknownQuota(f"no quota {self.scope}/{self.period} has been opened")
+from renkei.errors import BookingRefused
         return attempt.claim((self.scope, self.period, self.claimant), self.wanted)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from renkei.errors import KeyReused
 from renkei.ledger.entry import digest_of
-from renkei.ledger.world import Alert, Needs, NewRefund, OrderKey, OrderRow, RefundKey
+from renkei.ledger.world import Alert, Known, Needs, NewRefund, OrderKey, OrderRow, RefundKey
 from renkei.loyalty.refunds import effective, exceeding
 from renkei.services.attempt import Attempt
 from renkei.services.rules import require_plausible
@@ -54,6 +54,11 @@ class BookRefund:
             since=self.refund.occurred_at,
         )
 
+    def further(self, known: Known) -> Needs:
+        """What settling the order anew needs, if it is there."""
+        row = known.orders.get(self.order)
+        return self._again(row).further(known) if row and not row.awaited else Needs()
+
     def decide(self, attempt: Attempt) -> RefundAnswer:
         """Keep it; settle the order anew if it is there."""
         require_plausible("occurred_at", self.refund.occurred_at, attempt.now)
@@ -74,17 +79,19 @@ class BookRefund:
         return RefundAnswer("booked", self._settle(attempt, row))
 
     def _settle(self, attempt: Attempt, row: OrderRow) -> SettleAnswer:
-        order = restated(row)
-        self._warn(attempt, row, order)
-        again = SettleOrder(
-            order=order,
+        again = self._again(row)
+        self._warn(attempt, row, again.order)
+        return again.post(attempt, row, row.member, row.digest)
+
+    def _again(self, row: OrderRow) -> SettleOrder:
+        return SettleOrder(
+            order=restated(row),
             read_at=row.read_at,
             delivery_key=self.delivery_key,
             alert_id=self.alert_id,
             happened_at=self.refund.occurred_at,
             again=True,
         )
-        return again.post(attempt, row, row.member, row.digest)
 
     def _warn(self, attempt: Attempt, row: OrderRow, order: Order) -> None:
         if row.same is not None:

@@ -7,7 +7,7 @@ from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import Needs, OrderKey, RequestKey
+from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
 from renkei.loyalty.earn import evaluate_basket
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
@@ -46,6 +46,10 @@ class CommitSale:
         """What settling needs, and the key."""
         holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
         return self._settle().needs() | Needs(requests=frozenset({self.request}), holds=holds)
+
+    def further(self, known: Known) -> Needs:
+        """What settling needs further."""
+        return self._settle().further(known)
 
     def decide(self, attempt: Attempt) -> CommitAnswer:
         """The first answer again, a refusal, or the sale booked."""

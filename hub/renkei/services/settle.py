@@ -13,6 +13,7 @@ from renkei.ledger.transaction import Draft
 from renkei.ledger.world import (
     Alert,
     IdentityKey,
+    Known,
     Needs,
     OrderKey,
     OrderRow,
@@ -24,8 +25,9 @@ from renkei.loyalty.earn import nothing as nothing_earned
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
+from renkei.services.budgets import bounded, claims_for
 from renkei.services.hold import book_lapses
-from renkei.services.rules import require_plausible
+from renkei.services.rules import require_plausible, rules_of
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
 from renkei.services.seen_order import (
     compare,
@@ -104,6 +106,21 @@ class SettleOrder:
             since=self.order.placed_at,
         )
 
+    def further(self, known: Known) -> Needs:
+        """The quotas of campaigns with limits that may give this order something."""
+        facts, row = known.connections.get(self.key[0]), known.orders.get(self.key)
+        if facts is None:
+            return Needs()
+        rules = _rules(known, facts.program, self.order, row)
+        named = (known.identities.get(key, ("", "")) for key in self.identities)
+        members = {self.member, row.member if row else None, *(member for member, _ in named)}
+        claims = {
+            claim
+            for member in members - {""}
+            for claim in (claims_for(self.order, rules, member) if rules else ())
+        }
+        return Needs(claims=frozenset(claims))
+
     def decide(self, attempt: Attempt) -> SettleAnswer:
         """Record the order, then post the difference."""
         row = known_order(attempt, self.key)
@@ -164,6 +181,8 @@ class SettleOrder:
             return SettleAnswer("unlinked")
         now_sold = effective(self.order, refunds_of(attempt, self.key))
         evaluation = _evaluation(now_sold, frozen)
+        if frozen is not None:
+            evaluation = bounded(attempt, evaluation, now_sold, frozen[1], member)
         target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)
         return self._post(attempt, member, target, new, self._hold_parts(attempt, member))
 
@@ -335,6 +354,15 @@ def _evaluation(order: Order, frozen: tuple[int, Program] | None) -> Evaluation:
         used = 0 if order.state is OrderState.CANCELLED else order.points_used
         return nothing_earned(reason, used)
     return evaluate_order(order, frozen[1])
+
+
+def _rules(known: Known, program: str, order: Order, row: OrderRow | None) -> Program | None:
+    """The rules that will count, as far as is known before the locks."""
+    fitting = [one for one in known.programs if one.program == program]
+    if row and row.program_version:
+        fitting = [one for one in fitting if one.version == row.program_version]
+    in_force = [one for one in fitting if one.in_force_from <= order.placed_at]
+    return rules_of(in_force[-1]) if in_force else None
 
 
 def _program(

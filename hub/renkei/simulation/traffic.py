@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from renkei.loyalty.program import Program
+from renkei.loyalty.terms import Earn, Expiry
 from renkei.services.refund import BookRefund
 from renkei.simulation.office import Deed, Office
 from renkei.simulation.orders import OrderHistory
@@ -54,18 +55,20 @@ class Scenario:
         decided by what was known when it was told, and a lot told later may be over by then.
         """
         program = self.program()
-        lasting = program.expires_months is None or program.expires_months > MONTHS
+        lasting = program.expiry.kind == "never" or program.expiry.months > MONTHS
         return self.traffic == "all" or lasting
 
     def program(self) -> Program:
         """The program of this seed."""
         chance = self.random("program")
-        return Program(
-            id="simulated",
+        earn = Earn(
             per_yen=chance.choice((50, 100)),
             usable=chance.choice(("at_once", "at_once", "next_day")),
-            expires_months=chance.choice((1, 1, 2, 12, None)),
-            restore_days=chance.choice((5, 30)),
+        )
+        months, restore_days = chance.choice((1, 1, 2, 12, None)), chance.choice((5, 30))
+        expiry = Expiry(restore_days=restore_days, kind="fixed" if months else "never")
+        return Program(
+            id="simulated", earn=earn, expiry=expiry.model_copy(update={"months": months or 0})
         )
 
 

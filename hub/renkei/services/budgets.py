@@ -1,0 +1,59 @@
+"""Campaigns with limits: what an order may claim from their quotas, and what it gets."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from renkei.ledger.world import ClaimKey, OrderKey
+from renkei.loyalty.campaign import Campaign
+from renkei.loyalty.earn import Evaluation, Part
+from renkei.loyalty.program import Program
+from renkei.services.attempt import Attempt
+from renkei_contracts.order import Order
+
+
+def claims_for(order: Order, program: Program, member: str | None) -> set[ClaimKey]:
+    """The claims this order may make: of every limited campaign that runs when it was placed."""
+    running = (one for one in program.campaigns if one.is_limited and one.runs_at(order.placed_at))
+    return {key for one in running for key, _ in _limits(one, program, order, member)}
+
+
+def bounded(
+    attempt: Attempt, evaluation: Evaluation, order: Order, program: Program, member: str
+) -> Evaluation:
+    """The evaluation with every limited part cut down to what its quotas give."""
+    parts = tuple(_bounded(attempt, part, order, program, member) for part in evaluation.parts)
+    earned = sum(part.points for part in parts)
+    ready = earned if evaluation.confirmed == evaluation.earned else 0
+    return replace(evaluation, parts=parts, earned=earned, confirmed=ready)
+
+
+def _bounded(attempt: Attempt, part: Part, order: Order, program: Program, member: str) -> Part:
+    """The member's own limit first, so that a budget is not claimed for what it would not give."""
+    if part.campaign is None or not part.campaign.is_limited:
+        return part
+    points = part.points
+    for key, limit in _limits(part.campaign, program, order, member):
+        points = attempt.claim(key, points, limit)
+    if points == part.points:
+        return part
+    return replace(part, points=points, why=f"{part.why}, of {part.points} its limits leave")
+
+
+def _limits(
+    campaign: Campaign, program: Program, order: Order, member: str | None
+) -> Iterable[tuple[ClaimKey, int]]:
+    scope = f"campaign/{program.id}/{campaign.name}"
+    claimant = _claimant((order.ref.connection, order.ref.id))
+    if campaign.per_member is not None and member is not None:
+        period = {
+            "day": program.day_of(order.placed_at),
+            "month": program.period_of(order.placed_at),
+            "campaign": "all",
+        }[campaign.member_period]
+        yield (f"{scope}/{member}", period, claimant), campaign.per_member
+    if campaign.budget is not None:
+        yield (scope, "all", claimant), campaign.budget
+
+
+def _claimant(order: OrderKey) -> str:
+    return f"{order[0]}/{order[1]}"
