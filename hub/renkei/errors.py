@@ -6,7 +6,8 @@ Renkei errors (contracts)
 │   ├── UnknownVendor            no such plugin is installed
 │   ├── UnknownConnection        no such connection
 │   ├── UnknownMember            no such member or card
-│   ├── UnknownProgram           no such program
+│   ├── UnknownProgram           no such program, or preset
+│   ├── ProgramInvalid           a document that is no program: every fault, with its place
 │   ├── UnknownQuota             no such quota
 │   └── RequestInvalid           a value that cannot be booked: names the field and the value
 ├── TryLater
@@ -44,7 +45,15 @@ class UnknownMember(FixData):
 
 
 class UnknownProgram(FixData):
-    """No program has this id."""
+    """No program, or no preset, has this name."""
+
+
+class ProgramInvalid(FixData):
+    """A document that is no program; ``faults`` names each with its place."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class UnknownQuota(FixData):

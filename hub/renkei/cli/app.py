@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from renkei import __version__
-from renkei.cli import connect, demo, doctor, ledger, members, plugins, serve, simulate, terminal
+from renkei.cli import (
+    connect,
+    demo,
+    doctor,
+    ledger,
+    members,
+    plugins,
+    program,
+    serve,
+    simulate,
+    terminal,
+)
 from renkei.cli.invocation import Invocation
 from renkei.cli.screen import output
 
@@ -54,4 +65,5 @@ app.command("explain")(members.explain)
 app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.add_typer(terminal.commands, name="terminal")
+app.add_typer(program.commands, name="program")
 app.add_typer(ledger.commands, name="ledger")

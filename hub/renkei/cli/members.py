@@ -3,14 +3,13 @@
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
+from renkei.cli.moments import INSTANTS, in_japan
 from renkei.cli.screen import as_json, local, output, table
-from renkei_contracts.base import EARLIEST_YEAR, LATEST_YEAR
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -21,8 +20,6 @@ Json = Annotated[bool, typer.Option("--json", help="for a program")]
 Who = Annotated[str, typer.Argument(metavar="MEMBER", help="member id or card number")]
 
 MOST = 10_000
-JST = ZoneInfo("Asia/Tokyo")
-INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def members(
@@ -80,7 +77,7 @@ def explain(context: typer.Context, member: Who, json: Json = False) -> None:
 def _show_standing(
     context: typer.Context, member: str, at: datetime | None, known_at: datetime | None, json: bool
 ) -> None:
-    moments = (_instant(at), _instant(known_at))
+    moments = (in_japan(at), in_japan(known_at))
     settings = invocation(context).settings()
     found = with_hub(settings, lambda hub: _standing(hub, member, *moments))
     if json:
@@ -89,13 +86,6 @@ def _show_standing(
     rows = [(name, points) for name, points in asdict(found).items() if isinstance(points, int)]
     title = f"{member} at {local(found.at)}, as known at {local(found.known_at)}"
     table(title, ("account", "points"), rows)
-
-
-def _instant(given: datetime | None) -> datetime | None:
-    """A moment without a zone is meant in Japan time; one that no shop's clock shows is refused."""
-    if given is not None and not EARLIEST_YEAR < given.year <= LATEST_YEAR:
-        raise typer.BadParameter(f"{given.date()}: must lie after {EARLIEST_YEAR}")
-    return given.replace(tzinfo=JST) if given is not None and given.tzinfo is None else given
 
 
 async def _standing(

@@ -74,5 +74,4 @@ class ClaimQuota:
         """How much of ``wanted`` the claimant may use."""
         if self.wanted != 0:
             require_amount("wanted", self.wanted)
-from renkei.errors import BookingRefused
         return attempt.claim((self.scope, self.period, self.claimant), self.wanted)

@@ -1,0 +1,18 @@
+"""Moments as people type them: without a zone, Japan time is meant."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import typer
+
+from renkei_contracts.base import EARLIEST_YEAR, LATEST_YEAR
+
+JST = ZoneInfo("Asia/Tokyo")
+INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+
+
+def in_japan(given: datetime | None) -> datetime | None:
+    """The moment with its zone; raises BadParameter for one that no shop's clock shows."""
+    if given is not None and not EARLIEST_YEAR < given.year <= LATEST_YEAR:
+        raise typer.BadParameter(f"{given.date()}: must lie after {EARLIEST_YEAR}")
+    return given.replace(tzinfo=JST) if given is not None and given.tzinfo is None else given

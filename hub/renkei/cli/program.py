@@ -1,0 +1,141 @@
+"""``renkei program``: write, check, publish, compare and try the rules of a program."""
+
+import json as jsons
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from renkei.cli.hubs import with_hub
+from renkei.cli.invocation import invocation
+from renkei.cli.moments import INSTANTS, in_japan
+from renkei.cli.screen import as_json, output, table
+
+if TYPE_CHECKING:
+    from renkei.bootstrap import Hub
+    from renkei.loyalty.program import Program
+    from renkei.services.programs import BackTest, Published
+
+commands = typer.Typer(help="The rules of a program: write, check, publish, compare, try.")
+
+File = Annotated[Path, typer.Argument(help="a program as TOML", exists=True, dir_okay=False)]
+Json = Annotated[bool, typer.Option("--json", help="for a program")]
+
+
+@commands.callback()
+def group() -> None:
+    """The rules of a program."""
+
+
+@commands.command("new")
+def new(
+    preset: Annotated[str, typer.Option(help="what to begin with")] = "plain",
+) -> None:
+    """Print a preset: `renkei program new > program.toml`."""
+    from renkei.services.programs import preset as text_of
+
+    print(text_of(preset), end="")  # noqa: T201 - it goes into a file
+
+
+@commands.command("validate")
+def validate(file: File) -> None:
+    """Say whether the file is a program, and what is wrong with it."""
+    program = _read(file)
+    output.print(f"✔ {program.id}: {len(program.campaigns)} campaigns", markup=False)
+
+
+@commands.command("publish")
+def publish(
+    context: typer.Context,
+    file: File,
+    since: Annotated[
+        datetime | None, typer.Option(formats=INSTANTS, help="in force from then; else from now")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Publish the file as the next version; it never changes again."""
+    program = _read(file)
+    settings = invocation(context).settings()
+    done = with_hub(settings, lambda hub: _publish(hub, program, in_japan(since)))
+    if json:
+        as_json(asdict(done))
+    else:
+        output.print(f"✔ {done.program} version {done.version}", markup=False)
+
+
+@commands.command("diff")
+def diff(context: typer.Context, file: File, json: Json = False) -> None:
+    """Show what the file changes of the newest published version."""
+    from renkei.services.programs import differences
+
+    draft = _read(file)
+    published = with_hub(invocation(context).settings(), lambda hub: _newest(hub, draft.id))
+    changed = differences(published, draft)
+    if json:
+        as_json([{"place": place, "before": a, "after": b} for place, a, b in changed])
+    else:
+        table("", ("where", "published", "draft"), changed)
+
+
+@commands.command("dry-run")
+def dry_run(
+    file: File,
+    cart: Annotated[Path, typer.Argument(help="an order as JSON", exists=True, dir_okay=False)],
+    json: Json = False,
+) -> None:
+    """Evaluate an order: the points, and the reason for each."""
+    from renkei.loyalty.earn import evaluate_order
+    from renkei.services.programs import read_order
+
+    result = evaluate_order(read_order(cart.read_text(encoding="utf-8")), _read(file))
+    if json:
+        as_json(jsons.loads(jsons.dumps(asdict(result), default=str)))
+        return
+    output.print(f"{result.earned} points, {result.confirmed} of them at once", markup=False)
+    rows = [(part.rule, part.points, part.why) for part in result.parts]
+    rows += [(one.rule, 0, one.why) for one in result.refused]
+    table("", ("rule", "points", "why"), rows)
+
+
+@commands.command("backtest")
+def backtest(
+    context: typer.Context,
+    file: File,
+    since: Annotated[datetime, typer.Option(formats=INSTANTS, help="orders placed since then")],
+    json: Json = False,
+) -> None:
+    """Try the file on stored orders: points, cost, members affected. Nothing is booked."""
+    draft, start = _read(file), in_japan(since)
+    assert start is not None
+    found = with_hub(invocation(context).settings(), lambda hub: _back_test(hub, draft, start))
+    shown = asdict(found) | {"cost": found.cost}
+    if json:
+        as_json(shown)
+    else:
+        table("", ("what", "how much"), list(shown.items()))
+
+
+def _read(file: Path) -> "Program":
+    from renkei.services.programs import read
+
+    return read(file.read_text(encoding="utf-8"))
+
+
+async def _publish(hub: "Hub", program: "Program", since: datetime | None) -> "Published":
+    from renkei.services import programs
+
+    return await programs.publish(hub.database, program, since)
+
+
+async def _newest(hub: "Hub", program: str) -> "Program":
+    from renkei.services import programs
+
+    return await programs.newest(hub.database, program)
+
+
+async def _back_test(hub: "Hub", draft: "Program", since: datetime) -> "BackTest":
+    from renkei.services import programs
+
+    return await programs.back_test(hub.database, draft, since)

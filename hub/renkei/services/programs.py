@@ -1,0 +1,179 @@
+"""Programs as documents: read, checked, published, compared, tried on stored orders."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import text
+
+from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
+from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.program import Program
+from renkei.storage.engine import Database
+from renkei_contracts.order import Order
+
+PRESETS = files("renkei.loyalty") / "presets"
+
+NEW_PROGRAM = """
+INSERT INTO program (program_id, title, zone) VALUES (:id, :title, :zone) ON CONFLICT DO NOTHING"""
+
+NEWEST = """
+SELECT p.zone, v.version, v.in_force_from, v.document
+FROM program p LEFT JOIN program_version v USING (program_id)
+WHERE p.program_id = :id ORDER BY v.version DESC NULLS LAST LIMIT 1"""
+
+PUBLISH = """
+INSERT INTO program_version (program_id, version, in_force_from, document)
+VALUES (:id, :version, :since, CAST(:document AS json)) ON CONFLICT DO NOTHING"""
+
+STORED = """
+SELECT o.document, s.earned, s.member_id
+FROM orders o JOIN settled s USING (connection_id, order_ref)
+JOIN member m ON m.member_id = s.member_id AND m.program_id = :id
+WHERE o.placed_at >= :since AND o.revision > 0 AND o.same_connection IS NULL"""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version as it was published."""
+
+    program: str
+    version: int
+    in_force_from: datetime
+
+
+@dataclass(frozen=True)
+class BackTest:
+    """What a draft would have given for stored orders, beside what was booked. Points are whole."""
+
+    orders: int
+    members: int
+    booked: int
+    draft: int
+    more: int
+    fewer: int
+    yen_per_point: int
+
+    @property
+    def cost(self) -> int:
+        """Yen that the draft would have cost more (or less, below zero)."""
+        return (self.draft - self.booked) * self.yen_per_point
+
+
+def preset(name: str) -> str:
+    """The text of a preset; raises UnknownProgram."""
+    file = PRESETS / f"{name}.toml"
+    if not file.is_file():
+        known = ", ".join(sorted(one.name.removesuffix(".toml") for one in PRESETS.iterdir()))
+        raise UnknownProgram(f"no preset {name!r:.40}; there are: {known}")
+    return file.read_text(encoding="utf-8")
+
+
+def read(toml: str) -> Program:
+    """The program a TOML text says; raises ProgramInvalid with every fault and its place."""
+    try:
+        document = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise ProgramInvalid([str(error)]) from None
+    try:
+        return Program.model_validate_json(json.dumps(document, default=_plain))
+    except ValidationError as error:
+        raise ProgramInvalid([_fault(one) for one in error.errors(include_url=False)]) from None
+
+
+def read_order(document: str) -> Order:
+    """An order from JSON; raises RequestInvalid for the first wrong field."""
+    try:
+        return Order.model_validate_json(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the order"
+        raise RequestInvalid(place, first["input"], first["msg"]) from None
+
+
+def _plain(value: Any) -> str:
+    """TOML has dates and times of its own."""
+    return str(value.isoformat())
+
+
+def _fault(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"]) or "the program"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+
+
+async def publish(database: Database, program: Program, since: datetime | None) -> Published:
+    """Publish the next version, in force from ``since`` (None: now); it never changes again.
+
+    Raises RequestInvalid where it would be in force in the past or before an older version.
+    """
+    async with database.begin() as conn:
+        values = {"id": program.id, "title": program.title, "zone": program.zone}
+        await conn.execute(text(NEW_PROGRAM), values)
+        zone, version, newest, _ = (await conn.execute(text(NEWEST), {"id": program.id})).one()
+        now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        start = since or now
+        if version is not None and start < max(now, newest):
+            why = "must lie after now and after the newest version's own"
+            raise RequestInvalid("in_force_from", start.isoformat(), why)
+        if zone != program.zone:
+            raise RequestInvalid("zone", program.zone, f"the program's is {zone}, for ever")
+        document = json.dumps(program.model_dump(mode="json"), ensure_ascii=False)
+        made = Published(program.id, (version or 0) + 1, start)
+        put = {"id": made.program, "version": made.version, "since": start, "document": document}
+        if (await conn.execute(text(PUBLISH), put)).rowcount != 1:
+            raise RequestInvalid("version", made.version, "somebody published it just now")
+    return made
+
+
+async def newest(database: Database, program: str) -> Program:
+    """The newest published version; raises UnknownProgram."""
+    async with database.begin() as conn:
+        row = (await conn.execute(text(NEWEST), {"id": program})).first()
+    if row is None or row[3] is None:
+        raise UnknownProgram(f"no program {program!r:.60} has been published")
+    return Program.model_validate(row[3])
+
+
+def differences(old: Program, new: Program) -> list[tuple[str, Any, Any]]:
+    """(place, before, after) of every value that differs; None: not there."""
+    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    places = sorted({*before, *after})
+    changed = [(place, before.get(place), after.get(place)) for place in places]
+    return [one for one in changed if one[1] != one[2]]
+
+
+def _flat(value: Any, place: str = "") -> dict[str, Any]:
+    """Values by their place; campaigns and rates by their names, not their numbers."""
+    if isinstance(value, Mapping):
+        parts = value.items()
+    elif isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
+        parts = {str(one.get("name", n)): one for n, one in enumerate(value)}.items()
+    else:
+        return {place: value}
+    return {
+        inner: leaf
+        for name, part in parts
+        for inner, leaf in _flat(part, f"{place}.{name}" if place else str(name)).items()
+    }
+
+
+async def back_test(database: Database, program: Program, since: datetime) -> BackTest:
+    """What this draft would have given for the orders placed since; budgets are not counted."""
+    orders = booked = draft = more = fewer = 0
+    members: set[str] = set()
+    async with database.engine.connect() as conn:
+        stream = await conn.stream(text(STORED), {"id": program.id, "since": since})
+        async for row in stream:
+            order = Order.model_validate_json(json.dumps(row[0]))
+            was, would = row[1], evaluate_order(order, program).earned
+            orders, booked, draft = orders + 1, booked + was, draft + would
+            more, fewer = more + (would > was), fewer + (would < was)
+            if would != was:
+                members.add(row[2])
+    yen = program.redeem.yen_per_point
+    return BackTest(orders, len(members), booked, draft, more, fewer, yen)
