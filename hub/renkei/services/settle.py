@@ -20,14 +20,12 @@ from renkei.ledger.world import (
     Sighting,
     homes_of,
 )
-from renkei.loyalty.earn import Evaluation, evaluate_order
-from renkei.loyalty.earn import nothing as nothing_earned
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
 from renkei.services.budgets import bounded, claims_for
 from renkei.services.hold import book_lapses
-from renkei.services.rules import require_plausible, rules_of
+from renkei.services.rules import require_plausible
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
 from renkei.services.seen_order import (
     compare,
@@ -36,6 +34,7 @@ from renkei.services.seen_order import (
     refunds_of,
     restated,
 )
+from renkei.services.target import evaluation_of, nothing, rules_for, rules_known, target_of
 from renkei_contracts.order import Order, OrderState
 
 Outcome = Literal[
@@ -111,7 +110,7 @@ class SettleOrder:
         facts, row = known.connections.get(self.key[0]), known.orders.get(self.key)
         if facts is None:
             return Needs()
-        rules = _rules(known, facts.program, self.order, row)
+        rules = rules_known(known, facts.program, self.order, row)
         named = (known.identities.get(key, ("", "")) for key in self.identities)
         members = {self.member, row.member if row else None, *(member for member, _ in named)}
         claims = {
@@ -164,7 +163,7 @@ class SettleOrder:
         """Record the state and book the difference, whether or not the state itself is new."""
         facts = attempt.connection(self.key[0])
         seen = seen_before(row) if self.again else same_sale(attempt, self.order, row, member)
-        frozen = _program(attempt, facts.program, self.order, row)
+        frozen = rules_for(attempt, facts.program, self.order, row)
         new = self._row(row, member, seen, facts.program, frozen, digest)
         _record(attempt, row, new, self)
         counts = self.order.placed_at >= facts.settles_from
@@ -180,7 +179,7 @@ class SettleOrder:
         if member is None:
             return SettleAnswer("unlinked")
         now_sold = effective(self.order, refunds_of(attempt, self.key))
-        evaluation = _evaluation(now_sold, frozen)
+        evaluation = evaluation_of(now_sold, frozen)
         if frozen is not None:
             evaluation = bounded(attempt, evaluation, now_sold, frozen[1], member)
         target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)
@@ -313,66 +312,6 @@ class SettleOrder:
         if taken > 0:
             message = f"{taken} points were missing and became debt"
             _alert(attempt, self.alert_id, "overdraft", member, self.key, message)
-
-
-def nothing(frozen: tuple[int, Program] | None, now: datetime) -> Target:
-    """The target of an order that is somebody else's now."""
-    rules = frozen[1] if frozen else Program()
-    return Target(0, 0, 0, now, now, None, rules.restored_until(now), reasons=("moved",))
-
-
-def target_of(
-    order: Order,
-    evaluation: Evaluation,
-    frozen: tuple[int, Program] | None,
-    now: datetime,
-    company: str,
-) -> Target:
-    """The target from the evaluation, with its dates. A vendor's clock may be ahead of ours."""
-    rules = frozen[1] if frozen else Program()
-    happened = min(order.placed_at, now)
-    return Target(
-        earned=evaluation.earned,
-        confirmed=evaluation.confirmed,
-        redeemed=evaluation.redeemed,
-        event_at=happened,
-        usable_from=rules.usable_from(happened),
-        expires_at=rules.expires_at(happened),
-        restored_until=rules.restored_until(now),
-        slides_months=rules.slides_months,
-        net_base=evaluation.base,
-        yen_per_point=rules.redeem.yen_per_point,
-        store=order.location or (order.till.store if order.till else None),
-        company=company,
-        reasons=evaluation.reasons,
-    )
-
-
-def _evaluation(order: Order, frozen: tuple[int, Program] | None) -> Evaluation:
-    if frozen is None:
-        reason = "no program version was in force when it was placed"
-        used = 0 if order.state is OrderState.CANCELLED else order.points_used
-        return nothing_earned(reason, used)
-    return evaluate_order(order, frozen[1])
-
-
-def _rules(known: Known, program: str, order: Order, row: OrderRow | None) -> Program | None:
-    """The rules that will count, as far as is known before the locks."""
-    fitting = [one for one in known.programs if one.program == program]
-    if row and row.program_version:
-        fitting = [one for one in fitting if one.version == row.program_version]
-    in_force = [one for one in fitting if one.in_force_from <= order.placed_at]
-    return rules_of(in_force[-1]) if in_force else None
-
-
-def _program(
-    attempt: Attempt, program: str, order: Order, row: OrderRow | None
-) -> tuple[int, Program] | None:
-    """The version of the first evaluation; at the first, the one in force when it was placed."""
-    if row and row.program and row.program_version:
-        version = row.program_version
-        return version, attempt.program_version(row.program, version)
-    return attempt.program_in_force(program, order.placed_at)
 
 
 def _record(attempt: Attempt, row: OrderRow | None, new: OrderRow, command: SettleOrder) -> None:

@@ -1,0 +1,72 @@
+"""What an order should have earned and redeemed: the rules that count for it, and its target."""
+
+from datetime import datetime
+
+from renkei.ledger.settlement import Target
+from renkei.ledger.world import Known, OrderRow
+from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.earn import nothing as nothing_earned
+from renkei.loyalty.program import Program
+from renkei.services.attempt import Attempt
+from renkei.services.rules import rules_of
+from renkei_contracts.order import Order, OrderState
+
+
+def nothing(frozen: tuple[int, Program] | None, now: datetime) -> Target:
+    """The target of an order that is somebody else's now."""
+    rules = frozen[1] if frozen else Program()
+    return Target(0, 0, 0, now, now, None, rules.restored_until(now), reasons=("moved",))
+
+
+def target_of(
+    order: Order,
+    evaluation: Evaluation,
+    frozen: tuple[int, Program] | None,
+    now: datetime,
+    company: str,
+) -> Target:
+    """The target from the evaluation, with its dates. A vendor's clock may be ahead of ours."""
+    rules = frozen[1] if frozen else Program()
+    happened = min(order.placed_at, now)
+    return Target(
+        earned=evaluation.earned,
+        confirmed=evaluation.confirmed,
+        redeemed=evaluation.redeemed,
+        event_at=happened,
+        usable_from=rules.usable_from(happened),
+        expires_at=rules.expires_at(happened),
+        restored_until=rules.restored_until(now),
+        slides_months=rules.slides_months,
+        net_base=evaluation.base,
+        yen_per_point=rules.redeem.yen_per_point,
+        store=order.location or (order.till.store if order.till else None),
+        company=company,
+        reasons=evaluation.reasons,
+    )
+
+
+def evaluation_of(order: Order, frozen: tuple[int, Program] | None) -> Evaluation:
+    if frozen is None:
+        reason = "no program version was in force when it was placed"
+        used = 0 if order.state is OrderState.CANCELLED else order.points_used
+        return nothing_earned(reason, used)
+    return evaluate_order(order, frozen[1])
+
+
+def rules_known(known: Known, program: str, order: Order, row: OrderRow | None) -> Program | None:
+    """The rules that will count, as far as is known before the locks."""
+    fitting = [one for one in known.programs if one.program == program]
+    if row and row.program_version:
+        fitting = [one for one in fitting if one.version == row.program_version]
+    in_force = [one for one in fitting if one.in_force_from <= order.placed_at]
+    return rules_of(in_force[-1]) if in_force else None
+
+
+def rules_for(
+    attempt: Attempt, program: str, order: Order, row: OrderRow | None
+) -> tuple[int, Program] | None:
+    """The version of the first evaluation; at the first, the one in force when it was placed."""
+    if row and row.program and row.program_version:
+        version = row.program_version
+        return version, attempt.program_version(row.program, version)
+    return attempt.program_in_force(program, order.placed_at)
