@@ -45,7 +45,7 @@ ORDER_NAMES: Mapping[str, Name] = {
     "today.last_of_month": Name(T.BOOL, "the month's last day"),
     "today.hour": Name(T.INT, "0 to 23, in the program's zone"),
     "facts": Name(
-        T.Map(T.STRING, T.BOOL), 'dated facts that hold: facts["rain"]; missing: unknown'
+        T.Map(T.STRING, T.BOOL), 'dated facts, as facts["rain"]; a missing one is unknown'
     ),
 }
 """What an order's condition may speak of."""

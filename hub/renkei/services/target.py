@@ -46,6 +46,7 @@ def target_of(
 
 
 def evaluation_of(order: Order, frozen: tuple[int, Program] | None) -> Evaluation:
+    """What the rules that count say of it; no version in force: nothing, with that reason."""
     if frozen is None:
         reason = "no program version was in force when it was placed"
         used = 0 if order.state is OrderState.CANCELLED else order.points_used

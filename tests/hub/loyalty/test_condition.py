@@ -1,9 +1,12 @@
 """Conditions are checked when saved; one that cannot be decided does not apply and says why."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from renkei.loyalty.condition import ConditionInvalid, Names, Scope, Verdict, check, judge
-from renkei.loyalty.context import Facts, line_values, order_values
+from renkei.loyalty.context import LINE_NAMES, ORDER_NAMES, Facts, line_values, order_values
 from renkei.loyalty.program import DEFAULT, Program
 from renkei_contracts.order import Order
 
@@ -112,3 +115,10 @@ def test_a_program_with_a_bad_condition_cannot_be_read() -> None:
     campaign = {"name": "x", "when": "order.totl > 1", "percent": 200}
     with pytest.raises(ValueError, match=r"campaigns\.0\.when[\s\S]*order\.totl"):
         Program.model_validate({"campaigns": [campaign]})
+
+
+def test_the_documents_list_every_name_with_its_meaning() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "programs.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.+) \|$", page, re.MULTILINE))
+    known = {name: one.meaning for name, one in {**ORDER_NAMES, **LINE_NAMES}.items()}
+    assert {name: text.replace("`", "") for name, text in rows.items()} == known

@@ -102,7 +102,7 @@ def test_what_a_refund_gives_back_beyond_the_order_is_named() -> None:
 def test_an_order_that_counts_for_nothing_says_why(more: dict[str, Any], reason: str) -> None:
     result = evaluate_order(order(points_used=10, **more), Program())
     assert (result.earned, result.confirmed, result.redeemed, result.base) == (0, 0, 0, 0)
-    assert (result.rates, result.reasons) == ((), (reason,))
+    assert (result.rates, result.reasons) == ((), (f"order: {reason}",))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,9 @@ def test_an_order_earns_when_placed_and_is_confirmed_when_paid(
         9_910,
     )
     reason = "1 per ¥100 on ¥9,910 net of tax: 99"
-    assert result.reasons == ((reason,) if confirmed else (reason, "pending until paid"))
+    assert result.reasons == (
+        (reason,) if confirmed else (reason, "confirmation: pending until paid")
+    )
     assert [(rate.tax_rate, rate.total, rate.points_discount) for rate in result.rates] == [
         (1000, 10_900, 100)
     ]
