@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from renkei_contracts.base import MAX_AMOUNT, Canonical, Instant, Key, Points, Text
+from renkei_contracts.base import MAX_AMOUNT, Canonical, Instant, Key, Points, Slug, Text
 
 SignedPoints = Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 """Whole points, either way."""
@@ -116,6 +116,31 @@ class WriteOff(Canonical):
     points: Granted
     reason: Text
     by: Text
+
+
+class ActivitySeen(Canonical):
+    """A member did something that is worth points besides buying; ``key`` makes it count once.
+
+    ``kind`` is the activity's name in the program, ``object`` what it was about (a product, a
+    store, an article), ``source`` who tells: a connection, the merchant's app.
+    """
+
+    key: Key
+    source: Key
+    member: Key
+    kind: Slug
+    object: Text = ""
+    occurred_at: Instant
+
+
+class ActivityAnswer(Canonical):
+    """What it gave (0: a cap was reached) and why, with the balance after it."""
+
+    points: Points
+    reason: Text
+    spendable: Points
+    balance_version: Annotated[int, Field(strict=True, ge=0)]
+    as_of: Instant
 
 
 class Corrected(Canonical):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, model_validator
 
+from renkei.loyalty.activity import Activity
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.terms import Earn, Expiry, Redeem, midnight_after
 from renkei_contracts.base import Canonical, Slug, Text
@@ -35,6 +36,7 @@ class Program(Canonical):
     spend_first: tuple[Slug, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
     campaign_cap_percent: int | None = None
+    activities: tuple[Activity, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -44,6 +46,9 @@ class Program(Canonical):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
+        kinds = [one.name for one in self.activities]
+        if len(kinds) != len({*kinds}):
+            raise ValueError("two activities share a name")
         names = [*(one.name for one in self.campaigns), *(one.name for one in self.earn.rates)]
         if len(names) != len({*names}):
             raise ValueError("two campaigns or rates share a name")

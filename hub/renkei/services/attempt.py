@@ -42,7 +42,7 @@ from renkei.ledger.world import (
     root_of,
 )
 from renkei.loyalty.program import Program
-from renkei.services.rules import rules_of
+from renkei.services.rules import in_force, rules_of
 from renkei_contracts.base import MAX_AMOUNT
 
 A = TypeVar("A", covariant=True)
@@ -241,10 +241,7 @@ class Attempt:
 
     def program_in_force(self, program: str, at: datetime) -> tuple[int, Program] | None:
         """The newest version in force at that instant, or None."""
-        fitting = [
-            one for one in self.world.programs if one.program == program and one.in_force_from <= at
-        ]
-        return (fitting[-1].version, rules_of(fitting[-1])) if fitting else None
+        return in_force(self.world.programs, program, at)
 
     def program_version(self, program: str, version: int) -> Program:
         """The version an order was evaluated with before."""

@@ -1,5 +1,6 @@
 """What commands ask of their input: a program version's rules, valid values, plausible times."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -17,6 +18,14 @@ M = TypeVar("M", bound=BaseModel)
 def rules_of(version: ProgramVersion) -> Program:
     """The program version's rules, read once per process: it never changes."""
     return _parsed(version.text)
+
+
+def in_force(
+    versions: Iterable[ProgramVersion], program: str, at: datetime
+) -> tuple[int, Program] | None:
+    """The newest version of the program in force at that instant, or None; oldest come first."""
+    fitting = [one for one in versions if one.program == program and one.in_force_from <= at]
+    return (fitting[-1].version, rules_of(fitting[-1])) if fitting else None
 
 
 @lru_cache(maxsize=256)

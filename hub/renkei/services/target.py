@@ -8,7 +8,7 @@ from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.earn import nothing as nothing_earned
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
-from renkei.services.rules import rules_of
+from renkei.services.rules import in_force
 from renkei_contracts.order import Order, OrderState
 
 
@@ -59,8 +59,8 @@ def rules_known(known: Known, program: str, order: Order, row: OrderRow | None) 
     fitting = [one for one in known.programs if one.program == program]
     if row and row.program_version:
         fitting = [one for one in fitting if one.version == row.program_version]
-    in_force = [one for one in fitting if one.in_force_from <= order.placed_at]
-    return rules_of(in_force[-1]) if in_force else None
+    found = in_force(fitting, program, order.placed_at)
+    return found[1] if found else None
 
 
 def rules_for(

@@ -1,0 +1,53 @@
+"""Activity points: points for something other than a purchase, each with its caps. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from renkei.loyalty.terms import Whole
+from renkei_contracts.base import Canonical, Slug, Text
+
+Times = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+
+class Activity(Canonical):
+    """``points`` each time a member does it, at most so often a day, a month, or at all.
+
+    ``per_object`` bounds how often the same object counts (a product, an article, a store), ever.
+    """
+
+    name: Slug
+    title: Text = ""
+    points: Whole
+    per_day: Times | None = None
+    per_month: Times | None = None
+    per_lifetime: Times | None = None
+    per_object: Times | None = None
+
+
+class Cap(NamedTuple):
+    """One cap of an activity for a member: its quota's scope and period, how often, in words."""
+
+    scope: str
+    period: str
+    times: int
+    words: str
+
+
+def caps_of(
+    activity: Activity, program: str, member: str, object: str, at: datetime, zone: ZoneInfo
+) -> Iterator[Cap]:
+    """The caps that count for this member, object and moment; days and months in the zone."""
+    scope = f"activity/{program}/{activity.name}/{member}"
+    local = at.astimezone(zone)
+    if activity.per_day is not None:
+        yield Cap(scope, local.strftime("%Y-%m-%d"), activity.per_day, "a day")
+    if activity.per_month is not None:
+        yield Cap(scope, local.strftime("%Y-%m"), activity.per_month, "a month")
+    if activity.per_lifetime is not None:
+        yield Cap(scope, "all", activity.per_lifetime, "in all")
+    if activity.per_object is not None:
+        yield Cap(f"{scope}/{object}", "all", activity.per_object, "for one object")
