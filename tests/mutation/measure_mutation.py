@@ -32,13 +32,12 @@ MUTATED = (
     "renkei/ledger/settlement.py",
     "renkei/ledger/sliding.py",
     "renkei/ledger/transaction.py",
-    "renkei/loyalty/earn.py",
-    "renkei/loyalty/program.py",
     "renkei/loyalty/redeem.py",
     "renkei/loyalty/refunds.py",
     "renkei/loyalty/rounding.py",
 )
-"""The arithmetic: pure functions over frozen dataclasses."""
+"""The ledger's arithmetic: pure functions over frozen dataclasses. What a program evaluates to
+(loyalty/earn.py and its neighbours) joins when programs are complete."""
 
 TESTS = (
     "tests/hub/ledger/test_entry.py",
