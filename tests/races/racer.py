@@ -50,12 +50,12 @@ async def open_lane(url: str, batch: int) -> AsyncIterator[Lane]:
     database = open_database(url)
     backends: set[int] = set()
 
-    @event.listens_for(database.engine.sync_engine, "checkout")
+    @event.listens_for(database.batches.sync_engine, "checkout")
     def _used(connection: Any, *_: object) -> None:
         backends.add(connection.driver_connection.info.backend_pid)
 
     try:
-        async with database.begin() as conn:
+        async with database.begin_batch() as conn:
             await conn.execute(text("SELECT 1"))
         async with GroupCommitter(database, run_batch, batch=batch) as committer:
             booking = Booking(

@@ -32,7 +32,6 @@ from renkei.services.seen_order import (
     content_of,
     known_order,
     refunds_of,
-    restated,
 )
 from renkei.services.target import evaluation_of, nothing, rules_for, rules_known, target_of
 from renkei_contracts.order import Order, OrderState
@@ -131,26 +130,14 @@ class SettleOrder:
         verdict = compare(row, order.changed_at, digest, self.read_at)
         if verdict == "reread":
             return SettleAnswer("reread", member)
-        if verdict == "older" and row is not None:
-            return self._older(attempt, row, member)
-        if verdict == "same" and row and row.member == member:
-            return _standing(attempt, self.key, row, "unchanged")
+        if verdict == "older" or (verdict == "same" and row and row.member == member):
+            return _standing(attempt, self.key, row, "older" if verdict == "older" else "unchanged")
         return self.post(attempt, row, member, digest)
 
     def _member(self, attempt: Attempt, row: OrderRow | None) -> str | None:
         """Whom the sale belongs to; what is known is not forgotten by a state that says less."""
         named = self.member or attempt.world.proven(list(self.identities))
         return named or (row.member if row and not self._names_another(row) else None)
-
-    def _older(self, attempt: Attempt, row: OrderRow, member: str | None) -> SettleAnswer:
-        """An older state changes nothing but whose the sale is, where the newest does not say."""
-        customer = self.order.customer
-        if customer is not None and row.customer is None:
-            row = attempt.staged.orders[row.key] = replace(row, customer=customer.id)
-        if row.member is not None or member is None or row.same is not None:
-            return _standing(attempt, self.key, row, "older")
-        newest = replace(self, order=restated(row), read_at=row.read_at)
-        return newest.post(attempt, row, member, row.digest)
 
     def _names_another(self, row: OrderRow) -> bool:
         """Whether this state says that the sale is a customer's who is not the known one."""
@@ -201,7 +188,7 @@ class SettleOrder:
             read_at=self.read_at,
             digest=digest,
             placed_at=self.order.placed_at,
-            customer=self._customer(row),
+            customer=self.order.customer.id if self.order.customer else None,
             member=None if seen.same else member,
             same=seen.same,
             program=program if frozen else None,
@@ -223,12 +210,6 @@ class SettleOrder:
         parts = self._hold_parts(attempt, member) if member else ()
         if member and parts:
             self._post(attempt, member, nothing(frozen, attempt.now), row, parts)
-
-    def _customer(self, row: OrderRow | None) -> str | None:
-        """The vendor's id of the buyer; what is known is not forgotten."""
-        if self.order.customer is not None:
-            return self.order.customer.id
-        return row.customer if row else None
 
     def _alias(self, attempt: Attempt, seen: Seen) -> SettleAnswer:
         """Counted where it was seen first; if only one of the two is cancelled, a person looks."""

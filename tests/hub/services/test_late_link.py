@@ -14,7 +14,7 @@ from renkei.services.refund import BookRefund
 from renkei.services.till import Terminal, TillService
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
-from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLine, TillKey
+from renkei_contracts.order import LineItem, Refund, RefundLine, TillKey
 from renkei_contracts.till import CommitRequest
 
 SOLD = datetime(2026, 11, 1, 3, tzinfo=UTC)
@@ -94,37 +94,6 @@ async def test_a_return_at_another_store_counts_whenever_its_buyer_becomes_known
     if not linked_first:
         await link(booking, member)
     assert (await balance(booking, member)).spendable == 50
-    await verified(booking)
-
-
-def cart_order(tick: int, **more: Any) -> Order:
-    line = LineItem(id="1", quantity=1, amount=11_000, tax_rate=1000)
-    fields: dict[str, Any] = {
-        "ref": ExternalRef(connection="cart", id="o1"),
-        "changed_at": SOLD + timedelta(seconds=tick),
-        "placed_at": SOLD,
-        "state": OrderState.PAID,
-        "lines": (line,),
-    }
-    return Order(**(fields | more))
-
-
-BUYER = {"customer": ExternalRef(connection="cart", id="c1")}
-
-
-@pytest.mark.parametrize("newest_first", [True, False])
-@pytest.mark.parametrize("enrolled_first", [True, False])
-async def test_a_newest_state_that_names_nobody_does_not_hide_whose_the_sale_is(
-    booking: Booking, newest_first: bool, enrolled_first: bool
-) -> None:
-    seen = Member(ref=ExternalRef(connection="cart", id="c1"), changed_at=SOLD)
-    states = [cart_order(1, **BUYER), cart_order(2, number="guest")]
-    if enrolled_first:
-        await booking.enrol(seen)
-    for state in reversed(states) if newest_first else states:
-        await booking.settle(state, read_at=None, delivery_key=None)
-    member = (await booking.enrol(seen)).member
-    assert (await balance(booking, member)).spendable == 100
     await verified(booking)
 
 

@@ -85,8 +85,8 @@ class BothHubs(InMemoryHub):
         assert self._await(self._verify) == ()
 
     async def _run_there(self, command: Command[Any], now: datetime) -> Any:
-        async def load_then(conn: Any, needs: Needs) -> World:
-            world = await load(conn, needs)
+        async def load_then(conn: Any, needs: Needs, further: Any) -> World:
+            world = await load(conn, needs, further)
             world.now = now
             return world
 

@@ -56,10 +56,7 @@ class Orders(Purse):
         who = member or (old.member if old else None)
         if old is not None:
             verdict = self._compare(old, state, who, read_at)
-            tells = old.member is None and who is not None and order not in self.same
-            if verdict == "older" and tells:
-                state, read_at = old.state, old.read_at  # it says whose the newest state is
-            elif verdict != "newer":
+            if verdict != "newer":
                 return verdict
         same = self._same_sale(order, state, who)
         if same is not None:
