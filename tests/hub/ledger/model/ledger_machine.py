@@ -1,5 +1,6 @@
 """A Hypothesis state machine that lives through orders, tills, holds and time, on both ledgers."""
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -162,11 +163,15 @@ class LedgerMachine(RuleBasedStateMachine):
         self.both.place(SHOP, f"p{len(self.both.reference.requests)}", member, points, 900)
         self.both.wait(data.draw(st.sampled_from([timedelta(0), timedelta(minutes=20)])))
         if len(self.both.holds) > before:
-            number = 100 + len(self.sold)
+            number = self._unsold()
             at = self.both.now
             state = State(at + timedelta(microseconds=1), at, 900, min(points, share))
             self.sold[number] = [state]
             self.both.commit(number, 1, state, member, before, occurred=data.draw(st.booleans()))
+
+    def _unsold(self) -> int:
+        """A receipt number that no sale has: a sale keeps the time it was made at."""
+        return next(number for number in itertools.count(100) if number not in self.sold)
 
     @rule(member=SOMEBODY, more=st.sampled_from([0, 0, 2]), back=st.sampled_from([0, 1, 4]))
     def spend(self, member, more, back) -> None:
@@ -207,7 +212,7 @@ class LedgerMachine(RuleBasedStateMachine):
         at = now - timedelta(days=2)
         state = State(at + timedelta(microseconds=1), at, 500, points)
         told = self.sold if asks else self.told
-        number = 100 + len(told)
+        number = self._unsold() if asks else 100 + len(told)
         told[number] = [state]
         if asks:
             self.both.commit(number, 1, state, member, None, occurred=False)
