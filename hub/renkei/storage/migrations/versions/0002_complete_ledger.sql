@@ -1,5 +1,5 @@
 -- The complete ledger: merging as a pointer, sliding and limited points, refunds told apart from
--- their order, one sale seen through two vendors.
+-- their order, one sale seen through two vendors. The ledger's tables are empty (r0002 sees to it).
 
 -- What the shown balance version is ahead of the member's own since an unmerge.
 ALTER TABLE member ADD version_lead bigint NOT NULL DEFAULT 0 CHECK (version_lead >= 0);
@@ -28,16 +28,9 @@ CREATE TABLE activity (                            -- what lengthens the life of
 
 -- A hold on points of several homes has a part in each; the first part is its name.
 ALTER TABLE hold
-    ADD lead_member text COLLATE "C",
-    ADD lead_version bigint,
-    ADD for_member text COLLATE "C";
-ALTER TABLE hold DISABLE TRIGGER frozen;
-UPDATE hold SET lead_member = member_id, lead_version = version, for_member = member_id;
-ALTER TABLE hold ENABLE ALWAYS TRIGGER frozen;
-ALTER TABLE hold
-    ALTER lead_member SET NOT NULL,
-    ALTER lead_version SET NOT NULL,
-    ALTER for_member SET NOT NULL;
+    ADD lead_member text COLLATE "C" NOT NULL,
+    ADD lead_version bigint NOT NULL,
+    ADD for_member text COLLATE "C" NOT NULL;
 CREATE INDEX ON hold (lead_member, lead_version);
 
 -- An order of which only refunds have been seen is there with revision 0.
@@ -72,11 +65,6 @@ CREATE TABLE sale_pair (                           -- connections that may show 
 -- Digests of what no hash chain covers, so that verify sees a change behind our back.
 ALTER TABLE order_revision ADD digest bytea;
 ALTER TABLE request_key ADD answer_digest bytea;
-
--- The stack of what an order used names the home of each lot.
-UPDATE settled SET used = (
-    SELECT coalesce(json_agg(json_build_array(member_id, e -> 0, e -> 1) ORDER BY n), '[]')
-    FROM json_array_elements(used) WITH ORDINALITY AS x(e, n));
 
 DO $$
 DECLARE name text;

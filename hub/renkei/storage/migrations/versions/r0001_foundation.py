@@ -1,8 +1,6 @@
 """The foundation: every table whose later change would be a rewrite."""
 
-from pathlib import Path
-
-from alembic import op
+from renkei.storage.migrations.scripts import has_running_role, never_down, run, run_file
 
 revision = "0001"
 down_revision = None
@@ -21,21 +19,10 @@ END $$
 
 def upgrade() -> None:
     """Create everything."""
-    here = Path(__file__).parent
-    _run((here / "0001_foundation.sql").read_text(encoding="utf-8"))
-    _run(CREATE_ROLE)
-    found = op.get_bind().exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = 'renkei_app'")
-    if found.first():
-        _run((here / "0001_roles.sql").read_text(encoding="utf-8"))
+    run_file("0001_foundation.sql")
+    run(CREATE_ROLE)
+    if has_running_role():
+        run_file("0001_roles.sql")
 
 
-def downgrade() -> None:
-    """A ledger is never taken down by a command."""
-    raise NotImplementedError("restore a backup instead")
-
-
-def _run(script: str) -> None:
-    """Send a whole script as it is: SQLAlchemy's text() would read its colons as parameters."""
-    driver = op.get_bind().connection.driver_connection
-    assert driver is not None
-    driver.execute(script)
+downgrade = never_down

@@ -1,10 +1,9 @@
 """Merging, quotas, sliding and limited points, refunds apart from their order, look-alikes."""
 
-from pathlib import Path
-
 from alembic import op
 
 from renkei.errors import ConfigInvalid
+from renkei.storage.migrations.scripts import has_running_role, never_down, run_file
 
 revision = "0002"
 down_revision = "0001"
@@ -21,20 +20,9 @@ def upgrade() -> None:
             "this database holds transactions of a preview of the hub, whose hash chain cannot be "
             "carried on; start with an empty database"
         )
-    here = Path(__file__).parent
-    _run((here / "0002_complete_ledger.sql").read_text(encoding="utf-8"))
-    found = op.get_bind().exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = 'renkei_app'")
-    if found.first():
-        _run((here / "0002_roles.sql").read_text(encoding="utf-8"))
+    run_file("0002_complete_ledger.sql")
+    if has_running_role():
+        run_file("0002_roles.sql")
 
 
-def downgrade() -> None:
-    """A ledger is never taken down by a command."""
-    raise NotImplementedError("restore a backup instead")
-
-
-def _run(script: str) -> None:
-    """Send a whole script as it is: SQLAlchemy's text() would read its colons as parameters."""
-    driver = op.get_bind().connection.driver_connection
-    assert driver is not None
-    driver.execute(script)
+downgrade = never_down

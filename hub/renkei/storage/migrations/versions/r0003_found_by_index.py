@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from renkei.storage.migrations.scripts import never_down
+
 revision = "0003"
 down_revision = "0002"
 
@@ -12,6 +14,4 @@ def upgrade() -> None:
     op.create_index("mirror_by_member", "mirror", ["member_id"])
 
 
-def downgrade() -> None:
-    """A ledger is never taken down by a command."""
-    raise NotImplementedError("restore a backup instead")
+downgrade = never_down

@@ -2,17 +2,16 @@
 
 from alembic import op
 
+from renkei.storage.migrations.scripts import has_running_role, never_down
+
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
     """The running hub may raise a quota's limit."""
-    found = op.get_bind().exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = 'renkei_app'")
-    if found.first():
+    if has_running_role():
         op.execute('GRANT UPDATE ("limit") ON quota TO renkei_app')
 
 
-def downgrade() -> None:
-    """A ledger is never taken down by a command."""
-    raise NotImplementedError("restore a backup instead")
+downgrade = never_down
