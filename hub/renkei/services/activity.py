@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from renkei.errors import BookingRefused, KeyReused
+from renkei.errors import BookingRefused
 from renkei.ledger.books import Lot
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant
@@ -51,14 +51,12 @@ class BookActivity:
     def decide(self, attempt: Attempt) -> ActivityAnswer:
         """The first answer again, or what it gives."""
         digest = digest_of(self.ask.model_dump(mode="json"))
-        known = attempt.world.requests.get(self.request)
-        if known is not None:
-            if known[0] != digest:
-                raise KeyReused(*self.request)
-            return ActivityAnswer.model_validate(known[1])
+        first = attempt.first_answer(self.request, digest, ActivityAnswer)
+        if first is not None:
+            return first
         require_plausible("occurred_at", self.ask.occurred_at, attempt.now)
         answer = self._book(attempt)
-        attempt.staged.requests[self.request] = (digest, answer.model_dump(mode="json"))
+        attempt.remember(self.request, digest, answer)
         return answer
 
     def _book(self, attempt: Attempt) -> ActivityAnswer:

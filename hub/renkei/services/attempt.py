@@ -3,13 +3,16 @@
 A command decides on copies; only ``keep`` changes the world, by code that cannot fail.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from renkei.errors import (
     BookingRefused,
+    KeyReused,
     PeriodNotOpen,
     UnknownConnection,
     UnknownMember,
@@ -35,10 +38,10 @@ from renkei.ledger.world import (
     NewHold,
     OrderKey,
     QuotaKey,
+    RequestKey,
     Staged,
     World,
     groups_in,
-    homes_of,
     root_of,
 )
 from renkei.loyalty.program import Program
@@ -46,6 +49,7 @@ from renkei.services.rules import in_force, rules_of
 from renkei_contracts.base import MAX_AMOUNT
 
 A = TypeVar("A", covariant=True)
+M = TypeVar("M", bound=BaseModel)
 
 Entries = dict[str, Entry]
 """What a draft was entered as: home → entry."""
@@ -66,13 +70,13 @@ class Command(Protocol, Generic[A]):
         ...
 
 
-@runtime_checkable
-class AsksFurther(Protocol):
-    """A command whose needs depend on the program and the member."""
+def further_needs(command: Command[Any], known: Known) -> Needs:
+    """What else the command needs locked and loaded once programs and names are known.
 
-    def further(self, known: Known) -> Needs:
-        """What else to lock and load."""
-        ...
+    Few commands have a ``further``: those whose quotas depend on the program and the member.
+    """
+    ask: Callable[[Known], Needs] | None = getattr(command, "further", None)
+    return ask(known) if ask is not None else Needs()
 
 
 @dataclass
@@ -96,6 +100,19 @@ class Attempt:
         if id not in self.world.connections:
             raise UnknownConnection(f"no connection {id!r:.80}; see `renkei connections`")
         return self.world.connections[id]
+
+    def first_answer(self, request: RequestKey, digest: bytes, kind: type[M]) -> M | None:
+        """What this key was answered before; raises KeyReused where it asked for something else."""
+        known = self.world.requests.get(request)
+        if known is None:
+            return None
+        if known[0] != digest:
+            raise KeyReused(*request)
+        return kind.model_validate(known[1])
+
+    def remember(self, request: RequestKey, digest: bytes, answer: BaseModel) -> None:
+        """The key is answered with this from now on."""
+        self.staged.requests[request] = (digest, answer.model_dump(mode="json"))
 
     def knows(self, member: str) -> bool:
         """Whether there is such a member."""
@@ -137,10 +154,6 @@ class Attempt:
     def settled_of(self, member: str, order: OrderKey) -> Settled:
         """What is posted for an order and member."""
         return self.world.settled.get((member, order), Settled())
-
-    def homes_of_order(self, member: str, order: OrderKey) -> set[str]:
-        """The homes from which points were used for this order."""
-        return homes_of(self.settled_of(member, order))
 
     def enter(self, draft: Draft, cause: Cause, period: str | None = None) -> Entries:
         """Finish the draft, one entry a home; one that booked nothing leaves no entry."""
@@ -260,10 +273,6 @@ class Attempt:
     def known_hold(self, name: HoldName) -> KnownHold | None:
         """The hold of this name, open or ended."""
         return self.world.holds.get(name)
-
-    def keep(self) -> None:
-        """Make this command's decision part of the batch."""
-        keep(self)
 
 
 def _require_bounded(books: Books) -> None:

@@ -10,7 +10,7 @@ from renkei.failpoints import reach
 from renkei.ledger.journal import write
 from renkei.ledger.loading import load
 from renkei.ledger.world import Known, Needs, World
-from renkei.services.attempt import AsksFurther, Attempt, Command
+from renkei.services.attempt import Attempt, Command, further_needs, keep
 from renkei.storage.committer import GroupCommitter, Lanes
 from renkei.storage.engine import Database
 from renkei_contracts.errors import RenkeiError
@@ -48,9 +48,8 @@ def _about(command: Command[Any]) -> str:
 
 
 def _further(commands: Sequence[Command[Any]], known: Known) -> Needs:
-    """What commands need that depends on what is known: SettleOrder's quotas."""
-    asking = (command for command in commands if isinstance(command, AsksFurther))
-    return Needs.of_all([command.further(known) for command in asking])
+    """What commands need that depends on what is known."""
+    return Needs.of_all([further_needs(command, known) for command in commands])
 
 
 def _decide(command: Command[Any], world: World) -> Any:
@@ -62,5 +61,5 @@ def _decide(command: Command[Any], world: World) -> Any:
     except Exception as fault:  # a bug of ours: it is this command's answer, never its neighbours'
         log.exception("decision_failed", command=type(command).__name__)
         return fault
-    attempt.keep()
+    keep(attempt)
     return answer

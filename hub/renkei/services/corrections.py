@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from renkei.errors import BookingRefused, KeyReused, RequestInvalid
+from renkei.errors import BookingRefused, RequestInvalid
 from renkei.ledger.books import Lot
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant, withdraw, write_off
@@ -61,11 +61,9 @@ class Correction(Generic[Ask]):
     def decide(self, attempt: Attempt) -> Corrected:
         """The first answer again, a refusal, or the movement booked."""
         digest = digest_of(self.ask.model_dump(mode="json"))
-        known = attempt.world.requests.get(self.request)
-        if known is not None:
-            if known[0] != digest:
-                raise KeyReused(*self.request)
-            return Corrected.model_validate(known[1])
+        first = attempt.first_answer(self.request, digest, Corrected)
+        if first is not None:
+            return first
         attempt.books_of(self.ask.member)
         book_lapses(attempt, self.ask.member)
         event_at = self.happened_at() or attempt.now
@@ -75,7 +73,7 @@ class Correction(Generic[Ask]):
         self.book(attempt, draft)
         attempt.enter(draft, self._cause(attempt), self.period())
         answer = self._answer(attempt)
-        attempt.staged.requests[self.request] = (digest, answer.model_dump(mode="json"))
+        attempt.remember(self.request, digest, answer)
         return answer
 
     def require_possible(self, attempt: Attempt) -> None:

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from pydantic import BaseModel
+
+from renkei.errors import KeyReused
 from renkei.ledger import holds
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of, micros
@@ -14,6 +18,8 @@ from renkei.services.refusals import refused
 from renkei_contracts.till import HoldAnswer, HoldRequest
 
 HOLD_PREFIX = "hld_"
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,15 @@ class PlaceHold:
     def decide(self, attempt: Attempt) -> HoldAnswer:
         """Refused unless spendable covers it, counting every other open hold."""
         digest = digest_of(self.ask.model_dump(mode="json"))
-        known = attempt.world.requests.get(self.request)
-        if known is not None:
-            if known[0] != digest:
-                raise refused("key_reused", self.ask.key)
-            return HoldAnswer.model_validate(known[1])
+        first = first_answer(attempt, self.request, digest, HoldAnswer)
+        if first is not None:
+            return first
         attempt.connection(self.channel.connection)
         if not attempt.knows(self.ask.member):
             raise refused("member_not_found", self.ask.member)
         book_lapses(attempt, self.ask.member)
         answer = self._place(attempt)
-        attempt.staged.requests[self.request] = (digest, answer.model_dump(mode="json"))
+        attempt.remember(self.request, digest, answer)
         return answer
 
     def _place(self, attempt: Attempt) -> HoldAnswer:
@@ -121,6 +125,14 @@ class LapseHolds:
     def decide(self, attempt: Attempt) -> int:
         """How many ended."""
         return book_lapses(attempt, self.member)
+
+
+def first_answer(attempt: Attempt, request: RequestKey, digest: bytes, kind: type[M]) -> M | None:
+    """What a register's key was answered before; refused where it asked for something else."""
+    try:
+        return attempt.first_answer(request, digest, kind)
+    except KeyReused:
+        raise refused("key_reused", request[1]) from None
 
 
 def book_lapses(attempt: Attempt, member: str) -> int:

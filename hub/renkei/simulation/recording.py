@@ -18,8 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import BookingRefused, ConfigInvalid, TillRefused
-from renkei.ledger.world import Needs
-from renkei.services.attempt import Attempt, Command
+from renkei.ledger.world import Known, Needs
+from renkei.services.attempt import Attempt, Command, further_needs
 from renkei.services.batch import run_batch
 from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
 from renkei.services.enrol import Enrol
@@ -88,6 +88,10 @@ class Act:
     def needs(self) -> Needs:
         """What the command needs."""
         return self.command.needs()
+
+    def further(self, known: Known) -> Needs:
+        """What the command needs further."""
+        return further_needs(self.command, known)
 
     def decide(self, attempt: Attempt) -> Any:
         """The command's decision, noted."""

@@ -22,7 +22,7 @@ from renkei.ledger.world import (
     World,
 )
 from renkei.loyalty.program import Program
-from renkei.services.attempt import Attempt, Command
+from renkei.services.attempt import Attempt, Command, keep
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds
 from renkei_contracts.errors import RenkeiError
@@ -78,7 +78,7 @@ class InMemoryHub:
             answer = command.decide(attempt)
         except RenkeiError as refusal:
             return refusal
-        attempt.keep()
+        keep(attempt)
         self.entries += self.staged.entries
         self.placed += self.staged.holds
         self.ends += self.staged.hold_ends
