@@ -72,15 +72,18 @@ class LineItem(Canonical):
         return self
 
 
-def _sum_fits(lines: tuple[LineItem, ...]) -> tuple[LineItem, ...]:
-    """With tax on top, at 100 % at most, the sum must still be an amount."""
+def _one_sale(lines: tuple[LineItem, ...]) -> tuple[LineItem, ...]:
+    """Ids are distinct; with tax on top, at 100 % at most, the sum must still be an amount."""
+    ids = [line.id for line in lines]
+    if len(ids) != len(set(ids)):
+        raise ValueError("two lines share an id")
     if sum(line.amount for line in lines) > MAX_AMOUNT // 2:
         raise ValueError(f"the lines together must not exceed {MAX_AMOUNT // 2} yen")
     return lines
 
 
-Lines = Annotated[tuple[LineItem, ...], Field(max_length=5_000), AfterValidator(_sum_fits)]
-"""The lines of a sale: at most 5,000, whose sum is an amount, too."""
+Lines = Annotated[tuple[LineItem, ...], Field(max_length=5_000), AfterValidator(_one_sale)]
+"""The lines of a sale: at most 5,000 with distinct ids, whose sum is an amount, too."""
 
 
 class Tender(Canonical):
@@ -117,13 +120,6 @@ class Order(Canonical):
     same_as: tuple[ExternalRef, ...] = ()
     location: Text = ""
     test: StrictBool = False
-
-    @model_validator(mode="after")
-    def _lines_are_distinct(self) -> Self:
-        ids = [line.id for line in self.lines]
-        if len(ids) != len(set(ids)):
-            raise ValueError(f"order {self.ref}: two lines share an id")
-        return self
 
 
 class RefundLine(Canonical):

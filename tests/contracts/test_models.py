@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import LineItem, Order, TillKey
-from renkei_contracts.till import CommitRequest, HoldRequest
+from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest
 from renkei_contracts.vendor import PROTOCOLS, Vendor
 
 LINE: dict[str, Any] = {"id": "1", "quantity": 2, "amount": 1_100, "tax_rate": 1000}
@@ -94,3 +94,9 @@ def test_an_external_reference_names_its_connection() -> None:
 def test_every_capability_has_a_protocol_and_a_factory() -> None:
     factories = set(Vendor.__dataclass_fields__) - {"name", "title", "settings", "twin", "peer"}
     assert factories == set(PROTOCOLS)
+
+
+def test_a_quote_and_a_sale_have_no_two_lines_of_one_id() -> None:
+    line = LineItem(id="1", quantity=1, amount=100, tax_rate=1000)
+    with pytest.raises(ValidationError, match="share an id"):
+        QuoteRequest(lines=(line, line))

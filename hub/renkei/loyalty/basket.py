@@ -83,6 +83,11 @@ def _gross(rate: int, lines: Iterable[LineItem]) -> int:
     return included + excluded + tax_upon(excluded, rate)
 
 
+def gross_of(lines: Iterable[LineItem]) -> int:
+    """What these lines cost with tax, before points."""
+    return sum(rate.gross for rate in _rates(list(lines), lambda line: False))
+
+
 def kept(line: LineItem) -> int:
     """Yen of the line that are still sold."""
     return line.amount - line.returned_amount

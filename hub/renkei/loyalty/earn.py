@@ -276,13 +276,3 @@ def _capped(work: _Work, parts: Iterable[Part], own: int) -> list[Part]:
         why = part.why if points == part.points else f"{part.why}, capped"
         done.append(Part(part.rule, points, why, part.campaign))
     return done
-
-
-def evaluate_basket(lines: Iterable[LineItem], points_value: int, program: Program) -> Evaluation:
-    """What these lines earn by themselves when ``points_value`` yen are paid in points."""
-    basket = basket_of(lines, points_value, program.earn, lambda line: False)
-    earn = program.earn
-    given = _points(basket.earning, earn.points, earn.per_yen, earn)
-    taxes = "net of tax" if earn.base == "tax_excluded" else "tax included"
-    part = Part("earn", given, f"{earn.points} per ¥{earn.per_yen} on ¥{basket.base:,} {taxes}")
-    return Evaluation(given, given, 0, basket.base, basket.rates, (part,), ())

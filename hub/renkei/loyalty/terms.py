@@ -42,7 +42,6 @@ class Earn(Canonical):
     rounding: Rounding = "floor"
     per: Literal["order", "rate", "line"] = "order"
     points_paid_earn: Annotated[bool, Field(strict=True)] = False
-    shipping_earns: Annotated[bool, Field(strict=True)] = False
     confirmed: Literal["placed", "paid", "fulfilled"] = "paid"
     usable: Literal["at_once", "next_day", "days_later"] = "at_once"
     usable_days: Annotated[int, Field(strict=True, ge=0, le=366)] = 0
@@ -102,15 +101,13 @@ class Expiry(Canonical):
 
 
 class Redeem(Canonical):
-    """How points are used: in units, within limits, as a discount before tax or as a tender."""
+    """How points are used: in units, within limits; they lower the price before tax."""
 
     yen_per_point: Whole = 1
     unit: Whole = 1
     minimum: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
     maximum_points: Whole | None = None
     maximum_percent: Annotated[int, Field(strict=True, ge=1, le=100)] = 100
-    treatment: Literal["discount", "tender"] = "discount"
-    excluded: tuple[Slug, ...] = ("prescription", "tobacco")
 
     def most(self, spendable: int, yen: int) -> int:
         """The most points for a basket of so many yen, in whole units."""

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.program import Program
+from renkei.services.target import facts_of_a_member
 from renkei.storage.engine import Database
 from renkei_contracts.order import Order
 
@@ -32,8 +33,9 @@ INSERT INTO program_version (program_id, version, in_force_from, document)
 VALUES (:id, :version, :since, CAST(:document AS json)) ON CONFLICT DO NOTHING"""
 
 STORED = """
-SELECT o.document, s.earned, s.member_id
+SELECT o.document, s.earned, s.member_id, c.company_id
 FROM orders o JOIN settled s USING (connection_id, order_ref)
+JOIN connection c USING (connection_id)
 JOIN member m ON m.member_id = s.member_id AND m.program_id = :id
 WHERE o.placed_at >= :since AND o.revision > 0 AND o.same_connection IS NULL"""
 
@@ -170,7 +172,8 @@ async def back_test(database: Database, program: Program, since: datetime) -> Ba
         stream = await conn.stream(text(STORED), {"id": program.id, "since": since})
         async for row in stream:
             order = Order.model_validate_json(json.dumps(row[0]))
-            was, would = row[1], evaluate_order(order, program).earned
+            facts = facts_of_a_member(row[3])
+            was, would = row[1], evaluate_order(order, program, facts).earned
             orders, booked, draft = orders + 1, booked + was, draft + would
             more, fewer = more + (would > was), fewer + (would < was)
             if would != was:

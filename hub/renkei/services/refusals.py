@@ -33,6 +33,12 @@ REFUSALS: dict[str, Refusal] = {
     "points_exceed_total": Refusal(
         422, "利用ポイントがお会計の金額を超えています", False, "proceed_without_points"
     ),
+    "points_not_usable": Refusal(
+        422,
+        "このポイント数は使えません。利用数を変えてください",
+        False,
+        "proceed_without_points",
+    ),
     "points_without_member": Refusal(
         422, "ポイント利用には会員証の読み取りが必要です", False, "rescan"
     ),

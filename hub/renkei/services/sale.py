@@ -1,21 +1,25 @@
 """A register's commit: a finished sale becomes an order, checked if it is still a request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 
 from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
 from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
-from renkei.loyalty.earn import evaluate_basket
+from renkei.loyalty.basket import gross_of
 from renkei.loyalty.program import Program
+from renkei.loyalty.terms import Redeem
 from renkei.services.attempt import Attempt
-from renkei.services.hold import book_lapses, parse_hold_id
+from renkei.services.hold import book_lapses, first_answer, parse_hold_id
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import sale_key
+from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
+from renkei.services.target import rules_for
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.till import CommitAnswer, CommitRequest
@@ -45,27 +49,28 @@ class CommitSale:
     def needs(self) -> Needs:
         """What settling needs, and the key."""
         holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
-        return self._settle().needs() | Needs(requests=frozenset({self.request}), holds=holds)
+        return self._sale.needs() | Needs(requests=frozenset({self.request}), holds=holds)
 
     def further(self, known: Known) -> Needs:
         """What settling needs further."""
-        return self._settle().further(known)
+        return self._sale.further(known)
 
     def decide(self, attempt: Attempt) -> CommitAnswer:
         """The first answer again, a refusal, or the sale booked."""
         digest = digest_of(self.ask.model_dump(mode="json"))
-        known = attempt.world.requests.get(self.request)
-        if known is not None:
-            if known[0] != digest:
-                raise refused("key_reused", self.request[1])
-            return CommitAnswer.model_validate(known[1])
-        self._check(attempt)
-        settled = self._settle().decide(attempt)
+        first = first_answer(attempt, self.request, digest, CommitAnswer)
+        if first is not None:
+            return first
+        redeem = self._rules(attempt).redeem
+        self._check(attempt, redeem)
+        settled = self._worth(redeem.yen_per_point).decide(attempt)
         answer = self._answer(attempt, settled)
-        attempt.staged.requests[self.request] = (digest, answer.model_dump(mode="json"))
+        attempt.remember(self.request, digest, answer)
         return answer
 
-    def _settle(self) -> SettleOrder:
+    @cached_property
+    def _sale(self) -> SettleOrder:
+        """The sale as an order, made once: what its points are worth shows with the program."""
         return SettleOrder(
             order=order_of(self.ask, self.connection),
             read_at=None,
@@ -77,7 +82,19 @@ class CommitSale:
             request=not self.ask.occurred,
         )
 
-    def _check(self, attempt: Attempt) -> None:
+    def _worth(self, yen_per_point: int) -> SettleOrder:
+        if yen_per_point == 1 or not self.ask.points_used:
+            return self._sale
+        return replace(self._sale, order=order_of(self.ask, self.connection, yen_per_point))
+
+    def _rules(self, attempt: Attempt) -> Program:
+        """The rules that count for the sale."""
+        program = attempt.connection(self.connection).program
+        row = known_order(attempt, self._sale.key)
+        found = rules_for(attempt, program, self._sale.order, row)
+        return found[1] if found else Program()
+
+    def _check(self, attempt: Attempt, redeem: Redeem) -> None:
         ask = self.ask
         require_plausible("sold_at", ask.sold_at, attempt.now)
         if ask.member is not None and not attempt.knows(ask.member):
@@ -89,6 +106,7 @@ class CommitSale:
         if ask.member is not None:
             book_lapses(attempt, ask.member)
         if ask.points_used and not ask.occurred and not ask.voided:
+            self._require_usable(redeem)
             self._require_covered(attempt)
 
     def _require_own_hold(self, attempt: Attempt, name: HoldName) -> None:
@@ -107,12 +125,17 @@ class CommitSale:
         if hold.how == "captured" and hold.order != here:
             raise refused("hold_used")
 
+    def _require_usable(self, redeem: Redeem) -> None:
+        """No more than the goods cost, in the program's units and limits."""
+        points, gross = self.ask.points_used, gross_of(self.ask.lines)
+        if points * redeem.yen_per_point > gross:
+            raise refused("points_exceed_total")
+        if redeem.most(points, gross) != points:
+            raise refused("points_not_usable")
+
     def _require_covered(self, attempt: Attempt) -> None:
         """A request uses no more than its own hold and what is spendable besides."""
         assert self.ask.member is not None
-        basket = evaluate_basket(self.ask.lines, 0, Program())
-        if self.ask.points_used > sum(rate.total for rate in basket.rates):
-            raise refused("points_exceed_total")
         group = attempt.group_of(self.ask.member)
         covered = spendable(group.lots, group.debt, attempt.now, self.channel)
         if self.ask.hold:
@@ -147,7 +170,7 @@ class CommitSale:
         )
 
 
-def order_of(ask: CommitRequest, connection: str) -> Order:
+def order_of(ask: CommitRequest, connection: str, yen_per_point: int = 1) -> Order:
     """The sale as a restated order.
 
     A till counts revisions and has no clock that could be trusted for them: the order's clock is
@@ -162,7 +185,7 @@ def order_of(ask: CommitRequest, connection: str) -> Order:
         number=ask.sale.receipt_number,
         lines=ask.lines,
         points_used=ask.points_used,
-        points_value=ask.points_used,
+        points_value=ask.points_used * yen_per_point,
         tenders=ask.tenders,
         till=ask.sale,
         location=ask.sale.store,

@@ -166,7 +166,7 @@ class SettleOrder:
         if member is None:
             return SettleAnswer("unlinked")
         now_sold = effective(self.order, refunds_of(attempt, self.key))
-        evaluation = evaluation_of(now_sold, frozen)
+        evaluation = evaluation_of(now_sold, frozen, facts.company)
         if frozen is not None:
             evaluation = bounded(attempt, evaluation, now_sold, frozen[1], member)
         target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)

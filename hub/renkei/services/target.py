@@ -4,6 +4,7 @@ from datetime import datetime
 
 from renkei.ledger.settlement import Target
 from renkei.ledger.world import Known, OrderRow
+from renkei.loyalty.context import Facts, MemberFacts
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.earn import nothing as nothing_earned
 from renkei.loyalty.program import Program
@@ -45,13 +46,18 @@ def target_of(
     )
 
 
-def evaluation_of(order: Order, frozen: tuple[int, Program] | None) -> Evaluation:
+def evaluation_of(order: Order, frozen: tuple[int, Program] | None, company: str) -> Evaluation:
     """What the rules that count say of it; no version in force: nothing, with that reason."""
     if frozen is None:
         reason = "no program version was in force when it was placed"
         used = 0 if order.state is OrderState.CANCELLED else order.points_used
         return nothing_earned(reason, used)
-    return evaluate_order(order, frozen[1])
+    return evaluate_order(order, frozen[1], facts_of_a_member(company))
+
+
+def facts_of_a_member(company: str) -> Facts:
+    """What is known besides the sale today: that it has a member, and which company sells."""
+    return Facts(member=MemberFacts(), company=company)
 
 
 def rules_known(known: Known, program: str, order: Order, row: OrderRow | None) -> Program | None:

@@ -4,14 +4,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
 from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
-from renkei.loyalty.earn import evaluate_basket
+from renkei.loyalty.context import Facts
+from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
 from renkei.services.booking import Booking
@@ -19,7 +19,10 @@ from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
 from renkei.services.personal import masked, opened_identity, opened_names
 from renkei.services.refusals import refused
 from renkei.services.sale import CommitSale
+from renkei.services.target import facts_of_a_member
+from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Identity, IdentityKind
+from renkei_contracts.order import Order, OrderState
 from renkei_contracts.point import Balance
 from renkei_contracts.till import (
     CommitAnswer,
@@ -53,7 +56,8 @@ SELECT k.wrapped, p.sealed, p.state,
 FROM member_profile p JOIN member_key k USING (member_id) WHERE p.member_id = :m"""
 
 PROGRAM = """
-SELECT v.version, v.document FROM connection c JOIN program_version v USING (program_id)
+SELECT v.version, v.document, c.company_id, clock_timestamp()
+FROM connection c JOIN program_version v USING (program_id)
 WHERE c.connection_id = :c AND v.in_force_from <= clock_timestamp()
 ORDER BY v.version DESC LIMIT 1"""
 
@@ -71,6 +75,16 @@ class Terminal:
     def channel(self) -> Channel:
         """Where its points are spent."""
         return Channel(self.connection, self.store)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """The program version in force for a register's connection, and the database's clock."""
+
+    version: int
+    program: Program
+    company: str
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -107,23 +121,27 @@ class TillService:
         )
 
     async def quote(self, terminal: Terminal, ask: QuoteRequest) -> QuoteAnswer:
-        """What this basket earns and may use; pure, binds nobody."""
-        version, program = await self._program(terminal)
+        """What this basket earns and may use, as its sale would; binds nobody.
+
+        What campaigns with a budget give may be less by then.
+        """
+        rules = await self._rules(terminal)
         spendable, seen = 0, None
         if ask.member is not None:
             _, balance = await self._balance(terminal, ask.member)
             spendable, seen = balance.balance.spendable, balance.balance.version
-        most = max_usable(evaluate_basket(ask.lines, 0, program), spendable, program)
-        used = min(ask.points_wanted, most)
-        basket = evaluate_basket(ask.lines, used * program.redeem.yen_per_point, program)
+        most = max_usable(ask.lines, spendable, rules.program)
+        used = max_usable(ask.lines, min(ask.points_wanted, spendable), rules.program)
+        facts = facts_of_a_member(rules.company) if ask.member else Facts(company=rules.company)
+        basket = evaluate_order(_as_sold(terminal, ask, used, rules), rules.program, facts)
         return QuoteAnswer(
             earns=basket.earned,
             max_usable=most,
             points_used=used,
             total=sum(rate.total for rate in basket.rates),
             rates=basket.rates,
-            program=program.id,
-            program_version=version,
+            program=rules.program.id,
+            program_version=rules.version,
             balance_version=seen,
             reasons=basket.reasons,
         )
@@ -182,15 +200,29 @@ class TillService:
         return _Profile(masked(opened_names(ring, key, member, bytes(row[1]))), card)
 
     async def _balance(self, terminal: Terminal, member: str) -> tuple[datetime, ChannelBalance]:
-        _, program = await self._program(terminal)
+        rules = await self._rules(terminal)
         async with self.booking.database.begin() as conn:
             group = (await read_groups(conn, [member])).get(member)
             now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         if group is None:
             raise refused("member_not_found", member)
-        return now, channel_balance(group, now, ZoneInfo(program.zone), terminal.channel)
+        return now, channel_balance(group, now, rules.program.clock, terminal.channel)
 
-    async def _program(self, terminal: Terminal) -> tuple[int, Program]:
+    async def _rules(self, terminal: Terminal) -> _Rules:
         async with self.booking.database.begin() as conn:
             row = (await conn.execute(text(PROGRAM), {"c": terminal.connection})).one()
-        return row[0], Program.model_validate(row[1])
+        return _Rules(row[0], Program.model_validate(row[1]), row[2], row[3])
+
+
+def _as_sold(terminal: Terminal, ask: QuoteRequest, points: int, rules: _Rules) -> Order:
+    """The basket as the sale it would be."""
+    return Order(
+        ref=ExternalRef(connection=terminal.connection, id="quote"),
+        changed_at=rules.now,
+        placed_at=rules.now,
+        state=OrderState.FULFILLED,
+        lines=ask.lines,
+        points_used=points,
+        points_value=points * rules.program.redeem.yen_per_point,
+        location=terminal.store,
+    )

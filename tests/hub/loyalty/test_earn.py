@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renkei.ledger.months import months_later
-from renkei.loyalty.earn import evaluate_basket
+from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.rounding import divide
-from renkei_contracts.order import LineItem
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.order import LineItem, Order, OrderState
 
 PROGRAM = Program(usable="next_day", expires_months=5)
 
@@ -20,9 +21,23 @@ def line(amount: int, rate: int, *, included: bool = True, **more: object) -> Li
     return LineItem.model_validate(fields | {"tax_included": included} | more)
 
 
+def evaluated(lines: list[LineItem], points: int, program: Program) -> Evaluation:
+    """What these lines earn as a paid order, so many yen of it paid in points."""
+    at = datetime(2026, 11, 1, 3, tzinfo=UTC)
+    order = Order(
+        ref=ExternalRef(connection="cart", id="o1"),
+        changed_at=at,
+        placed_at=at,
+        state=OrderState.PAID,
+        lines=lines,
+        points_value=points,
+    )
+    return evaluate_order(order, program)
+
+
 def test_points_are_floored_per_order_and_not_per_line() -> None:
     lines = [line(1250, 1000, included=False), line(2050, 1000, included=False)]
-    assert evaluate_basket(lines, 0, PROGRAM).earned == 33
+    assert evaluated(lines, 0, PROGRAM).earned == 33
 
 
 def test_a_returned_line_earns_nothing() -> None:
@@ -30,7 +45,7 @@ def test_a_returned_line_earns_nothing() -> None:
         line(1250, 1000, included=False, returned_quantity=1, returned_amount=1250),
         line(2050, 1000, included=False),
     ]
-    assert evaluate_basket(lines, 0, PROGRAM).earned == 20
+    assert evaluated(lines, 0, PROGRAM).earned == 20
 
 
 @pytest.mark.parametrize(
@@ -47,7 +62,7 @@ def test_points_used_divide_over_the_rates_and_tax_is_floored_once_per_rate(
     tax: tuple[int, int],
     earns: int,
 ) -> None:
-    result = evaluate_basket([line(1080, 800), line(1100, 1000)], points, PROGRAM)
+    result = evaluated([line(1080, 800), line(1100, 1000)], points, PROGRAM)
     assert tuple(rate.points_discount for rate in result.rates) == shares
     assert tuple(rate.total for rate in result.rates) == remaining
     assert tuple(rate.tax for rate in result.rates) == tax
@@ -56,11 +71,11 @@ def test_points_used_divide_over_the_rates_and_tax_is_floored_once_per_rate(
 
 def test_a_line_that_does_not_earn_lowers_the_base_only_by_itself() -> None:
     lines = [line(1100, 1000), line(5500, 1000, earns=False)]
-    assert evaluate_basket(lines, 0, PROGRAM).base == 1000
+    assert evaluated(lines, 0, PROGRAM).base == 1000
 
 
 def test_paying_everything_in_points_earns_nothing() -> None:
-    result = evaluate_basket([line(1080, 800), line(1100, 1000)], 9_999, PROGRAM)
+    result = evaluated([line(1080, 800), line(1100, 1000)], 9_999, PROGRAM)
     assert (result.earned, sum(rate.points_discount for rate in result.rates)) == (0, 2180)
 
 

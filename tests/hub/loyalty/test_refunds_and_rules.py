@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from renkei.ledger.world import NewRefund
-from renkei.loyalty.earn import evaluate_basket, evaluate_order
+from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
 from renkei.loyalty.refunds import effective, exceeding
@@ -130,13 +130,14 @@ def test_an_order_earns_when_placed_and_is_confirmed_when_paid(
 
 def test_a_basket_on_gross_amounts_says_so() -> None:
     program = Program(base="tax_included", points=3, per_yen=200)
-    result = evaluate_basket([line("1", 1_100)], 0, program)
+    result = evaluate_order(order(line("1", 1_100)), program)
     assert (result.earned, result.confirmed, result.redeemed, result.base) == (15, 15, 0, 1_100)
     assert result.reasons == ("3 per ¥200 on ¥1,100 tax included: 15",)
 
 
 def test_points_never_pay_more_than_the_goods_cost() -> None:
-    result = evaluate_basket([line("1", 1_100), line("2", 540, tax_rate=800)], 2_000, Program())
+    seen = order(line("1", 1_100), line("2", 540, tax_rate=800), points_value=2_000)
+    result = evaluate_order(seen, Program())
     assert [(rate.total, rate.points_discount) for rate in result.rates] == [(0, 540), (0, 1_100)]
     assert (result.earned, result.base) == (0, 0)
 
@@ -148,13 +149,13 @@ def test_tax_is_added_once_per_rate_and_lines_of_both_kinds_add_up() -> None:
         line("3", 1_100, returned_amount=100),
         line("4", 220, earns=False),
     ]
-    result = evaluate_basket(lines, 0, Program())
+    result = evaluate_order(order(*lines), Program())
     assert [rate.total for rate in result.rates] == [210 + 21 + 1_220]
     assert result.base == 1_115 - tax_within(1_115, 1000)
 
 
 def test_the_most_points_that_may_be_used() -> None:
-    basket = evaluate_basket([line("1", 1_100)], 100, Program())
+    basket = [line("1", 1_100)]
     assert max_usable(basket, 5_000, Program()) == 1_100
     assert max_usable(basket, 700, Program()) == 700
     assert max_usable(basket, 5_000, Program(yen_per_point=3)) == 366

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from renkei.errors import TillRefused
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.members import balance, explain
+from renkei.services.till import Terminal, TillService
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
-from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.order import LineItem, Order, OrderState, TillKey
+from renkei_contracts.till import CommitRequest, QuoteRequest
 
 PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
 
@@ -104,4 +107,55 @@ async def test_many_orders_at_once_get_exactly_the_budget(booking: Booking, run:
         await enrolled(booking, who)
     orders = [buys(booking, who, f"{who}{n}", 7) for n in range(40) for who in "abcde"]
     assert sum(await asyncio.gather(*orders)) == 200 * 7 + 500
+    await verified(booking)
+
+
+async def test_a_register_is_told_what_its_sale_will_earn(
+    booking: Booking, till: TillService, terminal: Terminal
+) -> None:
+    await publish(booking, 2, when="member.known && order.store == 'shibuya'")
+    member = await enrolled(booking, "a")
+    line = LineItem(id="1", quantity=1, amount=11_000, tax_rate=1000)
+    quoted = await till.quote(terminal, QuoteRequest(member=member, lines=(line,)))
+    ask = CommitRequest(
+        sale=TillKey(store="shibuya", till="1", business_date=PLACED.date(), receipt_number="1"),
+        sold_at=PLACED,
+        member=member,
+        lines=(line,),
+    )
+    assert (quoted.earns, (await till.commit(terminal, ask)).earned) == (200, 200)
+    stranger = await till.quote(terminal, QuoteRequest(lines=(line,)))
+    assert stranger.earns == 100
+
+
+async def test_points_pay_what_the_program_says_they_are_worth(
+    booking: Booking, till: TillService, terminal: Terminal
+) -> None:
+    document = {"redeem": {"yen_per_point": 5, "unit": 10, "minimum": 20}}
+    async with booking.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
+            {"d": json.dumps(document)},
+        )
+    member = await enrolled(booking, "a")
+    await buys(booking, "a", "A", 300)
+    line = LineItem(id="1", quantity=1, amount=1_100, tax_rate=1000)
+    wanted = QuoteRequest(member=member, lines=(line,), points_wanted=45)
+    quoted = await till.quote(terminal, wanted)
+    assert (quoted.max_usable, quoted.points_used, quoted.total) == (220, 40, 900)
+
+    async def pays(points: int) -> tuple[int, int]:
+        key = TillKey(
+            store="shibuya", till="1", business_date=PLACED.date(), receipt_number=str(points)
+        )
+        ask = CommitRequest(
+            sale=key, sold_at=PLACED, member=member, lines=(line,), points_used=points
+        )
+        done = await till.commit(terminal, ask)
+        return done.used, done.earned
+
+    assert await pays(40) == (40, quoted.earns)
+    for points, refusal in ((45, "not_usable"), (10, "not_usable"), (230, "exceed_total")):
+        with pytest.raises(TillRefused, match=refusal):
+            await pays(points)
     await verified(booking)
