@@ -127,7 +127,8 @@ def _lookalike(attempt: Attempt, order: Order, key: OrderKey, member: str | None
         return Seen()
     others = [row for row in _candidates(attempt, order, key) if _may_be_of(attempt, row, member)]
     live = [row for row in others if row.document["state"] != OrderState.CANCELLED]
-    sure = [row for row in live if _lines_of(row.document) == _lines_of(_document(order))]
+    lines = _lines_of(order.model_dump(mode="json")) if live else Counter()
+    sure = [row for row in live if _lines_of(row.document) == lines]
     if len(sure) == 1 and len(others) == 1 and (sure[0].member or member is None):
         return Seen(sure[0].key, None, "amount, time, lines and member agree")
     return Seen(None, others[0].key) if others else Seen()
@@ -156,10 +157,6 @@ def _may_be_of(attempt: Attempt, row: OrderRow, member: str | None) -> bool:
     return attempt.knows(row.member) and row.member in {
         books.member for books in attempt.group_of(member).homes
     }
-
-
-def _document(order: Order) -> Mapping[str, Any]:
-    return order.model_dump(mode="json")
 
 
 def _lines_of(document: Mapping[str, Any]) -> Counter[tuple[str, int, int]]:
