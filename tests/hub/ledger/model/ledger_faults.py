@@ -89,13 +89,7 @@ def clawback_takes_from_any_lot(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_accepted_key_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    honest = attempt.keep
-
-    def forgetful(one: Attempt) -> None:
-        one.staged.requests.clear()
-        honest(one)
-
-    patch.setattr(attempt, "keep", forgetful)
+    patch.setattr(Attempt, "remember", lambda self, request, digest, answer: None)
 
 
 def a_refusal_leaves_a_trace(patch: pytest.MonkeyPatch) -> None:
