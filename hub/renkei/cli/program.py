@@ -1,6 +1,5 @@
 """``renkei program``: write, check, publish, compare and try the rules of a program."""
 
-import json as jsons
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -91,7 +90,10 @@ def dry_run(
 
     result = evaluate_order(read_order(cart.read_text(encoding="utf-8")), _read(file))
     if json:
-        as_json(jsons.loads(jsons.dumps(asdict(result), default=str)))
+        parts = [{"rule": one.rule, "points": one.points, "why": one.why} for one in result.parts]
+        refused = [one._asdict() for one in result.refused]
+        rates = [one.model_dump() for one in result.rates]
+        as_json(result._asdict() | {"parts": parts, "refused": refused, "rates": rates})
         return
     output.print(f"{result.earned} points, {result.confirmed} of them at once", markup=False)
     rows = [(part.rule, part.points, part.why) for part in result.parts]

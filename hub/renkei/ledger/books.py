@@ -1,7 +1,6 @@
 """A member's books in memory: lots, holds, debt; and the group whose points count together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -27,8 +26,7 @@ class Channel(NamedTuple):
     store: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(NamedTuple):
     """Points granted together. All but the counters is fixed for ever.
 
     ``pending``, ``available`` and ``held`` are what is there; ``expired`` what a booked expiry
@@ -84,8 +82,7 @@ class Lot:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """The open part of a hold that lies in one home: which of its lots, and how much of each.
 
     ``lead`` is the hold's name: that of its first part. ``connection`` is the channel that placed
@@ -102,8 +99,7 @@ class Hold:
     lead: HoldName = ("", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
+class Books(NamedTuple):
     """One member's books, as locked and loaded: lots, debt and open holds.
 
     Closed lots are among them where a decision may need them: those that an order of the batch made
@@ -131,8 +127,7 @@ class Books:
         return sum(int(getattr(lot, account.value)) for lot in self.lots)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Members whose points count together: one, or those merged into ``root``.
 
     ``beside`` are homes that do not count, but whose lots or holds the command names: what was
@@ -198,4 +193,4 @@ def consumption_order(
 
 def without_hold(books: Books, version: int) -> Books:
     """The books once this part of a hold has ended."""
-    return replace(books, holds=tuple(one for one in books.holds if one.version != version))
+    return books._replace(holds=tuple(one for one in books.holds if one.version != version))

@@ -7,9 +7,9 @@ microseconds, so that it is the same when recomputed from the database.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from renkei.ledger.books import Books, Lot
 from renkei.ledger.transaction import Draft, Posting
@@ -18,8 +18,7 @@ from renkei.ledger.world import Entry, OrderKey
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """Why a transaction is booked. ``key`` names the request or the order's revision.
 
     ``note`` is sealed text about persons (a reason, a clerk's name): it is kept beside the chain,
@@ -33,7 +32,7 @@ class Cause:
     delivery: str | None = None
     reasons: tuple[str, ...] = ()
     note: bytes | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
 
     def content(self) -> Mapping[str, Any]:
         """What a statement shows of it, and facts that the chain shall cover."""
@@ -74,9 +73,8 @@ def _finish(
         prev=books.chain,
         hash=b"",
     )
-    entry = replace(unhashed, hash=hash_of(unhashed))
-    return entry, replace(
-        books,
+    entry = unhashed._replace(hash=hash_of(unhashed))
+    return entry, books._replace(
         version=entry.version,
         lots_made=books.lots_made + len(new),
         chain=entry.hash,

@@ -8,7 +8,7 @@ but of the lots' dates; so is the end of a hold.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from renkei.ledger.books import DEBT_LOT, Books, Group, Hold, Lot, LotRef
@@ -93,8 +93,7 @@ def _group(lots: list[Lot], moves: list[Moved], parts: Iterable[HoldPart]) -> Gr
         sums[move.ref, "available"] += 0 if move.rule in EXPIRY_RULES else move.available
         sums[move.ref, "debt"] += move.debt
     counted = [
-        replace(
-            lot,
+        lot._replace(
             pending=sums[lot.ref, "pending"],
             available=sums[lot.ref, "available"],
             held=sums[lot.ref, "held"],

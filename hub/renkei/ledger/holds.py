@@ -5,7 +5,6 @@ lots. Capture and release end all of its parts; each lapses by itself.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -94,7 +93,7 @@ def _without_lapsed(books: Books, now: datetime) -> Books:
     draft = Draft(Group.alone(books), books.member, now)
     for hold in over:
         lapse(draft, [hold], now)
-    return replace(books, lots=tuple(draft.lots.values()), debt=draft.debts[books.member])
+    return books._replace(lots=tuple(draft.lots.values()), debt=draft.debts[books.member])
 
 
 def _give_back(draft: Draft, rule: str, frozen: Taken, at: datetime, now: datetime) -> None:

@@ -4,8 +4,9 @@ Pure. Edits, voids, refunds, late links and confirmations are all the same: a ne
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from renkei.ledger.books import DEBT_LOT, Hold, Lot, LotRef
 from renkei.ledger.chart import Account as A
@@ -22,8 +23,7 @@ from renkei.ledger.lots import (
 from renkei.ledger.transaction import Allocation, Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What an order, as it is now, should have earned and redeemed, in whole points.
 
     ``confirmed`` is the part of ``earned`` whose condition is met; the rest stays pending.
@@ -46,8 +46,7 @@ class Target:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """What is posted for one order and member: sums, lots made, and the stack of what was used.
 
     The lots are numbers of the member's own home; what was used may lie in other homes of a group.
@@ -59,8 +58,7 @@ class Settled:
     used: Taken = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderName:
+class OrderName(NamedTuple):
     """The order a settlement is for: (connection, order)."""
 
     connection: str
@@ -119,7 +117,7 @@ def _redeem(work: Settlement, amount: int, hold: Sequence[Hold]) -> None:
     if short:
         used = (*used, *_use(work, short))
     done = work.settled
-    work.settled = replace(done, redeemed=done.redeemed + total(used), used=(*done.used, *used))
+    work.settled = done._replace(redeemed=done.redeemed + total(used), used=(*done.used, *used))
 
 
 def _use(work: Settlement, amount: int) -> Taken:
@@ -139,7 +137,7 @@ def _restore(work: Settlement, amount: int) -> None:
         if used > part:
             stack.append((ref, used - part))
         _give_back(work, ref, part)
-    work.settled = replace(work.settled, redeemed=work.settled.redeemed - amount, used=tuple(stack))
+    work.settled = work.settled._replace(redeemed=work.settled.redeemed - amount, used=tuple(stack))
 
 
 def _give_back(work: Settlement, ref: LotRef, part: int) -> None:
@@ -190,7 +188,7 @@ def _restore_lot(work: Settlement, parent: LotRef, granted: int) -> LotRef:
         home=parent[0],
     )
     if old is not None:
-        new = replace(new, point_type=old.point_type, only_at=old.only_at)
+        new = new._replace(point_type=old.point_type, only_at=old.only_at)
     return work.draft.open_lot(new)
 
 
@@ -217,7 +215,7 @@ def _take_back(work: Settlement, amount: int) -> None:
     draft.post("refund.clawback", A.PENDING, A.ISSUED, waiting)
     draft.post("refund.clawback", A.AVAILABLE, A.ISSUED, ready)
     overdraw(draft, left, A.ISSUED)
-    work.settled = replace(work.settled, earned=work.settled.earned - amount)
+    work.settled = work.settled._replace(earned=work.settled.earned - amount)
 
 
 def _earn(work: Settlement, amount: int) -> None:
@@ -232,7 +230,7 @@ def _earn(work: Settlement, amount: int) -> None:
     else:
         draft.post("earn.pending", A.ISSUED, A.PENDING, [Allocation(ref, pending=amount)])
     done = work.settled
-    work.settled = replace(done, earned=done.earned + amount, lots=(*done.lots, ref[1]))
+    work.settled = done._replace(earned=done.earned + amount, lots=(*done.lots, ref[1]))
 
 
 def _confirm(work: Settlement) -> None:
@@ -250,7 +248,7 @@ def _confirm(work: Settlement) -> None:
         moves = [Allocation(lot.ref, pending=-part), Allocation(child, available=part)]
         draft.post("earn.confirm", A.PENDING, A.AVAILABLE, moves)
         repay_debt(draft, [(child, part)])
-        work.settled = replace(work.settled, lots=(*work.settled.lots, child[1]))
+        work.settled = work.settled._replace(lots=(*work.settled.lots, child[1]))
 
 
 def _new_lot(work: Settlement, granted: int, parent: int | None, *, confirmed: bool) -> Lot:

@@ -5,7 +5,6 @@ after the last activity, counting only activities before it had ended.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,15 +17,15 @@ def slid(books: Books) -> Books:
     if all(lot.slides_months is None for lot in books.lots):
         return books
     lots = tuple(
-        lot if lot.slides_months is None else replace(lot, expires_at=_end(lot, books))
+        lot if lot.slides_months is None else lot._replace(expires_at=_end(lot, books))
         for lot in books.lots
     )
-    return replace(books, lots=lots)
+    return books._replace(lots=lots)
 
 
 def with_activity(books: Books, at: datetime) -> Books:
     """The books after the member was active at that instant; it may have been a while ago."""
-    return slid(replace(books, activities=tuple(sorted({*books.activities, at}))))
+    return slid(books._replace(activities=tuple(sorted({*books.activities, at}))))
 
 
 def _end(lot: Lot, books: Books) -> datetime:

@@ -5,8 +5,9 @@ movement goes through ``Draft.post``, which checks the rule, the sums and every 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from renkei.errors import BooksBroken
 from renkei.ledger.books import DEBT_LOT, Books, Channel, Group, Lot, LotRef, consumption_order
@@ -16,8 +17,7 @@ from renkei.ledger.rules import require_permitted
 EXPIRY_RULES = ("expire", "expire.undo")
 
 
-@dataclass(frozen=True, slots=True)
-class Allocation:
+class Allocation(NamedTuple):
     """What one posting did to one lot, signed. Lot number 0 is the home's debt."""
 
     ref: LotRef
@@ -35,8 +35,7 @@ class Allocation:
         return not (self.pending or self.available or self.held or self.debt)
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One movement of a positive number of points of one home under one rule."""
 
     rule: str
@@ -108,8 +107,7 @@ class Draft:
                 raise BooksBroken(f"{rule}: debt of {home} would be above zero")
             return
         lot = self.lots[move.ref]
-        moved = replace(
-            lot,
+        moved = lot._replace(
             pending=lot.pending + move.pending,
             available=lot.available + move.available,
             held=lot.held + move.held,
@@ -125,14 +123,14 @@ class Draft:
     def unnet(self, ref: LotRef, amount: int) -> None:
         """What this lot paid of a debt comes back to it; the posting that follows books it."""
         lot = self.lots[ref]
-        self.lots[ref] = replace(lot, netted=lot.netted - amount)
+        self.lots[ref] = lot._replace(netted=lot.netted - amount)
         self.changed.add(ref)
 
     def open_lot(self, lot: Lot) -> LotRef:
         """Add an empty new lot under the next number of its home; gives its name."""
         home = lot.home or self.member
         made = self.homes[home].lots_made + sum(1 for ref in self.fresh if ref[0] == home)
-        new = replace(lot, home=home, number=made + 1, pending=0, available=0, held=0)
+        new = lot._replace(home=home, number=made + 1, pending=0, available=0, held=0)
         self.lots[new.ref] = new
         self.fresh.add(new.ref)
         return new.ref

@@ -83,8 +83,7 @@ class Needs:
         return Needs.of_all((self, other))
 
 
-@dataclass(frozen=True)
-class ConnectionFacts:
+class ConnectionFacts(NamedTuple):
     """What booking must know of a connection."""
 
     program: str
@@ -117,8 +116,7 @@ class Known:
     identities: Mapping[IdentityKey, tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class OrderRow:
+class OrderRow(NamedTuple):
     """What is kept of an order: its newest state, and how it was evaluated first.
 
     ``same``: this sale is counted at that order. ``doubt``: perhaps it is, and a person must say;
@@ -157,8 +155,7 @@ class NewRefund:
     document: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One transaction, finished and hashed, with everything written beside it."""
 
     member: str
@@ -182,8 +179,7 @@ class Entry:
     note: bytes | None = None
 
 
-@dataclass(frozen=True)
-class NewHold:
+class NewHold(NamedTuple):
     """The part of a hold that an entry placed in its home; ``lead`` is the hold's name.
 
     ``for_member`` is the member on whose behalf it was placed.
@@ -200,8 +196,7 @@ class NewHold:
     for_member: str
 
 
-@dataclass(frozen=True)
-class HoldEnd:
+class HoldEnd(NamedTuple):
     """How a part of a hold ended, once and for all."""
 
     member: str
@@ -211,8 +206,7 @@ class HoldEnd:
     captured: int
 
 
-@dataclass(frozen=True)
-class KnownHold:
+class KnownHold(NamedTuple):
     """A hold that was placed: by which channel, for whom, and how it ended (None: it is open).
 
     ``homes`` are where its parts lie; ``order`` is the sale that captured it.

@@ -5,7 +5,7 @@ its lines by the largest remainder, in the order of their ids: the order they co
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from renkei.loyalty.rounding import divide, tax_upon, tax_within
 from renkei.loyalty.terms import Earn
@@ -13,16 +13,14 @@ from renkei_contracts.order import LineItem
 from renkei_contracts.till import RateTotal
 
 
-@dataclass(frozen=True, slots=True)
-class EarningLine:
+class EarningLine(NamedTuple):
     """A line that earns, and on how many yen of the base."""
 
     line: LineItem
     base: int
 
 
-@dataclass(frozen=True, slots=True)
-class Basket:
+class Basket(NamedTuple):
     """Totals per rate (tax included, after points), and what earns."""
 
     rates: tuple[RateTotal, ...]
@@ -34,8 +32,7 @@ class Basket:
         return sum(one.base for one in self.earning)
 
 
-@dataclass(frozen=True)
-class _Rate:
+class _Rate(NamedTuple):
     """The lines of one tax rate: tax-included yen in all, and of lines that earn."""
 
     rate: int

@@ -5,7 +5,7 @@ The same function answers a till's quote, a cart's, settlement, a dry run and a 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from renkei.loyalty import condition
 from renkei.loyalty.basket import Basket, EarningLine, basket_of
@@ -21,8 +21,7 @@ from renkei_contracts.till import RateTotal
 NO_FACTS = Facts()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Points given by one rule: the program's own, another rate, or a campaign."""
 
     rule: str
@@ -31,8 +30,7 @@ class Part:
     campaign: Campaign | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A rule that gave nothing, and why; ``fault`` where it could not be decided."""
 
     rule: str
@@ -40,8 +38,7 @@ class Refused:
     fault: bool = False
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """The result with its reasons. Points are whole; ``base`` is yen the points were counted on.
 
     ``earned`` is the sum of the parts, before any quota bounds them.

@@ -4,7 +4,7 @@ A command decides on copies; only ``keep`` changes the world, by code that canno
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -190,7 +190,7 @@ class Attempt:
             home=hold.member,
             lead=hold.lead,
         )
-        self.books[hold.member] = replace(books, holds=(*books.holds, made))
+        self.books[hold.member] = books._replace(holds=(*books.holds, made))
 
     def end_hold(
         self, parts: Sequence[Hold], entries: Entries, how: str, captured: Taken = ()
@@ -320,9 +320,9 @@ def _keep_holds(attempt: Attempt) -> None:
     entries = {(one.member, one.version): one for one in attempt.staged.entries}
     for hold in attempt.staged.holds:
         before = known.get(hold.lead, KnownHold(hold.connection, hold.for_member, ()))
-        known[hold.lead] = replace(before, homes=(*before.homes, hold.member))
+        known[hold.lead] = before._replace(homes=(*before.homes, hold.member))
     for end in attempt.staged.hold_ends:
         name = (end.member, end.version)
         if name in known:
             order = entries[end.member, end.end_version].order
-            known[name] = replace(known[name], how=end.how, order=order)
+            known[name] = known[name]._replace(how=end.how, order=order)

@@ -1,7 +1,6 @@
 """Campaigns with limits: what an order may claim from their quotas, and what it gets."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from renkei.ledger.world import ClaimKey, OrderKey
 from renkei.loyalty.campaign import Campaign
@@ -24,7 +23,7 @@ def bounded(
     parts = tuple(_bounded(attempt, part, order, program, member) for part in evaluation.parts)
     earned = sum(part.points for part in parts)
     ready = earned if evaluation.confirmed == evaluation.earned else 0
-    return replace(evaluation, parts=parts, earned=earned, confirmed=ready)
+    return evaluation._replace(parts=parts, earned=earned, confirmed=ready)
 
 
 def _bounded(attempt: Attempt, part: Part, order: Order, program: Program, member: str) -> Part:
@@ -36,7 +35,7 @@ def _bounded(attempt: Attempt, part: Part, order: Order, program: Program, membe
         points = attempt.claim(key, points, limit)
     if points == part.points:
         return part
-    return replace(part, points=points, why=f"{part.why}, of {part.points} its limits leave")
+    return part._replace(points=points, why=f"{part.why}, of {part.points} its limits leave")
 
 
 def _limits(

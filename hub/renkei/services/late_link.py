@@ -71,7 +71,7 @@ class DecideDoubt:
         if row is None or row.doubt is None:
             return SettleAnswer("unchanged", row.member if row else None)
         same = row.doubt if self.same else None
-        judged = replace(row, doubt=None, same=same, apart=not self.same)
+        judged = row._replace(doubt=None, same=same, apart=not self.same)
         return _again(row, self.alert_id).post(attempt, judged, row.member, row.digest)
 
 

@@ -1,6 +1,6 @@
 """Merging members by a pointer, and parting them again. Who merges whom is decided elsewhere."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from renkei.errors import BookingRefused
 from renkei.ledger.books import Group
@@ -77,7 +77,7 @@ def _show_newer(attempt: Attempt, root: str, version: int) -> None:
     if behind > 0:
         books = attempt.books_of(root)
         lead = books.version_lead + behind
-        attempt.books[root] = replace(books, version_lead=lead)
+        attempt.books[root] = books._replace(version_lead=lead)
         attempt.staged.leads[root] = lead
 
 

@@ -6,17 +6,15 @@ a person, and is granted nothing until then.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from renkei.ledger.world import OrderKey, OrderRow, SaleKey
 from renkei.services.attempt import Attempt
 from renkei_contracts.order import Order, OrderState, TillKey
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """At which other order this sale is counted (``same``), or perhaps is (``doubt``)."""
 
     same: OrderKey | None = None
@@ -51,12 +49,12 @@ def _referenced(attempt: Attempt, other: OrderKey, key: OrderKey, order: Order) 
         return None
     if row is not None and row.doubt == key:
         # It was perhaps this sale, and this state says that it is: it was granted nothing yet.
-        attempt.staged.orders[other] = replace(row, doubt=None, same=key)
+        attempt.staged.orders[other] = row._replace(doubt=None, same=key)
         attempt.staged.same.append((other, key, "the vendor's own reference"))
         return key
     if row is None or (row.awaited and row.same is None):
         place = row or awaited(other, order.placed_at)
-        attempt.staged.orders[other] = replace(place, same=key)
+        attempt.staged.orders[other] = place._replace(same=key)
         return None
     counted = row.same or other
     return counted if counted != key else None
@@ -115,7 +113,7 @@ def _same_natural_key(
     if first.key == key:
         return first.same
     if first.same is None and first.member is None and member is not None:
-        attempt.staged.orders[first.key] = replace(first, same=key)
+        attempt.staged.orders[first.key] = first._replace(same=key)
         attempt.staged.same.append((first.key, key, "natural key; its member became known"))
         return None
     return first.same or first.key

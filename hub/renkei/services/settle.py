@@ -1,9 +1,9 @@
 """Settling a restated order: record what was seen, book target minus posted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of
@@ -41,8 +41,7 @@ Outcome = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class SettleAnswer:
+class SettleAnswer(NamedTuple):
     """What came of it. ``earned`` and ``redeemed`` are what is posted for the order now.
 
     ``reread``: equal vendor clock with other content, so the order must be read from the vendor.
@@ -298,7 +297,7 @@ class SettleOrder:
 def _record(attempt: Attempt, row: OrderRow | None, new: OrderRow, command: SettleOrder) -> None:
     """Keep the state; a newer clock with the same content is no new revision."""
     if row is not None and not row.awaited and row.digest == new.digest:
-        new = replace(new, revision=row.revision)
+        new = new._replace(revision=row.revision)
     else:
         attempt.staged.revisions.append((new, command.delivery_key))
     attempt.staged.orders[new.key] = new

@@ -64,7 +64,11 @@ def _engine(url: str, **pool: Any) -> AsyncEngine:
         url,
         hide_parameters=True,
         pool_use_lifo=True,
-        connect_args={"application_name": "renkei", "connect_timeout": 5},
+        connect_args={
+            "application_name": "renkei",
+            "connect_timeout": 5,
+            "options": "-c random_page_cost=1.1 -c jit=off",
+        },
         **pool,
     )
 

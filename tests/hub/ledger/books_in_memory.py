@@ -1,6 +1,6 @@
 """A member's books in memory, and short ways to move them on."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from renkei.ledger import holds
@@ -27,8 +27,7 @@ class Ledger:
 
     def _keep(self, draft: Draft) -> None:
         self.log.append(draft)
-        self.books = replace(
-            self.books,
+        self.books = self.books._replace(
             version=self.books.version + bool(draft.postings),
             lots_made=self.books.lots_made + len(draft.fresh),
             debt=draft.debts[self.books.member],
@@ -74,7 +73,7 @@ class Ledger:
         self._keep(draft)
         lapses_at = self.now + timedelta(minutes=minutes)
         made = Hold(self.books.version, "k", amount, lapses_at, frozen)
-        self.books = replace(self.books, holds=(*self.books.holds, made))
+        self.books = self.books._replace(holds=(*self.books.holds, made))
         return made
 
     def release(self, hold: Hold) -> None:
@@ -93,7 +92,7 @@ class Ledger:
 
     def _end(self, hold: Hold) -> None:
         rest = tuple(one for one in self.books.holds if one.version != hold.version)
-        self.books = replace(self.books, holds=rest)
+        self.books = self.books._replace(holds=rest)
 
     def lot(self, number: int) -> Lot:
         """The lot of this number."""

@@ -1,6 +1,5 @@
 """Holds over several homes, balances as a channel sees them, movements without an order."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -185,7 +184,7 @@ def test_points_without_an_end_make_the_balance_endless() -> None:
 
 
 def test_the_last_day_of_a_part_is_a_day_of_the_programs_zone() -> None:
-    evening = replace(lot(1), expires_at=datetime(2026, 11, 5, 20, tzinfo=UTC))
+    evening = lot(1)._replace(expires_at=datetime(2026, 11, 5, 20, tzinfo=UTC))
     found = channel_balance(Group.alone(books("a", evening)), NOON, TOKYO, None)
     assert found.by_expiry == ((date(2026, 11, 6), 100),)
 
@@ -379,7 +378,7 @@ def test_holds_lapse_in_the_order_in_which_they_ended() -> None:
 
 def test_what_a_hold_gives_back_late_repays_debt_although_its_lot_has_ended_since() -> None:
     ended = lot(1, available=0, held=60)
-    ended = replace(ended, expires_at=NOON - timedelta(minutes=5))
+    ended = ended._replace(expires_at=NOON - timedelta(minutes=5))
     made = draft(books("a", ended, debt=-50))
     holds.lapse(made, [held("a", (1, 60), minutes=-10)], NOON)
     assert moves(made) == [("hold.lapse", "a", 60), ("debt.repay", "a", 50), ("expire", "a", 10)]

@@ -1,6 +1,5 @@
 """Points for one channel or store, and point types a program spends first."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,7 +16,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 def lot(number: int, *, days: int | None = None, **more: object) -> Lot:
     made = Lot(number, "purchase", 100, NOW, NOW, None, available=100, home="m")
     ends = NOW + timedelta(days=days) if days is not None else None
-    return replace(made, expires_at=ends, **more)
+    return made._replace(expires_at=ends, **more)
 
 
 def group(*lots: Lot, debt: int = 0) -> Group:

@@ -1,6 +1,5 @@
 """Settlements over several homes and odd lots: where points go back to, and what they look like."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,7 +50,7 @@ def draft(*homes: Books, beside: tuple[Books, ...] = ()) -> Draft:
 
 def done(made: Draft, before: Settled, hold: tuple[Hold, ...] = (), **target: Any) -> Settlement:
     """The order settled to this target."""
-    return settle(made, before, ORDER, replace(TARGET, **target), NOON, hold)
+    return settle(made, before, ORDER, TARGET._replace(**target), NOON, hold)
 
 
 def moves(made: Draft) -> list[tuple[str, str, int]]:
@@ -260,7 +259,7 @@ def test_a_new_lot_is_empty_until_something_is_posted() -> None:
     full = lot(9, home="b", pending=1, available=2, held=3)
     assert made.open_lot(full) == ("b", 3)
     assert made.lots["b", 3] == lot(3, home="b")
-    assert made.open_lot(replace(full, home="")) == ("a", 2)
+    assert made.open_lot(full._replace(home="")) == ("a", 2)
     assert made.open_lot(full) == ("b", 4)
 
 

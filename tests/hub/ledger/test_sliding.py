@@ -1,6 +1,5 @@
 """Sliding points live as long as their member keeps coming; a late visit brings them back."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ GRANTED = datetime(2024, 1, 31, 3, tzinfo=UTC)
 
 def sliding(months: int = 12, **more: object) -> Books:
     lot = Lot(1, "purchase", 100, GRANTED, GRANTED, None, available=100, home="m")
-    lot = replace(lot, slides_months=months, **more)
+    lot = lot._replace(slides_months=months, **more)
     return slid(Books("m", "default", 1, 1, b"", lots=(lot,)))
 
 
@@ -66,7 +65,7 @@ def test_a_visit_told_late_undoes_the_expiry_that_was_booked_meanwhile() -> None
     books, now = sliding(), datetime(2025, 3, 1, tzinfo=UTC)
     draft = Draft(Group.alone(books), "m", now)
     assert expire_dead(draft, [("m", 1)], now) == 100
-    after = replace(books, lots=tuple(draft.lots.values()))
+    after = books._replace(lots=tuple(draft.lots.values()))
     visited = with_activity(after, datetime(2025, 1, 30, tzinfo=UTC))
     draft = Draft(Group.alone(visited), "m", now)
     catch_up_with_slides(draft, now)
@@ -85,7 +84,7 @@ def test_what_had_ended_before_the_visit_is_booked_as_expired() -> None:
 
 def test_points_with_a_date_of_their_own_do_not_slide() -> None:
     books = sliding()
-    fixed = replace(books.lots[0], number=2, slides_months=None, expires_at=GRANTED)
-    moved = with_activity(replace(books, lots=(*books.lots, fixed)), GRANTED + timedelta(days=30))
+    fixed = books.lots[0]._replace(number=2, slides_months=None, expires_at=GRANTED)
+    moved = with_activity(books._replace(lots=(*books.lots, fixed)), GRANTED + timedelta(days=30))
     assert moved.lots[1] == fixed
     assert ends(moved) != ends(books)

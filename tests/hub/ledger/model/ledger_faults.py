@@ -1,7 +1,6 @@
 """Faults to put into the hub on purpose, each by replacing one thing."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,7 +54,7 @@ def equal_clocks_win_unread(patch: pytest.MonkeyPatch) -> None:
 
 def held_points_are_spent_again(patch: pytest.MonkeyPatch) -> None:
     def both(group_lots: Any, *args: Any) -> int:
-        return lots.spendable((replace(lot, available=lot.granted) for lot in group_lots), *args)
+        return lots.spendable((lot._replace(available=lot.granted) for lot in group_lots), *args)
 
     patch.setattr(hold, "spendable", both)
 
@@ -75,7 +74,7 @@ def returns_go_back_in_the_order_of_use(patch: pytest.MonkeyPatch) -> None:
     honest = settlement._restore
 
     def turned(work: Any, amount: int) -> None:
-        work.settled = replace(work.settled, used=work.settled.used[::-1])
+        work.settled = work.settled._replace(used=work.settled.used[::-1])
         honest(work, amount)
 
     patch.setattr(settlement, "_restore", turned)
@@ -136,7 +135,7 @@ def a_request_draws_what_was_alive_at_the_sale(patch: pytest.MonkeyPatch) -> Non
 
 def the_old_member_keeps_a_moved_order(patch: pytest.MonkeyPatch) -> None:
     def keeps(frozen: Any, now: Any) -> Any:
-        return replace(nothing(frozen, now), earned=3, confirmed=3)
+        return nothing(frozen, now)._replace(earned=3, confirmed=3)
 
     nothing = settle.nothing
     patch.setattr(settle, "nothing", keeps)
@@ -144,7 +143,7 @@ def the_old_member_keeps_a_moved_order(patch: pytest.MonkeyPatch) -> None:
 
 def the_chain_does_not_cover_its_past(patch: pytest.MonkeyPatch) -> None:
     honest = entry.hash_of
-    patch.setattr(entry, "hash_of", lambda one: honest(replace(one, prev=b"")))
+    patch.setattr(entry, "hash_of", lambda one: honest(one._replace(prev=b"")))
 
 
 def a_withdrawal_ignores_the_balance(patch: pytest.MonkeyPatch) -> None:
