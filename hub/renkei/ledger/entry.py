@@ -5,11 +5,12 @@ microseconds, so that it is the same when recomputed from the database.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import orjson
 
 from renkei.ledger.books import Books, Lot
 from renkei.ledger.transaction import Draft, Posting
@@ -85,14 +86,17 @@ def _finish(
 
 def hash_of(entry: Entry) -> bytes:
     """SHA-256 over the previous hash and the entry's canonical JSON."""
-    text = json.dumps(_content(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(entry.prev + text.encode()).digest()
+    return hashlib.sha256(entry.prev + canonical(_content(entry))).digest()
 
 
 def digest_of(content: Mapping[str, Any]) -> bytes:
     """SHA-256 of the canonical JSON: the identity of a content."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(canonical(content)).digest()
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """The one spelling of a content: JSON in UTF-8, sorted keys, no spaces."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
 def micros(at: datetime | None) -> int | None:

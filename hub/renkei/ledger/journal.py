@@ -4,7 +4,6 @@ Nothing else writes. A short count means that another process was first with the
 LostRace, and the whole batch runs again on fresh data.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +14,7 @@ from renkei.ledger import rows as as_rows
 from renkei.ledger import statements as sql
 from renkei.ledger.world import Staged, World
 from renkei.storage.committer import LostRace
-from renkei.storage.trip import Answer, Statement, travel
+from renkei.storage.trip import Answer, Statement, as_json, travel
 
 FEED_LANE = 0
 
@@ -44,7 +43,7 @@ class Page:
         """One statement for several tables: its parts see nothing of one another's rows."""
         puts = [put for put in every if put.rows]
         if puts:
-            values = {f"p{n}": json.dumps(put.rows) for n, put in enumerate(puts)}
+            values = {f"p{n}": as_json(put.rows) for n, put in enumerate(puts)}
             self.statements.append(Statement(_joined(tuple(put.sql for put in puts)), values))
             self.puts.append(puts)
 
@@ -116,9 +115,9 @@ def _entries(page: Page, world: World) -> None:
 def _heads(page: Page, world: World) -> None:
     """What else is kept of members, after their heads."""
     staged = world.staged
-    active = [{"m": member, "at": at.isoformat()} for member, at in sorted(staged.activities)]
+    active = [{"m": member, "at": at} for member, at in sorted(staged.activities)]
     page.put(sql.ACTIVITIES, active)
-    at = world.now.isoformat()
+    at = world.now
     merges = [{"m": one.member, "into": one.into, "by": one.by, "at": at} for one in staged.merges]
     page.put(sql.MERGES, merges)
     page.put(sql.POINTERS, merges, exact=True)
@@ -153,7 +152,7 @@ def _orders(page: Page, world: World) -> None:
     page.put(sql.ORDERS, old, exact=True)
     page.put(sql.REVISIONS, as_rows.revision_rows(world), exact=True)
     page.put(sql.REFUNDS, as_rows.refund_rows(world), exact=True)
-    at = world.now.isoformat()
+    at = world.now
     same = [
         {"c": one[0], "r": one[1], "oc": other[0], "o": other[1], "evidence": evidence, "at": at}
         for one, other, evidence in staged.same
@@ -162,7 +161,7 @@ def _orders(page: Page, world: World) -> None:
 
 
 def _links(page: Page, world: World) -> None:
-    at = world.now.isoformat()
+    at = world.now
     mirrors = [
         {
             "c": new.connection,
@@ -192,6 +191,6 @@ def _feed(page: Page, world: World) -> None:
     touched = sorted(world.staged.touched)
     if touched:
         rows = [{"m": member, "v": world.version_of(member)} for member in touched]
-        values = {"p": json.dumps(rows), "n": len(rows), "lane": FEED_LANE}
+        values = {"p": as_json(rows), "n": len(rows), "lane": FEED_LANE}
         page.statements.append(Statement(sql.FEED, values))
         page.puts.append([Put(sql.FEED, rows)])

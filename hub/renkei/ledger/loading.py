@@ -6,7 +6,6 @@ guard. A lock joined to its data would read stale rows. Statements of one trip s
 locks as statements sent one by one do (storage/trip.py).
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +34,7 @@ from renkei.ledger.world import (
     root_of,
 )
 from renkei.storage.committer import LostRace
-from renkei.storage.trip import Rows, Statement, travel
+from renkei.storage.trip import Rows, Statement, as_json, joined, travel
 
 SettledFor = Mapping[tuple[str, OrderKey], Settled]
 
@@ -95,7 +94,9 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
 async def read_groups(conn: AsyncConnection, members: Sequence[str]) -> dict[str, Group]:
     """What counts together with each of these members, without a lock: for balances only."""
     heads = await _groups(conn, {*members})
-    asked = {"heads": Statement(sql.HEADS, {"ids": _roots(heads)})} | _books(heads, {}, None)
+    asked = {"heads": Statement(sql.HEADS, {"ids": joined(_roots(heads))})} | _books(
+        heads, {}, None
+    )
     found = await _ask(conn, asked)
     books = _books_of(found)
     merged = {head[0]: head[8] for head in found["heads"]}
@@ -109,7 +110,7 @@ async def read_groups(conn: AsyncConnection, members: Sequence[str]) -> dict[str
 
 async def read_lots(conn: AsyncConnection, members: Sequence[str]) -> list[Lot]:
     """Every lot these members ever had, with the effective end of those that slide."""
-    ids = {"ids": list(members)}
+    ids = {"ids": joined(members)}
     asked = {
         "lots": Statement(sql.EVERY_LOT, ids),
         "activities": Statement(sql.ACTIVITIES, ids),
@@ -131,21 +132,18 @@ async def _ask(conn: AsyncConnection, asked: Mapping[str, Statement | None]) -> 
 def _names(needs: Needs) -> dict[str, Statement | None]:
     """What names are known, then the orders' locks, and what those guard."""
     keys = [{"c": connection, "r": ref} for connection, ref in sorted(needs.orders)]
-    sales = [
-        dict(zip("cstdnr", (*key[:3], key[3].isoformat(), *key[4:]), strict=True))
-        for key in sorted(needs.sales)
-    ]
+    sales = [dict(zip("cstdnr", key, strict=True)) for key in sorted(needs.sales)]
     seen = [{"k": kind, "s": scope, "b": blind.hex()} for kind, scope, blind in needs.identities]
-    orders = {"keys": json.dumps(keys), "sales": json.dumps(sales)}
+    orders = {"keys": as_json(keys), "sales": as_json(sales)}
     viewers = sorted({one.connection for one in needs.sightings})
     return {
         "sales": _for(sales, sql.SALES, keys=orders["sales"]),
-        "identities": _for(seen, sql.IDENTITIES, keys=json.dumps(seen)),
+        "identities": _for(seen, sql.IDENTITIES, keys=as_json(seen)),
         "orders": _for(keys or sales, sql.ORDERS, **orders),
         "settled": _for(keys or sales, sql.SETTLED, **orders),
         "programs": Statement(sql.PROGRAMS),
-        "connections": _for(needs.connections, sql.CONNECTIONS, ids=sorted(needs.connections)),
-        "windows": _for(viewers, sql.PAIRS, ids=viewers),
+        "connections": _for(needs.connections, sql.CONNECTIONS, ids=joined(needs.connections)),
+        "windows": _for(viewers, sql.PAIRS, ids=joined(viewers)),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
     }
 
@@ -157,7 +155,7 @@ def _for(asked: object, statement: str, **values: Any) -> Statement | None:
 
 async def _groups(conn: AsyncConnection, members: set[str]) -> Rows:
     """(member, merged into) of everybody who counts together with one of these, unlocked."""
-    asked = {"groups": _for(members, sql.GROUPS, ids=sorted(members))}
+    asked = {"groups": _for(members, sql.GROUPS, ids=joined(members))}
     return (await _ask(conn, asked))["groups"]
 
 
@@ -173,10 +171,10 @@ def _locks(needs: Needs, groups: Rows) -> dict[str, Statement | None]:
     """
     roots = _roots(groups)
     keys = sorted(needs.quotas | {key[:2] for key in needs.claims})
-    quotas = json.dumps([{"s": scope, "p": period} for scope, period in keys])
+    quotas = as_json([{"s": scope, "p": period} for scope, period in keys])
     return {
-        "locked": _for(groups, sql.LOCK, ids=[member for member, _ in groups]),
-        "heads": _for(roots, sql.HEADS, ids=roots),
+        "locked": _for(groups, sql.LOCK, ids=joined(member for member, _ in groups)),
+        "heads": _for(roots, sql.HEADS, ids=joined(roots)),
         "quotas": _for(keys, sql.QUOTAS, keys=quotas),
         "periods": Statement(sql.PERIODS),
         "clock": Statement(sql.CLOCK),
@@ -203,12 +201,12 @@ def _beside(
     claims = [{"s": scope, "p": period, "c": who} for scope, period, who in needs.claims]
     refunded = [{"c": connection, "r": ref} for connection, ref in needs.orders]
     return {
-        "requests": _for(requests, sql.REQUESTS, keys=json.dumps(requests)),
+        "requests": _for(requests, sql.REQUESTS, keys=as_json(requests)),
         "holds_named": _for(needs.holds, sql.NAMED_HOLDS, names=_hold_names(needs.holds)),
-        "member_keys": _for(personal, sql.MEMBER_KEYS, ids=personal),
-        "claims": _for(claims, sql.CLAIMS, keys=json.dumps(claims)),
-        "refunds": _for(refunded, sql.REFUNDS, keys=json.dumps(refunded)),
-        "lookalikes": _for(seen, sql.LOOKALIKES, seen=json.dumps(seen)),
+        "member_keys": _for(personal, sql.MEMBER_KEYS, ids=joined(personal)),
+        "claims": _for(claims, sql.CLAIMS, keys=as_json(claims)),
+        "refunds": _for(refunded, sql.REFUNDS, keys=as_json(refunded)),
+        "lookalikes": _for(seen, sql.LOOKALIKES, seen=as_json(seen)),
     }
 
 
@@ -250,19 +248,19 @@ def _settled(rows: Rows) -> dict[tuple[str, OrderKey], Settled]:
 
 
 def _hold_names(names: Iterable[HoldName]) -> str:
-    return json.dumps([{"m": member, "v": version} for member, version in sorted(names)])
+    return as_json([{"m": member, "v": version} for member, version in sorted(names)])
 
 
 def _books(
     groups: Rows, settled: SettledFor, since: datetime | None
 ) -> dict[str, Statement | None]:
     """Open lots, and closed ones that a decision of this batch may need (Books says which)."""
-    ids = [member for member, _ in groups]
+    ids = joined(member for member, _ in groups)
     named = {(member, lot) for (member, _), done in settled.items() for lot in done.lots}
     used = {ref for done in settled.values() for ref, _ in done.used}
     asked = [{"m": home, "l": lot} for home, lot in sorted(named | used) if lot != DEBT_LOT]
-    debtors = sorted({home for home, lot in used if lot == DEBT_LOT})
-    values = {"ids": ids, "named": json.dumps(asked), "since": since, "debtors": debtors}
+    debtors = joined({home for home, lot in used if lot == DEBT_LOT})
+    values = {"ids": ids, "named": as_json(asked), "since": since, "debtors": debtors}
     return {
         "lots": _for(ids, sql.LOTS, **values),
         "holds": _for(ids, sql.HOLDS, ids=ids),
@@ -347,8 +345,8 @@ def _looks(sighting: Sighting, windows: Windows) -> list[dict[str, Any]]:
             "c": viewer,
             "other": other,
             "total": total,
-            "first": (at - within).isoformat(),
-            "last": (at + within).isoformat(),
+            "first": (at - within),
+            "last": (at + within),
         }
         for (one, other), within in windows.items()
         if one == viewer

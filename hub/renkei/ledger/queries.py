@@ -40,7 +40,7 @@ ORDER BY o.connection_id, o.order_ref FOR NO KEY UPDATE"""
 # Everybody in the groups of these members, unlocked; whoever has no pointer is a root.
 GROUPS = """
 WITH RECURSIVE up(member_id, merged_into) AS (
-  SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
+  SELECT member_id, merged_into FROM member WHERE member_id = ANY(string_to_array(:ids, ','))
   UNION
   SELECT m.member_id, m.merged_into FROM up JOIN member m ON m.member_id = up.merged_into),
 down(member_id, merged_into) AS (
@@ -50,12 +50,12 @@ down(member_id, merged_into) AS (
 SELECT member_id, merged_into FROM down ORDER BY member_id"""
 
 LOCK = """
-SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
+SELECT member_id, merged_into FROM member WHERE member_id = ANY(string_to_array(:ids, ','))
 ORDER BY member_id FOR NO KEY UPDATE"""
 
 HEADS = """
 WITH RECURSIVE down(member_id, merged_into) AS (
-  SELECT member_id, merged_into FROM member WHERE member_id = ANY(CAST(:ids AS text[]))
+  SELECT member_id, merged_into FROM member WHERE member_id = ANY(string_to_array(:ids, ','))
   UNION
   SELECT m.member_id, m.merged_into FROM down JOIN member m ON m.merged_into = down.member_id)
 SELECT m.member_id, m.program_id, m.version, m.lots, m.chain, m.debt, m.version_lead, p.zone,
@@ -65,7 +65,7 @@ ORDER BY m.member_id"""
 
 ACTIVITIES = """
 SELECT member_id, array_agg(at ORDER BY at) FROM activity
-WHERE member_id = ANY(CAST(:ids AS text[])) GROUP BY member_id"""
+WHERE member_id = ANY(string_to_array(:ids, ',')) GROUP BY member_id"""
 
 SETTLED = f"""
 SELECT member_id, connection_id, order_ref, earned, redeemed, lots, used
@@ -76,9 +76,9 @@ LOTS = """
 SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
        held, expired, netted, connection_id, order_ref, parent_lot, net_base, yen_value, company_id,
        store, point_type, only_at, slides_months
-FROM lot WHERE member_id = ANY(CAST(:ids AS text[])) AND (open
+FROM lot WHERE member_id = ANY(string_to_array(:ids, ',')) AND (open
    OR (expired > 0 AND (expires_at > CAST(:since AS timestamptz) OR slides_months IS NOT NULL))
-   OR (netted > 0 AND member_id = ANY(CAST(:debtors AS text[])))
+   OR (netted > 0 AND member_id = ANY(string_to_array(:debtors, ',')))
    OR (member_id, lot) IN
       (SELECT m, l FROM json_to_recordset(CAST(:named AS json)) AS x(m text, l int)))
 ORDER BY member_id, lot"""
@@ -87,7 +87,7 @@ EVERY_LOT = """
 SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
        held, expired, netted, connection_id, order_ref, parent_lot, net_base, yen_value, company_id,
        store, point_type, only_at, slides_months
-FROM lot WHERE member_id = ANY(CAST(:ids AS text[])) ORDER BY member_id, lot"""
+FROM lot WHERE member_id = ANY(string_to_array(:ids, ',')) ORDER BY member_id, lot"""
 
 HOLDS = """
 SELECT h.member_id, h.version, h.key, h.amount, greatest(h.lapses_at, max(e.lapses_at)),
@@ -95,7 +95,7 @@ SELECT h.member_id, h.version, h.key, h.amount, greatest(h.lapses_at, max(e.laps
          WHERE a.member_id = h.member_id AND a.version = h.version AND a.d_held > 0),
        h.connection_id, h.lead_member, h.lead_version
 FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
-WHERE h.member_id = ANY(CAST(:ids AS text[]))
+WHERE h.member_id = ANY(string_to_array(:ids, ','))
   AND NOT EXISTS (SELECT FROM hold_end d WHERE (d.member_id, d.version) = (h.member_id, h.version))
 GROUP BY h.member_id, h.version
 ORDER BY h.member_id, h.version"""
@@ -149,7 +149,8 @@ LATERAL (
 
 PAIRS = """
 SELECT connection_id, other_connection, within FROM sale_pair
-WHERE connection_id = ANY(CAST(:ids AS text[])) OR other_connection = ANY(CAST(:ids AS text[]))"""
+WHERE connection_id = ANY(string_to_array(:ids, ','))
+   OR other_connection = ANY(string_to_array(:ids, ','))"""
 
 REQUESTS = """
 SELECT r.scope, r.key, r.digest, r.answer
@@ -157,19 +158,21 @@ FROM request_key r JOIN json_to_recordset(CAST(:keys AS json)) AS x(s text, k te
   ON r.scope = x.s AND r.key = x.k"""
 
 MEMBER_KEYS = (
-    "SELECT member_id, wrapped FROM member_key WHERE member_id = ANY(CAST(:ids AS text[]))"
+    "SELECT member_id, wrapped FROM member_key WHERE member_id = ANY(string_to_array(:ids, ','))"
 )
 
 CONNECTIONS = """
 SELECT connection_id, program_id, company_id, settles_from
-FROM connection WHERE connection_id = ANY(CAST(:ids AS text[]))"""
+FROM connection WHERE connection_id = ANY(string_to_array(:ids, ','))"""
 
 PERIODS = """
 SELECT program_id, period FROM period WHERE sealed_at IS NULL ORDER BY 1, 2 FOR SHARE"""
 
 CLOCK = "SELECT clock_timestamp()"
 
-PROGRAMS = "SELECT program_id, version, in_force_from, document FROM program_version ORDER BY 1, 2"
+PROGRAMS = (
+    "SELECT program_id, version, in_force_from, document::text FROM program_version ORDER BY 1, 2"
+)
 
 SHOWN = """
 WITH RECURSIVE up(member_id, above) AS (
@@ -195,10 +198,10 @@ That is the sum over all whose points count together.
 SAYS_SO = " AND ".join(
     f"strpos(o.document::text, {said}) > 0"
     for said in (
-        """'"customer": ' || coalesce('{"connection": "' || connection_id || '", "id": "'
+        """'"customer":' || coalesce('{"connection":"' || connection_id || '","id":"'
              || o.customer_id || '"', 'null')""",
         *(
-            f"""'"{name}": "' || replace(to_char(o.{column} AT TIME ZONE 'UTC',
+            f"""'"{name}":"' || replace(to_char(o.{column} AT TIME ZONE 'UTC',
              'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z"'"""
             for name, column in (("placed_at", "placed_at"), ("changed_at", "clock"))
         ),

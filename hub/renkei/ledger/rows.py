@@ -1,6 +1,5 @@
 """What a batch decided, as rows for the journal's statements. Pure."""
 
-from datetime import date, datetime
 from typing import Any
 
 from renkei.ledger.books import Lot
@@ -18,7 +17,7 @@ def member_rows(world: World) -> list[Row]:
             "program": new.program,
             "wrapped": new.wrapped_key.hex(),
             "profile": new.sealed_profile.hex(),
-            "at": world.now.isoformat(),
+            "at": world.now,
         }
         for new in world.staged.members
     ]
@@ -38,8 +37,8 @@ def txn_row(entry: Entry) -> Row:
         "r": ref,
         "delivery": entry.delivery,
         "root": entry.root,
-        "event_at": entry.event_at.isoformat(),
-        "recorded_at": entry.recorded_at.isoformat(),
+        "event_at": entry.event_at,
+        "recorded_at": entry.recorded_at,
         "period": entry.period,
         "digest": entry.note_digest.hex() if entry.note_digest else None,
         "content": entry.content,
@@ -115,14 +114,14 @@ def new_lot_rows(entry: Entry, world: World) -> list[Row]:
             "r": lot.order,
             "parent": lot.parent,
             "granted": lot.granted,
-            "granted_at": lot.granted_at.isoformat(),
+            "granted_at": lot.granted_at,
             "grant_year": int(entry.period[:4]),
             "net_base": lot.net_base,
             "yen_value": lot.yen_value,
             "company": lot.company,
             "store": lot.store,
-            "usable_from": iso(lot.usable_from),
-            "expires_at": None if lot.slides_months else iso(lot.expires_at),
+            "usable_from": lot.usable_from,
+            "expires_at": None if lot.slides_months else lot.expires_at,
             "type": lot.point_type,
             "only": lot.only_at,
             "slides": lot.slides_months,
@@ -143,13 +142,13 @@ def lot_rows(staged: Staged) -> list[Row]:
 
 
 def _counters(lot: Lot) -> Row:
-    names = ("pending", "available", "held", "expired", "netted")
-    return {name: int(getattr(lot, name)) for name in names}
-
-
-def iso(value: datetime | date | None) -> str | None:
-    """An instant or a day as text."""
-    return None if value is None else value.isoformat()
+    return {
+        "pending": lot.pending,
+        "available": lot.available,
+        "held": lot.held,
+        "expired": lot.expired,
+        "netted": lot.netted,
+    }
 
 
 def hold_row(hold: NewHold) -> Row:
@@ -161,7 +160,7 @@ def hold_row(hold: NewHold) -> Row:
         "key": hold.key,
         "c": hold.connection,
         "amount": hold.amount,
-        "lapses_at": hold.lapses_at.isoformat(),
+        "lapses_at": hold.lapses_at,
         "lm": hold.lead[0],
         "lv": hold.lead[1],
         "for": hold.for_member,
@@ -206,10 +205,10 @@ def order_row(row: OrderRow) -> Row:
         "c": row.key[0],
         "r": row.key[1],
         "revision": row.revision,
-        "clock": row.clock.isoformat(),
-        "read_at": iso(row.read_at),
+        "clock": row.clock,
+        "read_at": row.read_at,
         "digest": row.digest.hex(),
-        "placed_at": row.placed_at.isoformat(),
+        "placed_at": row.placed_at,
         "customer": row.customer,
         "m": row.member,
         "sc": same_connection,
@@ -231,9 +230,9 @@ def revision_rows(world: World) -> list[Row]:
             "connection_id": row.key[0],
             "order_ref": row.key[1],
             "revision": row.revision,
-            "clock": row.clock.isoformat(),
+            "clock": row.clock,
             "delivery_key": delivery,
-            "at": world.now.isoformat(),
+            "at": world.now,
             "document": row.document,
         }
         for row, delivery in world.staged.revisions
@@ -249,7 +248,7 @@ def refund_rows(world: World) -> list[Row]:
             "refund": refund.key[2],
             "digest": refund.digest.hex(),
             "document": refund.document,
-            "at": world.now.isoformat(),
+            "at": world.now,
         }
         for refund in sorted(world.staged.refunds, key=lambda one: one.key)
     ]
@@ -278,7 +277,7 @@ def alert_rows(world: World) -> list[Row]:
             "c": alert.order[0] if alert.order else None,
             "r": alert.order[1] if alert.order else None,
             "message": alert.message,
-            "at": world.now.isoformat(),
+            "at": world.now,
         }
         for alert in world.staged.alerts
     ]
@@ -291,7 +290,7 @@ def identity_rows(world: World) -> list[Row]:
             "kind": new.key[0],
             "scope": new.key[1],
             "blind": new.key[2].hex(),
-            "at": world.now.isoformat(),
+            "at": world.now,
             "m": new.member,
             "grade": new.grade,
             "by": new.asserted_by,
@@ -309,7 +308,7 @@ def request_rows(world: World) -> list[Row]:
             "key": key,
             "hex": digest.hex(),
             "answer": answer,
-            "at": world.now.isoformat(),
+            "at": world.now,
         }
         for (scope, key), (digest, answer) in sorted(world.staged.requests.items())
     ]
@@ -319,6 +318,5 @@ def sale_rows(staged: Staged) -> list[Row]:
     """Natural keys of sales at tills."""
     names = ("c", "s", "t", "d", "n", "receipt")
     return [
-        dict(zip(names, (*key[:3], iso(key[3]), *key[4:]), strict=True)) | {"r": ref}
-        for key, ref in sorted(staged.sales.items())
+        dict(zip(names, key, strict=True)) | {"r": ref} for key, ref in sorted(staged.sales.items())
     ]

@@ -4,11 +4,9 @@
 commands decided. Commands of one batch decide in order over the same world.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from renkei.errors import BooksBroken
@@ -91,19 +89,13 @@ class ConnectionFacts(NamedTuple):
     settles_from: datetime
 
 
-@dataclass(frozen=True)
-class ProgramVersion:
-    """One published version of a program; its document is read by ``loyalty``."""
+class ProgramVersion(NamedTuple):
+    """One published version of a program; its document, JSON, is read by ``loyalty``."""
 
     program: str
     version: int
     in_force_from: datetime
-    document: Mapping[str, Any]
-
-    @cached_property
-    def text(self) -> str:
-        """The document as canonical JSON."""
-        return json.dumps(self.document, sort_keys=True)
+    document: str
 
 
 @dataclass(frozen=True)
@@ -339,8 +331,11 @@ class World:
     staged: Staged = field(default_factory=Staged)
     orders_at_start: frozenset[OrderKey] = frozenset()
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    versions: dict[str, list[ProgramVersion]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for version in self.programs:
+            self.versions.setdefault(version.program, []).append(version)
         self.orders_at_start = frozenset(self.orders)
         self.groups = groups_in(self.merged)
 

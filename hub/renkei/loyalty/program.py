@@ -81,7 +81,7 @@ class Program(Canonical):
 
     def period_of(self, at: datetime) -> str:
         """The month an instant lies in, in the program's zone: ``2026-11``."""
-        return self._day(at).strftime("%Y-%m")
+        return self._day(at).isoformat()[:7]
 
     def day_of(self, at: datetime) -> str:
         """The day an instant lies in, in the program's zone: ``2026-11-26``."""

@@ -4,18 +4,19 @@ Headers and bodies are sealed: they hold personal data. A claim is a lease: ``du
 the future, and whoever ends the delivery must still be its owner.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.messaging.reason import storable
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
+from renkei.storage.trip import as_json
 from renkei_contracts.delivery import Delivery
 
 LEASE = timedelta(seconds=10)
@@ -72,7 +73,7 @@ class Claimed:
     def opened(self, ring: KeyRing) -> Delivery:
         """As it came; raises SealBroken. The path's secret was for verifying and is not kept."""
         about = _about(self.connection, self.key)
-        pairs = json.loads(ring.open(self.headers, f"{about}/headers"))
+        pairs = orjson.loads(ring.open(self.headers, f"{about}/headers"))
         return Delivery(
             connection=self.connection,
             received_at=self.received_at,
@@ -110,14 +111,14 @@ async def store(
     data, rows = bytearray(), []
     for one in incoming:
         about = _about(one.delivery.connection, one.key)
-        pairs = json.dumps(one.delivery.headers).encode()
+        pairs = orjson.dumps(one.delivery.headers)
         headers, body = (
             ring.seal(pairs, f"{about}/headers"),
             ring.seal(one.delivery.body, f"{about}/body"),
         )
         rows.append(_row(one, len(data) + 1, len(headers), len(body)))
         data += headers + body
-    values = {"p": json.dumps(rows), "bytes": bytes(data)}
+    values = {"p": as_json(rows), "bytes": bytes(data)}
     new = {(row[0], row[1]) for row in (await conn.execute(text(STORE), values)).all()}
     return [_take(new, (one.delivery.connection, one.key)) for one in incoming]
 
@@ -126,7 +127,7 @@ def _row(one: Incoming, at: int, headers: int, body: int) -> dict[str, object]:
     return {
         "c": one.delivery.connection,
         "k": one.key,
-        "at": one.delivery.received_at.isoformat(),
+        "at": one.delivery.received_at,
         "h": at,
         "hl": headers,
         "bl": body,
@@ -166,8 +167,8 @@ async def end(conn: AsyncConnection, ended: Sequence[Ended]) -> int:
             "tries": one.claimed.tries,
             "state": one.state,
             "reason": one.reason and storable(one.reason),
-            "due": one.due.isoformat(),
+            "due": one.due,
         }
         for one in sorted(ended, key=lambda one: (one.claimed.connection, one.claimed.key))
     ]
-    return (await conn.execute(text(END), {"p": json.dumps(rows)})).rowcount
+    return (await conn.execute(text(END), {"p": as_json(rows)})).rowcount

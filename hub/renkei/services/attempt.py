@@ -127,6 +127,8 @@ class Attempt:
 
     def group_of(self, member: str, beside: Iterable[str] = ()) -> Group:
         """Everyone whose points count together with the member's."""
+        if not (self.world.groups or self.merged or beside):
+            return Group.alone(self.books_of(member))
         merged = {**self.world.merged, **self.merged} if self.merged else self.world.merged
         root = root_of(member, merged)
         groups = groups_in(merged) if self.merged else self.world.groups
@@ -254,7 +256,7 @@ class Attempt:
 
     def program_in_force(self, program: str, at: datetime) -> tuple[int, Program] | None:
         """The newest version in force at that instant, or None."""
-        return in_force(self.world.programs, program, at)
+        return in_force(self.world.versions.get(program, ()), program, at)
 
     def program_version(self, program: str, version: int) -> Program:
         """The version an order was evaluated with before."""

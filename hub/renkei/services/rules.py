@@ -17,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 def rules_of(version: ProgramVersion) -> Program:
     """The program version's rules, read once per process: it never changes."""
-    return _parsed(version.text)
+    return _parsed(version.document)
 
 
 def in_force(

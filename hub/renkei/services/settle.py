@@ -5,6 +5,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+import orjson
+
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of
 from renkei.ledger.lots import catch_up_with_slides
@@ -77,7 +79,7 @@ class SettleOrder:
     again: bool = False
     request: bool = False
 
-    @property
+    @cached_property
     def key(self) -> OrderKey:
         """(connection, the vendor's order id)."""
         return (self.order.ref.connection, self.order.ref.id)
@@ -85,10 +87,20 @@ class SettleOrder:
     @cached_property
     def document(self) -> dict[str, Any]:
         """The order as it is kept."""
-        return self.order.model_dump(mode="json")
+        document: dict[str, Any] = orjson.loads(self.order.model_dump_json())
+        return document
+
+    @cached_property
+    def total(self) -> int:
+        """What the sale comes to in yen."""
+        return total_of(self.order)
 
     def needs(self) -> Needs:
         """The order, its namesakes, and whoever it may belong to."""
+        return self._needs
+
+    @cached_property
+    def _needs(self) -> Needs:
         also = {(ref.connection, ref.id) for ref in self.order.same_as}
         return Needs(
             connections=frozenset({self.key[0]} | {connection for connection, _ in also}),
@@ -97,9 +109,7 @@ class SettleOrder:
             members=frozenset({self.member} if self.member else ()),
             identities=frozenset(self.identities),
             holds=frozenset({self.hold} if self.hold else ()),
-            sightings=frozenset(
-                {Sighting(self.key[0], total_of(self.order), self.order.placed_at)}
-            ),
+            sightings=frozenset({Sighting(self.key[0], self.total, self.order.placed_at)}),
             since=self.order.placed_at,
         )
 
@@ -193,7 +203,7 @@ class SettleOrder:
             program=program if frozen else None,
             program_version=frozen[0] if frozen else None,
             document=self.document,
-            total=total_of(self.order),
+            total=self.total,
             doubt=seen.doubt,
             apart=bool(row and row.apart),
         )

@@ -5,11 +5,12 @@ before it began, as if they had been sent one by one.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from psycopg import AsyncConnection as Driver
 from psycopg import AsyncRawCursor, Error
 from sqlalchemy.exc import DBAPIError
@@ -36,6 +37,16 @@ class Answer:
 
     rows: Rows
     count: int
+
+
+def as_json(content: object) -> str:
+    """A batch's rows as one JSON parameter; instants and days are written as ISO 8601."""
+    return orjson.dumps(content).decode()
+
+
+def joined(ids: Iterable[str]) -> str:
+    """Ids as one parameter for ``string_to_array``: cheaper for both sides than an array."""
+    return ",".join(sorted(ids))
 
 
 async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list[Answer]:

@@ -216,7 +216,7 @@ TAMPERINGS = (
     Case(
         "settled_stack",
         (
-            "UPDATE settled SET used = replace(used::text, ', 1, ', ', 3, ')::json"
+            "UPDATE settled SET used = replace(used::text, ',1,', ',3,')::json"
             " WHERE redeemed = 40",
         ),
         STACKS,

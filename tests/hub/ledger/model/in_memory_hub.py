@@ -52,7 +52,7 @@ class InMemoryHub:
     ) -> "InMemoryHub":
         """Empty books."""
         facts = ConnectionFacts("default", "default", settles_from)
-        document = PROGRAM.model_dump(mode="json")
+        document = PROGRAM.model_dump_json()
         world = World(
             now=now,
             connections=dict.fromkeys(channels, facts),
