@@ -92,7 +92,7 @@ def dry_run(
     if json:
         parts = [{"rule": one.rule, "points": one.points, "why": one.why} for one in result.parts]
         refused = [one._asdict() for one in result.refused]
-        rates = [one.model_dump() for one in result.rates]
+        rates = [one._asdict() for one in result.rates]
         as_json(result._asdict() | {"parts": parts, "refused": refused, "rates": rates})
         return
     output.print(f"{result.earned} points, {result.confirmed} of them at once", markup=False)

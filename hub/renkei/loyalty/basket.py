@@ -10,7 +10,6 @@ from typing import NamedTuple
 from renkei.loyalty.rounding import divide, tax_upon, tax_within
 from renkei.loyalty.terms import Earn
 from renkei_contracts.order import LineItem
-from renkei_contracts.till import RateTotal
 
 
 class EarningLine(NamedTuple):
@@ -20,10 +19,19 @@ class EarningLine(NamedTuple):
     base: int
 
 
-class Basket(NamedTuple):
-    """Totals per rate (tax included, after points), and what earns."""
+class RateSum(NamedTuple):
+    """The yen of one tax rate, tax included: after points, what points paid, the tax within."""
 
-    rates: tuple[RateTotal, ...]
+    tax_rate: int
+    total: int
+    points_discount: int
+    tax: int
+
+
+class Basket(NamedTuple):
+    """Totals per rate, and what earns."""
+
+    rates: tuple[RateSum, ...]
     earning: tuple[EarningLine, ...]
 
     @property
@@ -67,7 +75,10 @@ def _rates(lines: Sequence[LineItem], bars: Callable[[LineItem], bool]) -> list[
 
 def _rate(rate: int, lines: Sequence[LineItem], bars: Callable[[LineItem], bool]) -> _Rate:
     earning = tuple(line for line in lines if line.earns and not bars(line))
-    return _Rate(rate, _gross(rate, lines), _gross(rate, earning), earning)
+    gross = _gross(rate, lines)
+    return _Rate(
+        rate, gross, gross if len(earning) == len(lines) else _gross(rate, earning), earning
+    )
 
 
 def _gross(rate: int, lines: Iterable[LineItem]) -> int:
@@ -90,14 +101,9 @@ def kept(line: LineItem) -> int:
     return line.amount - line.returned_amount
 
 
-def _after(rate: _Rate, points_discount: int) -> RateTotal:
+def _after(rate: _Rate, points_discount: int) -> RateSum:
     total = rate.gross - points_discount
-    return RateTotal(
-        tax_rate=rate.rate,
-        total=total,
-        points_discount=points_discount,
-        tax=tax_within(total, rate.rate),
-    )
+    return RateSum(rate.rate, total, points_discount, tax_within(total, rate.rate))
 
 
 def _earning(rate: _Rate, total: int, earn: Earn) -> list[EarningLine]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from renkei.loyalty import condition
-from renkei.loyalty.basket import Basket, EarningLine, basket_of
+from renkei.loyalty.basket import Basket, EarningLine, RateSum, basket_of
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.condition import Names
 from renkei.loyalty.context import Facts, line_values, order_values
@@ -16,7 +16,6 @@ from renkei.loyalty.program import Program
 from renkei.loyalty.rounding import rounded
 from renkei.loyalty.terms import Earn
 from renkei_contracts.order import LineItem, Order, OrderState
-from renkei_contracts.till import RateTotal
 
 NO_FACTS = Facts()
 
@@ -48,7 +47,7 @@ class Evaluation(NamedTuple):
     confirmed: int
     redeemed: int
     base: int
-    rates: tuple[RateTotal, ...]
+    rates: tuple[RateSum, ...]
     parts: tuple[Part, ...]
     refused: tuple[Refused, ...]
 

@@ -16,10 +16,11 @@ def divide(whole: int, weights: Sequence[int]) -> list[int]:
     if total == 0:
         return [whole, *[0] * (len(weights) - 1)]
     parts = [whole * weight // total for weight in weights]
-    remainders = [whole * weight % total for weight in weights]
-    order = sorted(range(len(weights)), key=lambda i: (-remainders[i], i))
-    for i in order[: whole - sum(parts)]:
-        parts[i] += 1
+    if left := whole - sum(parts):
+        remainders = [whole * weight % total for weight in weights]
+        order = sorted(range(len(weights)), key=lambda i: (-remainders[i], i))
+        for i in order[:left]:
+            parts[i] += 1
     return parts
 
 

@@ -51,6 +51,8 @@ class Earn(Canonical):
 
     def earns_nothing(self, classes: tuple[str, ...]) -> str | None:
         """The class that keeps a line from earning, or None."""
+        if not classes:
+            return None
         barred = {*NEVER_EARN, *self.excluded} - {*self.keep}
         return next((name for name in classes if name in barred), None)
 

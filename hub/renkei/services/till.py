@@ -33,6 +33,7 @@ from renkei_contracts.till import (
     MemberAnswer,
     QuoteAnswer,
     QuoteRequest,
+    RateTotal,
     ResolveMember,
 )
 
@@ -139,7 +140,7 @@ class TillService:
             max_usable=most,
             points_used=used,
             total=sum(rate.total for rate in basket.rates),
-            rates=basket.rates,
+            rates=tuple(RateTotal(**rate._asdict()) for rate in basket.rates),
             program=rules.program.id,
             program_version=rules.version,
             balance_version=seen,

@@ -215,10 +215,7 @@ TAMPERINGS = (
     ),
     Case(
         "settled_stack",
-        (
-            "UPDATE settled SET used = replace(used::text, ',1,', ',3,')::json"
-            " WHERE redeemed = 40",
-        ),
+        ("UPDATE settled SET used = replace(used::text, ',1,', ',3,')::json WHERE redeemed = 40",),
         STACKS,
         "{hanako} order pos/|shibuya|1|2026-11-01|0|1",
     ),
