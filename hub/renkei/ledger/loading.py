@@ -64,7 +64,9 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
     members |= {row.member for row in orders.values() if row.member}
     members |= {home for done in settled.values() for home in homes_of(done)}
     members |= {row[0] for row in names["hold_parts"]}
-    groups = await _groups(conn, members)
+    groups = names["groups"]
+    if not members <= {member for member, _ in groups}:
+        groups = await _groups(conn, members)
     windows = _windows(names["windows"])
     asked = _locks(needs, groups) | _books(groups, settled, needs.since)
     found = await _ask(conn, asked | _beside(needs, identities, windows))
@@ -145,6 +147,7 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
         "connections": _for(needs.connections, sql.CONNECTIONS, ids=joined(needs.connections)),
         "windows": _for(viewers, sql.PAIRS, ids=joined(viewers)),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
+        "groups": _for(needs.members, sql.GROUPS, ids=joined(needs.members)),
     }
 
 

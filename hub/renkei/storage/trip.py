@@ -4,21 +4,39 @@ They run in order, in the open transaction, and under READ COMMITTED each sees w
 before it began, as if they had been sent one by one.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from psycopg import AsyncConnection as Driver
-from psycopg import AsyncRawCursor, Error
+from psycopg import Error, generators
+from psycopg.abc import PQGen
+from psycopg.abc import Transformer as Reader
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.failpoints import reach
 
 Rows = Sequence[Any]
+
+Prepared = dict[bytes, bytes]
+"""SQL → the name under which a connection has prepared it."""
+
+Asked = tuple[bytes, Sequence[bytes | None]]
+"""SQL in the server's notation, and its parameters as text."""
+
+_prepared: MutableMapping[Driver, Prepared] = WeakKeyDictionary()
+_numbers = itertools.count(1)
 
 PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
@@ -58,28 +76,83 @@ async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list
     driver = conn.sync_connection.connection.driver_connection
     assert isinstance(driver, Driver)
     try:
-        async with driver.pipeline():
-            cursors = []
-            for one in statements:
-                cursors.append(await _send(driver, one))
-                reach("between_statements")
-        return [await _answer(cursor) for cursor in cursors]
+        results = await driver.wait(_exchange(driver, [_asked(one) for one in statements]))
     except Error as error:
         raise DBAPIError.instance(
             None, None, error, Error, hide_parameters=True, connection_invalidated=driver.broken
         ) from error
+    reader = Transformer(driver)
+    return [_answer(reader, result) for result in results]
 
 
-async def _send(driver: Driver, statement: Statement) -> AsyncRawCursor[Any]:
+def _asked(statement: Statement) -> Asked:
     sql, names = _numbered(statement.sql)
-    cursor = AsyncRawCursor(driver)
-    await cursor.execute(sql, [statement.values[name] for name in names])
-    return cursor
+    return sql, [_as_text(statement.values[name]) for name in names]
 
 
-async def _answer(cursor: AsyncRawCursor[Any]) -> Answer:
-    rows = await cursor.fetchall() if cursor.description else ()
-    return Answer(rows, cursor.rowcount)
+def _exchange(driver: Driver, statements: Sequence[Asked]) -> PQGen[list[PGresult]]:
+    """Everything is sent at once and then read: the driver's own pipeline waits after each.
+
+    The driver begins a transaction by itself only for statements that it sends itself.
+    """
+    pgconn, known = driver.pgconn, _prepared.setdefault(driver, {})
+    begins = not driver.autocommit and pgconn.transaction_status == TransactionStatus.IDLE
+    pgconn.enter_pipeline_mode()
+    if begins:
+        pgconn.send_query_params(b"BEGIN", None)
+    fresh, places = _send(pgconn, known, statements)
+    pgconn.pipeline_sync()
+    yield from generators.send(pgconn)
+    results = yield from _results(pgconn)
+    pgconn.exit_pipeline_mode()
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result)
+    known.update(fresh)
+    return [results[begins + place] for place in places]
+
+
+def _send(
+    pgconn: PGconn, known: Prepared, statements: Sequence[Asked]
+) -> tuple[Prepared, list[int]]:
+    """Send the statements, each prepared where this connection has not met it.
+
+    Gives what was prepared, and the places of the statements' own results.
+    """
+    fresh: Prepared = {}
+    places: list[int] = []
+    for sql, values in statements:
+        name = known.get(sql) or fresh.get(sql)
+        if name is None:
+            name = fresh[sql] = b"rk_%d" % next(_numbers)
+            pgconn.send_prepare(name, sql)
+        places.append(len(places) + len(fresh))
+        pgconn.send_query_prepared(name, values)
+        reach("between_statements")
+    return fresh, places
+
+
+def _results(pgconn: PGconn) -> PQGen[list[PGresult]]:
+    """Every result up to the end of the pipeline."""
+    found: list[PGresult] = []
+    while True:
+        part = yield from generators.fetch_many(pgconn)
+        if part and part[0].status == ExecStatus.PIPELINE_SYNC:
+            return found
+        found += part
+
+
+def _as_text(value: object) -> bytes | None:
+    """A parameter as the server reads it."""
+    if value is None or isinstance(value, bytes):
+        return value
+    return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
+
+
+def _answer(reader: Reader, result: PGresult) -> Answer:
+    reader.set_pgresult(result)
+    rows = reader.load_rows(0, result.ntuples, tuple)
+    return Answer(rows, result.command_tuples or 0)
 
 
 @lru_cache(maxsize=256)
