@@ -1,20 +1,21 @@
 """Writing a batch in one round trip: what one lock guards, then unique keys, the feed last.
 
 Nothing else writes. A short count means that another process was first with the same key:
-LostRace, and the whole batch runs again on fresh data.
+LostRace, and the whole batch runs again on fresh data. COMMIT travels with the last statement.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import rows as as_rows
 from renkei.ledger import statements as sql
 from renkei.ledger.world import Staged, World
-from renkei.storage.committer import LostRace
-from renkei.storage.trip import Answer, Statement, as_json, travel
+from renkei.storage.committer import LostRace, sqlstate
+from renkei.storage.trip import Statement, as_json, travel
 
 FEED_LANE = 0
 
@@ -30,10 +31,9 @@ class Put:
 
 @dataclass
 class Page:
-    """Statements in the order in which they run, and the tables that each of them changes."""
+    """Statements in the order in which they run."""
 
     statements: list[Statement] = field(default_factory=list)
-    puts: list[list[Put]] = field(default_factory=list)
 
     def put(self, sql: str, rows: Sequence[as_rows.Row], *, exact: bool = False) -> None:
         """One statement for all rows, none for none."""
@@ -43,33 +43,34 @@ class Page:
         """One statement for several tables: its parts see nothing of one another's rows."""
         puts = [put for put in every if put.rows]
         if puts:
-            values = {f"p{n}": as_json(put.rows) for n, put in enumerate(puts)}
-            self.statements.append(Statement(_joined(tuple(put.sql for put in puts)), values))
-            self.puts.append(puts)
+            values: dict[str, object] = {f"p{n}": as_json(put.rows) for n, put in enumerate(puts)}
+            values |= {f"c{n}": len(put.rows) for n, put in enumerate(puts) if put.exact}
+            joined = _joined(tuple((put.sql, put.exact) for put in puts))
+            self.statements.append(Statement(joined, values))
 
-    def check(self, answers: Sequence[Answer]) -> None:
-        """Raise LostRace where fewer rows were changed than must be."""
-        for answer, puts in zip(answers, self.puts, strict=True):
-            counts = answer.rows[0] if len(puts) > 1 else (answer.count,)
-            for changed, put in zip(counts, puts, strict=True):
-                if put.exact and changed != len(put.rows):
-                    missing = len(put.rows) - changed
-                    raise LostRace(f"{missing} of {len(put.rows)} rows were there already")
+
+SHORT = "22012"
+"""SQLSTATE of a division by zero: how a statement fails that changed fewer rows than it must."""
 
 
 @lru_cache(maxsize=256)
-def _joined(parts: tuple[str, ...]) -> str:
-    """One statement that runs all of them and, of several, says how many rows each has changed."""
-    numbered = [part.replace(":p ", f":p{n} ") for n, part in enumerate(parts)]
-    if len(parts) == 1:
-        return numbered[0]
-    changes = ", ".join(f"t{n} AS ({part} RETURNING 1)" for n, part in enumerate(numbered))
-    counts = ", ".join(f"(SELECT count(*) FROM t{n})" for n in range(len(parts)))
-    return f"WITH {changes} SELECT {counts}"
+def _joined(parts: tuple[tuple[str, bool], ...]) -> str:
+    """One statement that runs all of them and fails where one changes fewer rows than it must.
+
+    It fails in the server, so that COMMIT can travel with it.
+    """
+    if len(parts) == 1 and not parts[0][1]:
+        return parts[0][0].replace(":p ", ":p0 ")
+    changes, counts = [], []
+    for n, (part, exact) in enumerate(parts):
+        changes.append(f"t{n} AS ({part.replace(':p ', f':p{n} ')} RETURNING 1)")
+        if exact:
+            counts.append(f"1 / ((SELECT count(*) FROM t{n}) = CAST(:c{n} AS bigint))::int")
+    return f"WITH {', '.join(changes)} SELECT {', '.join(counts) or '1'}"
 
 
 async def write(conn: AsyncConnection, world: World) -> None:
-    """Write everything that was staged; the caller commits right after."""
+    """Write everything that was staged, and commit; raises LostRace, and nothing is written."""
     staged = world.staged
     if staged.is_empty():
         return
@@ -82,7 +83,12 @@ async def write(conn: AsyncConnection, world: World) -> None:
     _links(page, world)
     _keys(page, world)
     _feed(page, world)
-    page.check(await travel(conn, page.statements))
+    try:
+        await travel(conn, page.statements, commit=True)
+    except DBAPIError as error:
+        if sqlstate(error) == SHORT:
+            raise LostRace("another process was first with one of these keys") from error
+        raise
 
 
 def _entries(page: Page, world: World) -> None:
@@ -193,4 +199,3 @@ def _feed(page: Page, world: World) -> None:
         rows = [{"m": member, "v": world.version_of(member)} for member in touched]
         values = {"p": as_json(rows), "n": len(rows), "lane": FEED_LANE}
         page.statements.append(Statement(sql.FEED, values))
-        page.puts.append([Put(sql.FEED, rows)])

@@ -29,7 +29,6 @@ async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Seq
         outcomes = [_decide(command, world) for command in commands]
         reach("after_decide")
         await write(conn, world)
-        reach("before_commit")
     return outcomes
 
 

@@ -67,16 +67,19 @@ def joined(ids: Iterable[str]) -> str:
     return ",".join(sorted(ids))
 
 
-async def travel(conn: AsyncConnection, statements: Sequence[Statement]) -> list[Answer]:
+async def travel(
+    conn: AsyncConnection, statements: Sequence[Statement], *, commit: bool = False
+) -> list[Answer]:
     """The statements' answers, in order. The first one that fails raises; the others did not run.
 
+    ``commit`` ends the transaction in the same trip if none fails.
     Raises DBAPIError, as SQLAlchemy does, without the parameters: they hold members' data.
     """
     assert conn.sync_connection is not None
     driver = conn.sync_connection.connection.driver_connection
     assert isinstance(driver, Driver)
     try:
-        results = await driver.wait(_exchange(driver, [_asked(one) for one in statements]))
+        results = await driver.wait(_exchange(driver, [_asked(one) for one in statements], commit))
     except Error as error:
         raise DBAPIError.instance(
             None, None, error, Error, hide_parameters=True, connection_invalidated=driver.broken
@@ -90,7 +93,7 @@ def _asked(statement: Statement) -> Asked:
     return sql, [_as_text(statement.values[name]) for name in names]
 
 
-def _exchange(driver: Driver, statements: Sequence[Asked]) -> PQGen[list[PGresult]]:
+def _exchange(driver: Driver, statements: Sequence[Asked], commit: bool) -> PQGen[list[PGresult]]:
     """Everything is sent at once and then read: the driver's own pipeline waits after each.
 
     The driver begins a transaction by itself only for statements that it sends itself.
@@ -101,6 +104,9 @@ def _exchange(driver: Driver, statements: Sequence[Asked]) -> PQGen[list[PGresul
     if begins:
         pgconn.send_query_params(b"BEGIN", None)
     fresh, places = _send(pgconn, known, statements)
+    if commit:
+        reach("before_commit")
+        pgconn.send_query_params(b"COMMIT", None)
     pgconn.pipeline_sync()
     yield from generators.send(pgconn)
     results = yield from _results(pgconn)

@@ -1,19 +1,22 @@
 """Two processes of the hub meet on one thing: each at the moment that hurts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.ledger import journal
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
 from renkei.services.members import balance
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
+from renkei.storage.trip import Answer, Statement, travel
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
@@ -44,25 +47,37 @@ COPY = ORDER.model_copy(
 
 
 @dataclass(frozen=True)
-class Held(Database):
-    """A database whose first transaction stands before its commit until it may go."""
+class Held:
+    """Once it is wanted, the first batch that is written stands before its commit until it may."""
 
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @asynccontextmanager
-    async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
-        async with self.batches.begin() as conn:
-            yield conn
-            self.written.set()
-            await self.go.wait()
+    async def travel(
+        self, conn: AsyncConnection, statements: Sequence[Statement], *, commit: bool = False
+    ) -> list[Answer]:
+        if not (commit and self.wanted.is_set()) or self.written.is_set():
+            return await travel(conn, statements, commit=commit)
+        answers = await travel(conn, statements)
+        self.written.set()
+        await self.go.wait()
+        return answers
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
+    made = Held()
+    monkeypatch.setattr(journal, "travel", made.travel)
+    return made
 
 
 @asynccontextmanager
-async def another(booking: Booking, held: Held) -> AsyncIterator[Booking]:
+async def another(booking: Booking, database: Database, held: Held) -> AsyncIterator[Booking]:
     """Another process of the same hub."""
-    async with GroupCommitter(held, run_batch) as committer:
-        yield replace(booking, database=held, committer=committer)
+    held.wanted.set()
+    async with GroupCommitter(database, run_batch) as committer:
+        yield replace(booking, committer=committer)
 
 
 async def settle(booking: Booking, order: Order = ORDER) -> str | None:
@@ -85,10 +100,9 @@ async def until_one_waits_for_a_lock(database: Database) -> None:
 
 
 async def test_two_processes_that_see_a_new_order_at_once_both_get_an_answer(
-    booking: Booking, database: Database
+    booking: Booking, database: Database, held: Held
 ) -> None:
-    held = Held(database.engine, database.batches)
-    async with another(booking, held) as other:
+    async with another(booking, database, held) as other:
         first = asyncio.create_task(settle(other))
         await held.written.wait()
         second = asyncio.create_task(settle(booking))
@@ -98,10 +112,9 @@ async def test_two_processes_that_see_a_new_order_at_once_both_get_an_answer(
 
 
 async def test_an_order_that_crosses_its_customers_enrolment_is_linked_all_the_same(
-    booking: Booking, database: Database
+    booking: Booking, database: Database, held: Held
 ) -> None:
-    held = Held(database.engine, database.batches)
-    async with another(booking, held) as other:
+    async with another(booking, database, held) as other:
         ordered = asyncio.create_task(settle(other))
         await held.written.wait()
         customer = Member(ref=ExternalRef(connection="cart", id="c1"), changed_at=PLACED)
@@ -111,11 +124,10 @@ async def test_an_order_that_crosses_its_customers_enrolment_is_linked_all_the_s
 
 
 async def test_a_copy_and_its_original_that_come_at_once_are_counted_once(
-    booking: Booking, database: Database
+    booking: Booking, database: Database, held: Held
 ) -> None:
     member = await customer_of_both(booking)
-    held = Held(database.engine, database.batches)
-    async with another(booking, held) as other:
+    async with another(booking, database, held) as other:
         first = asyncio.create_task(settle(other))
         await held.written.wait()
         second = asyncio.create_task(settle(booking, COPY))
