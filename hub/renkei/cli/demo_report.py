@@ -41,7 +41,7 @@ class Report:
             "card": self.told.card,
             "masked_name": self.told.masked_name,
             "steps": [_step(step) for step in self.told.steps],
-            "explained": [asdict(line) for line in self.lines],
+            "explained": [line._asdict() for line in self.lines],
             "ledger": asdict(self.ledger),
             "addresses": self.addresses,
             "seconds": round(self.seconds, 1),

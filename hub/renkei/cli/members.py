@@ -69,7 +69,7 @@ def explain(context: typer.Context, member: Who, json: Json = False) -> None:
     """Show every movement of a member's points, and why each happened."""
     who, found = with_hub(invocation(context).settings(), lambda hub: _explain(hub, member))
     if json:
-        as_json({"member": who, "lines": [asdict(line) for line in found]})
+        as_json({"member": who, "lines": [line._asdict() for line in found]})
     else:
         show_lines(who, found)
 

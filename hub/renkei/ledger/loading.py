@@ -110,6 +110,11 @@ async def read_groups(conn: AsyncConnection, members: Sequence[str]) -> dict[str
     }
 
 
+async def read_homes(conn: AsyncConnection, member: str) -> list[str]:
+    """Everybody whose points count together with the member's, without a lock; nobody: none."""
+    return [home for home, _ in await _groups(conn, {member})]
+
+
 async def read_lots(conn: AsyncConnection, members: Sequence[str]) -> list[Lot]:
     """Every lot these members ever had, with the effective end of those that slide."""
     ids = {"ids": joined(members)}
