@@ -61,15 +61,20 @@ made AS (
   SELECT member_id, version,
          string_agg('[' || concat_ws(',', {LOT_FACTS}) || ']', ',' ORDER BY lot) AS lots
   FROM lot GROUP BY member_id, version)
-SELECT m.member_id, m.version, m.chain, t.version, c.prev, c.hash, t.kind, t.key, t.program_id,
+SELECT t.member_id, m.version, m.chain, t.version, c.prev, c.hash, t.kind, t.key, t.program_id,
        t.program_version, t.connection_id, t.order_ref, t.delivery_key,
        {MICROS.format("t.event_at")}, {MICROS.format("t.recorded_at")}, t.period, t.content::text,
        coalesce(legs.legs, ''), coalesce(made.lots, ''), t.group_root, t.note_digest
-FROM member m LEFT JOIN (txn t LEFT JOIN chain c USING (member_id, version)
-  LEFT JOIN legs USING (member_id, version) LEFT JOIN made USING (member_id, version))
-  USING (member_id)
-{{where}} ORDER BY m.member_id, t.version"""
-"""Every member with their transactions in order; a member without any has one row of nulls."""
+FROM txn t LEFT JOIN chain c USING (member_id, version)
+  LEFT JOIN legs USING (member_id, version) LEFT JOIN made USING (member_id, version)
+  JOIN member m USING (member_id)
+{{where}} ORDER BY t.member_id, t.version"""
+"""Every transaction in the order of its member's chain, with the member's head."""
+
+UNBOOKED = """
+SELECT m.member_id, m.version, m.chain, NULL
+FROM member m WHERE NOT EXISTS (SELECT FROM txn t WHERE t.member_id = m.member_id) {where}"""
+"""The members without any transaction, in the same columns as far as they go."""
 
 
 @dataclass
@@ -88,7 +93,7 @@ class Walk:
     _program: str = ""
 
     def step(self, rows: Sequence[Any]) -> None:
-        """Look at the next rows of ENTRIES."""
+        """Look at the next rows of ENTRIES, or of UNBOOKED."""
         for row in rows:
             if row[0] != self._member:
                 self.end()
@@ -136,16 +141,17 @@ class Walk:
 
 def spelled(row: Any) -> str:
     """The canonical JSON of an entry (``entry.hash_of``), from its row of ENTRIES."""
-    order = f"[{quoted(row[10])},{quoted(row[11])}]" if row[10] is not None else "null"
-    delivery = quoted(row[12]) if row[12] is not None else "null"
-    version = row[9] if row[9] is not None else "null"
-    note = f'"{row[20].hex()}"' if row[20] is not None else "null"
+    member, _, _, version, _, _, kind, key, program, rules, connection, ref, delivery, *rest = row
+    event_at, recorded_at, period, content, legs, lots, root, digest = rest
+    order = f"[{quoted(connection)},{quoted(ref)}]" if connection is not None else "null"
+    sent = quoted(delivery) if delivery is not None else "null"
+    note = f'"{digest.hex()}"' if digest is not None else "null"
     return (
-        f'{{"content":{_canonical(row[16])},"delivery":{delivery},"event_at":{row[13]},'
-        f'"key":{quoted(row[7])},"kind":{quoted(row[6])},"lots":[{row[18]}],'
-        f'"member":{quoted(row[0])},"note":{note},"order":{order},"period":{quoted(row[15])},'
-        f'"postings":[{row[17]}],"program":[{quoted(row[8])},{version}],'
-        f'"recorded_at":{row[14]},"root":{quoted(row[19])},"version":{row[3]}}}'
+        f'{{"content":{_canonical(content)},"delivery":{sent},"event_at":{event_at},'
+        f'"key":{quoted(key)},"kind":{quoted(kind)},"lots":[{lots}],'
+        f'"member":{quoted(member)},"note":{note},"order":{order},"period":{quoted(period)},'
+        f'"postings":[{legs}],"program":[{quoted(program)},{"null" if rules is None else rules}],'
+        f'"recorded_at":{recorded_at},"root":{quoted(root)},"version":{version}}}'
     )
 
 

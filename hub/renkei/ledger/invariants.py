@@ -206,21 +206,20 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "what is posted for an order is what its settlement says",
-        """SELECT 'order ' || connection_id || '/' || order_ref, coalesce(s.member, b.member),
-             'settled ' || concat_ws(' ', coalesce(s.earned, 0), coalesce(s.redeemed, 0))
-             || ', booked ' || concat_ws(' ', coalesce(b.earned, 0), coalesce(b.redeemed, 0))
-             || ' (earned, redeemed)'
-           FROM (SELECT connection_id, order_ref, sum(earned) earned, sum(redeemed) redeemed,
-                        min(member_id) member FROM settled GROUP BY 1, 2) s FULL JOIN
-             (SELECT connection_id, order_ref, min(member_id) member,
-                sum(CASE 'issued' WHEN source THEN amount WHEN destination THEN -amount
-                         ELSE 0 END) earned,
-                sum(CASE 'redeemed' WHEN destination THEN amount WHEN source THEN -amount
-                         ELSE 0 END) redeemed
-              FROM txn JOIN posting USING (member_id, version)
-              WHERE kind = 'settle' GROUP BY 1, 2) b USING (connection_id, order_ref)
-           WHERE (coalesce(s.earned, 0), coalesce(s.redeemed, 0))
-             IS DISTINCT FROM (coalesce(b.earned, 0), coalesce(b.redeemed, 0))""",
+        """SELECT 'order ' || connection_id || '/' || order_ref, min(member_id),
+             'settled ' || concat_ws(' ', sum(earned), sum(redeemed))
+             || ', booked ' || concat_ws(' ', sum(issued), sum(used)) || ' (earned, redeemed)'
+           FROM (SELECT connection_id, order_ref, member_id, earned, redeemed,
+                        0::bigint AS issued, 0::bigint AS used FROM settled
+                 UNION ALL
+                 SELECT connection_id, order_ref, member_id, 0, 0,
+                        CASE 'issued' WHEN source THEN amount WHEN destination THEN -amount
+                                      ELSE 0 END,
+                        CASE 'redeemed' WHEN destination THEN amount WHEN source THEN -amount
+                                        ELSE 0 END
+                 FROM txn JOIN posting USING (member_id, version) WHERE kind = 'settle') sides
+           GROUP BY connection_id, order_ref
+           HAVING sum(earned) <> sum(issued) OR sum(redeemed) <> sum(used)""",
         per_member=False,
     ),
     Invariant(

@@ -4,7 +4,7 @@ What must hold is in ``invariants.py``; here it is only run, on one view of the 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,10 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from renkei.ledger.chain import ENTRIES, Walk
+from renkei.ledger.chain import ENTRIES, UNBOOKED, Walk
 from renkei.ledger.invariants import INVARIANTS, REPLAYED, Finding, Invariant
 from renkei.ledger.seals import SEALS, Seal, Seals
 from renkei.ledger.stacks import MOVES, Replay
+from renkei.storage.stream import stream
 
 CHUNK = 2_000
 """Rows of the log fetched at a time: memory does not grow with the ledger."""
@@ -23,8 +24,10 @@ CHUNK = 2_000
 ROOM = "SELECT set_config('work_mem', '64MB', true)"
 """Sums by lot or order stay in memory up to here, for this transaction only."""
 
-IN_ORDER = "SELECT set_config('enable_hashjoin', 'off', true)"
-"""The log is joined as it is read, in order of its keys, instead of being kept and sorted."""
+IN_ORDER = """
+SELECT set_config('enable_hashjoin', :others, true), set_config('enable_nestloop', :others, true)"""
+"""With the others off, the log is joined as it is read, in order of its keys, instead of being kept
+and sorted, or looked up entry by entry."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Report:
 async def verify_database(engine: AsyncEngine, member: str | None = None) -> Report:
     """Recompute everything, or one member's part of it, as of this moment.
 
-    The statements run beside the log, on a second connection that sees the same snapshot.
+    The statements run beside the log, on a second connection that sees the same snapshot; what is
+    left of them when the log is read, on both.
     """
     async with engine.connect() as conn, engine.connect() as beside:
         for each in (conn, beside):
@@ -53,29 +57,40 @@ async def verify_database(engine: AsyncEngine, member: str | None = None) -> Rep
 async def verify(
     conn: AsyncConnection, member: str | None = None, beside: AsyncConnection | None = None
 ) -> Report:
-    """The same as this transaction sees it; ``beside`` sees it, too, and takes the statements.
+    """The same as this transaction sees it; ``beside`` sees it, too, and takes statements.
 
     In READ COMMITTED, what is booked meanwhile may look like a finding.
     """
     asked = [one for one in INVARIANTS if member is None or one.per_member]
-    if beside is None:
-        findings = await _state(conn, asked, member)
-        walk, replay = await _replay(conn, member)
-    else:
-        findings, (walk, replay) = await asyncio.gather(
-            _state(beside, asked, member), _replay(conn, member)
-        )
-    findings += [*walk.findings, *replay.findings]
-    checks = len(asked) + len(REPLAYED)
-    return Report(tuple(findings), walk.members, walk.transactions, checks)
+    waiting = iter(asked)  # whichever connection is free takes the next one
+    walk, replay = Walk(), Replay()
+    lanes = [_log_first(conn, waiting, member, walk, replay)]
+    if beside is not None:
+        lanes.append(_state(beside, waiting, member))
+    found = [one for lane in await asyncio.gather(*lanes) for one in lane]
+    places = {one.name: place for place, one in enumerate(asked)}
+    found.sort(key=lambda one: places[one.invariant])
+    found += [*walk.findings, *replay.findings]
+    return Report(tuple(found), walk.members, walk.transactions, len(asked) + len(REPLAYED))
+
+
+async def _log_first(
+    conn: AsyncConnection,
+    waiting: Iterator[Invariant],
+    member: str | None,
+    walk: Walk,
+    replay: Replay,
+) -> list[Finding]:
+    await _replay(conn, member, walk, replay)
+    return await _state(conn, waiting, member)
 
 
 async def _state(
-    conn: AsyncConnection, asked: Sequence[Invariant], member: str | None
+    conn: AsyncConnection, waiting: Iterator[Invariant], member: str | None
 ) -> list[Finding]:
-    """What the statements find."""
+    """What the statements find that are waiting still."""
     await conn.execute(text(ROOM))
-    return [found for one in asked for found in await _broken(conn, one, member)]
+    return [found for one in waiting for found in await _broken(conn, one, member)]
 
 
 async def _broken(conn: AsyncConnection, asked: Invariant, member: str | None) -> list[Finding]:
@@ -94,31 +109,30 @@ async def _broken(conn: AsyncConnection, asked: Invariant, member: str | None) -
     return [Finding(asked.name, f"{row[0]} {row[1]}".strip(), row[2]) for row in rows]
 
 
-async def _replay(conn: AsyncConnection, member: str | None) -> tuple[Walk, Replay]:
+async def _replay(conn: AsyncConnection, member: str | None, walk: Walk, replay: Replay) -> None:
     """What reading the log in order finds."""
     await conn.execute(text(ROOM))
-    await conn.execute(text(IN_ORDER))
-    seals = [] if member else [Seal(*row) for row in (await conn.execute(text(SEALS))).all()]
-    walk, replay = Walk(Seals(seals)), Replay()
-    await _read(conn, ENTRIES, "m.member_id", member, walk)
-    await _read(conn, MOVES, "member_id", member, replay)
+    if member is None:
+        await conn.execute(text(IN_ORDER), {"others": "off"})
+        walk.seals = Seals(Seal(*row) for row in (await conn.execute(text(SEALS))).all())
+    for statement, only in (ENTRIES, "WHERE t.member_id = $1"), (UNBOOKED, "AND m.member_id = $1"):
+        await _read(conn, statement, only, member, walk)
+    walk.end()
     walk.findings += walk.seals.broken()
-    return walk, replay
+    await _read(conn, MOVES, "WHERE member_id = $1", member, replay)
+    replay.end()
+    await conn.execute(text(IN_ORDER), {"others": "on"})
 
 
 class _Reader(Protocol):
     def step(self, rows: Sequence[Any]) -> None: ...
 
-    def end(self) -> None: ...
-
 
 async def _read(
-    conn: AsyncConnection, statement: str, column: str, member: str | None, reader: _Reader
+    conn: AsyncConnection, statement: str, only: str, member: str | None, reader: _Reader
 ) -> None:
-    """Stream the rows to the reader."""
-    only = f"WHERE {column} = :m" if member is not None else ""
-    values = {"m": member} if member is not None else {}
-    async with conn.stream(text(statement.format(where=only)), values) as rows:
-        async for part in rows.partitions(CHUNK):
-            reader.step(part)
-    reader.end()
+    """Stream the rows to the reader; of one member, ``only`` theirs."""
+    sql = statement.format(where=only if member is not None else "")
+    values = [member] if member is not None else []
+    async for rows in stream(conn, sql, values, CHUNK):
+        reader.step(rows)
