@@ -69,12 +69,13 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
         groups = await _groups(conn, members)
     windows = _windows(names["windows"])
     asked = _locks(needs, groups) | _books(groups, settled, needs.since)
+    asked |= _other_programs(groups, programs)
     found = await _ask(conn, asked | _beside(needs, identities, windows))
     _require_same_groups(groups, found)
     return World(
         now=found["clock"][0][0],
         connections=connections,
-        programs=programs,
+        programs=[*programs, *(ProgramVersion(*row) for row in found["programs"])],
         periods={(row[0], row[1]) for row in found["periods"]},
         orders=orders,
         sales={tuple(row[:6]): row[6] for row in names["sales"]},
@@ -148,7 +149,7 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
         "identities": _for(seen, sql.IDENTITIES, keys=as_json(seen)),
         "orders": _for(keys or sales, sql.ORDERS, **orders),
         "settled": _for(keys or sales, sql.SETTLED, **orders),
-        "programs": Statement(sql.PROGRAMS),
+        "programs": _for(needs.connections, sql.PROGRAMS, ids=joined(needs.connections)),
         "connections": _for(needs.connections, sql.CONNECTIONS, ids=joined(needs.connections)),
         "windows": _for(viewers, sql.PAIRS, ids=joined(viewers)),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
@@ -159,6 +160,12 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
 def _for(asked: object, statement: str, **values: Any) -> Statement | None:
     """The statement, unless nothing is asked for."""
     return Statement(statement, values) if asked else None
+
+
+def _other_programs(groups: Rows, known: Sequence[ProgramVersion]) -> dict[str, Statement | None]:
+    """Programs of members that no connection of the batch is in."""
+    ids, names = joined(member for member, _ in groups), joined({one.program for one in known})
+    return {"programs": _for(groups, sql.OTHER_PROGRAMS, ids=ids, known=names)}
 
 
 async def _groups(conn: AsyncConnection, members: set[str]) -> Rows:
@@ -177,14 +184,14 @@ def _locks(needs: Needs, groups: Rows) -> dict[str, Statement | None]:
     A group's root alone would guard it, but a batch that still takes a home for a root would then
     deadlock with one that writes to that home: everyone in a group is locked.
     """
-    roots = _roots(groups)
+    ids, roots = joined(member for member, _ in groups), _roots(groups)
     keys = sorted(needs.quotas | {key[:2] for key in needs.claims})
     quotas = as_json([{"s": scope, "p": period} for scope, period in keys])
     return {
-        "locked": _for(groups, sql.LOCK, ids=joined(member for member, _ in groups)),
+        "locked": _for(groups, sql.LOCK, ids=ids),
         "heads": _for(roots, sql.HEADS, ids=joined(roots)),
         "quotas": _for(keys, sql.QUOTAS, keys=quotas),
-        "periods": Statement(sql.PERIODS),
+        "periods": _for(groups, sql.PERIODS, ids=ids),
         "clock": Statement(sql.CLOCK),
     }
 

@@ -166,13 +166,25 @@ SELECT connection_id, program_id, company_id, settles_from
 FROM connection WHERE connection_id = ANY(string_to_array(:ids, ','))"""
 
 PERIODS = """
-SELECT program_id, period FROM period WHERE sealed_at IS NULL ORDER BY 1, 2 FOR SHARE"""
+SELECT program_id, period FROM period
+WHERE sealed_at IS NULL AND program_id IN
+      (SELECT program_id FROM member WHERE member_id = ANY(string_to_array(:ids, ',')))
+ORDER BY 1, 2 FOR SHARE"""
 
 CLOCK = "SELECT clock_timestamp()"
 
-PROGRAMS = (
-    "SELECT program_id, version, in_force_from, document::text FROM program_version ORDER BY 1, 2"
-)
+PROGRAMS = """
+SELECT program_id, version, in_force_from, document::text FROM program_version
+WHERE program_id IN
+      (SELECT program_id FROM connection WHERE connection_id = ANY(string_to_array(:ids, ',')))
+ORDER BY 1, 2"""
+
+# Those of members who are in another program than the connections.
+OTHER_PROGRAMS = """
+SELECT program_id, version, in_force_from, document::text FROM program_version
+WHERE program_id <> ALL(string_to_array(:known, ',')) AND program_id IN
+      (SELECT program_id FROM member WHERE member_id = ANY(string_to_array(:ids, ',')))
+ORDER BY 1, 2"""
 
 SHOWN = """
 WITH RECURSIVE up(member_id, above) AS (

@@ -54,12 +54,20 @@ def open_database(url: str) -> Database:
     Parameters never stand in error texts or logs: they hold members' data.
     """
     return Database(
-        engine=_engine(url, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
-        batches=_engine(url, pool_size=BATCHES, max_overflow=BATCHES),
+        engine=_engine(url, PRICES, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
+        batches=_engine(url, PRICES + BY_KEY, pool_size=BATCHES, max_overflow=BATCHES),
     )
 
 
-def _engine(url: str, **pool: Any) -> AsyncEngine:
+PRICES = "-c random_page_cost=1.1 -c jit=off"
+"""A read by index costs about as much as any other since disks have no arms."""
+
+BY_KEY = " -c enable_hashjoin=off -c enable_mergejoin=off"
+"""A batch finds everything by key: the planner, which takes every batch for a hundred commands,
+would rather read a small table as a whole."""
+
+
+def _engine(url: str, options: str, **pool: Any) -> AsyncEngine:
     return create_async_engine(
         url,
         hide_parameters=True,
@@ -67,7 +75,7 @@ def _engine(url: str, **pool: Any) -> AsyncEngine:
         connect_args={
             "application_name": "renkei",
             "connect_timeout": 5,
-            "options": "-c random_page_cost=1.1 -c jit=off",
+            "options": options,
         },
         **pool,
     )
