@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 
 from cel_expr_python import cel
 
+from renkei.loyalty.calendar import business_day, days_meant, is_birthday, month_end
+from renkei.loyalty.products import codes_of, jan
 from renkei_contracts.order import LineItem, Order
+from renkei_contracts.toolkit.japanese import fold
 
 T = cel.Type
 STRINGS = T.List(T.STRING)
@@ -38,10 +41,13 @@ ORDER_NAMES: Mapping[str, Name] = {
     "member.birthday_today": Name(T.BOOL, "29 February counts on the 28th of other years"),
     "member.first_purchase": Name(T.BOOL, "no earlier sale of this member"),
     "member.segments": Name(STRINGS, "the segments the member is in"),
-    "today.year": Name(T.INT, "of the business day"),
+    "today.year": Name(T.INT, "of the store's business day, as all of these but the hour"),
     "today.month": Name(T.INT, "1 to 12"),
     "today.day": Name(T.INT, "1 to 31"),
     "today.weekday": Name(T.INT, "Monday is 1, Sunday 7"),
+    "today.days": Name(
+        T.List(T.INT), "the day; on a month's last one also those the month has not: 30 in February"
+    ),
     "today.last_of_month": Name(T.BOOL, "the month's last day"),
     "today.hour": Name(T.INT, "0 to 23, in the program's zone"),
     "facts": Name(
@@ -51,7 +57,7 @@ ORDER_NAMES: Mapping[str, Name] = {
 """What an order's condition may speak of."""
 
 LINE_NAMES: Mapping[str, Name] = {
-    "line.jan": Name(T.STRING, "JAN, 13 digits or empty"),
+    "line.jan": Name(T.STRING, "JAN, 13 or 8 digits, or empty"),
     "line.sku": Name(T.STRING, "the vendor's SKU"),
     "line.title": Name(T.STRING, "as the vendor writes it"),
     "line.classes": Name(STRINGS, "classes of the canonical product"),
@@ -74,23 +80,37 @@ class MemberFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything besides the order itself. ``stated`` are dated facts that hold for its place."""
+    """Everything besides the order itself. ``stated`` are dated facts that hold for its place.
+
+    ``sources`` say who stated them. ``classes`` are of canonical products, by JAN or SKU; ``jans``
+    the JANs of those that are sold by SKU. ``day_ends`` is how long after midnight the store's day
+    ends.
+    """
 
     member: MemberFacts | None = None
     company: str = ""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    jans: Mapping[str, str] = field(default_factory=dict)
     stated: Mapping[str, bool] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    day_ends: timedelta = timedelta()
     pickup: bool = False
 
     def classes_of(self, line: LineItem) -> tuple[str, ...]:
         """The classes of the line's canonical product, by JAN, else by SKU."""
-        return self.classes.get(line.jan) or self.classes.get(line.sku) or ()
+        found = (self.classes.get(code) for code in codes_of(line)) if self.classes else ()
+        return next((classes for classes in found if classes), ())
+
+    def jan_of(self, line: LineItem) -> str:
+        """The line's JAN; where the vendor sends none, its canonical product's."""
+        known = self.jans.get(fold(line.sku), "") if self.jans else ""
+        return jan(line.jan) or known or line.jan
 
 
 def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict[str, Any]:
     """The values of ORDER_NAMES for one order."""
     local = order.placed_at.astimezone(zone)
-    day = order.till.business_date if order.till else local.date()
+    day = business_day(order, zone, facts.day_ends)
     classes = {name for line in order.lines for name in facts.classes_of(line)}
     member = facts.member or MemberFacts()
     return {
@@ -102,7 +122,7 @@ def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict
         "order.company": facts.company,
         "order.tenders": sorted({tender.kind for tender in order.tenders}),
         "order.classes": sorted(classes),
-        "order.jans": sorted({line.jan for line in order.lines if line.jan}),
+        "order.jans": sorted({facts.jan_of(line) for line in order.lines} - {""}),
         "order.pickup": facts.pickup,
         "member.known": facts.member is not None,
         "member.tier": member.tier,
@@ -121,29 +141,20 @@ def _day_values(day: date, local: datetime) -> dict[str, Any]:
         "today.month": day.month,
         "today.day": day.day,
         "today.weekday": day.isoweekday(),
-        "today.last_of_month": (day + timedelta(days=1)).month != day.month,
+        "today.days": days_meant(day),
+        "today.last_of_month": day == month_end(day),
         "today.hour": local.hour,
     }
 
 
-def line_values(line: LineItem, classes: tuple[str, ...]) -> dict[str, Any]:
+def line_values(line: LineItem, facts: Facts) -> dict[str, Any]:
     """The values of LINE_NAMES for one line."""
     return {
-        "line.jan": line.jan,
+        "line.jan": facts.jan_of(line),
         "line.sku": line.sku,
         "line.title": line.title,
-        "line.classes": list(classes),
+        "line.classes": list(facts.classes_of(line)),
         "line.amount": line.amount - line.returned_amount,
         "line.quantity": line.quantity - line.returned_quantity,
         "line.tax_rate": line.tax_rate,
     }
-
-
-def is_birthday(birthday: date | None, day: date) -> bool:
-    """Whether it is that person's birthday; one born on a leap day has it on the 28th otherwise."""
-    if birthday is None:
-        return False
-    if (birthday.month, birthday.day) == (2, 29):
-        last = date(day.year, 3, 1) - timedelta(days=1)
-        return day == last
-    return (day.month, day.day) == (birthday.month, birthday.day)

@@ -163,7 +163,7 @@ def _rate_of(work: _Work, line: LineItem) -> tuple[str, list[Refused]]:
 
 
 def _line_names(work: _Work, line: LineItem) -> Any:
-    values = work.values | line_values(line, work.facts.classes_of(line))
+    values = work.values | line_values(line, work.facts)
     return Names("line", values).activation()
 
 
@@ -211,7 +211,14 @@ def _campaign(work: _Work, campaign: Campaign, activation: Any) -> Part | Refuse
     points, why = _benefit(work, campaign, lines)
     if points == 0:
         return Refused(campaign.name, "it comes to nothing")
-    return Part(campaign.name, points, f"{campaign.name}: {why}", campaign)
+    return Part(campaign.name, points, f"{campaign.name}: {why}{_said(work, campaign)}", campaign)
+
+
+def _said(work: _Work, campaign: Campaign) -> str:
+    """Who stated the facts its condition speaks of."""
+    sources = work.facts.sources
+    named = [name for name in sorted(sources) if f'"{name}"' in campaign.when.replace("'", '"')]
+    return "".join(f"; {name}: {sources[name]}" for name in named)
 
 
 def _lines_of(work: _Work, campaign: Campaign) -> tuple[list[EarningLine], str | None]:

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, model_validator
 
 from renkei.loyalty.activity import Activity
+from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.campaign import Campaign
-from renkei.loyalty.terms import Earn, Expiry, Redeem, midnight_after
+from renkei.loyalty.terms import Earn, Expiry, Redeem
 from renkei_contracts.base import Canonical, Slug, Text
 
 

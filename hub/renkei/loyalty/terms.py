@@ -1,12 +1,13 @@
 """The parts of a program: how points are earned, how long they live, how they are used."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
 from renkei.ledger.months import months_later
+from renkei.loyalty.calendar import clamped, midnight_after, month_end
 from renkei.loyalty.condition import LineCondition
 from renkei_contracts.base import Canonical, Slug
 
@@ -49,11 +50,16 @@ class Earn(Canonical):
     excluded: tuple[Slug, ...] = ()
     keep: tuple[Slug, ...] = ()
 
+    @property
+    def barred(self) -> frozenset[str]:
+        """The product classes that earn nothing."""
+        return frozenset({*NEVER_EARN, *self.excluded} - {*self.keep})
+
     def earns_nothing(self, classes: tuple[str, ...]) -> str | None:
         """The class that keeps a line from earning, or None."""
         if not classes:
             return None
-        barred = {*NEVER_EARN, *self.excluded} - {*self.keep}
+        barred = self.barred
         return next((name for name in classes if name in barred), None)
 
 
@@ -118,20 +124,3 @@ class Redeem(Canonical):
             cap = min(cap, self.maximum_points)
         cap -= cap % self.unit
         return cap if cap >= self.minimum else 0
-
-
-def midnight_after(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which that day ends in the zone."""
-    return datetime.combine(day + timedelta(days=1), time(), zone)
-
-
-def month_end(day: date) -> date:
-    """The last day of its month."""
-    return clamped(day.year, day.month, 31)
-
-
-def clamped(year: int, month: int, day: int) -> date:
-    """That day, or the month's last where it has no such day."""
-    first = date(year, month, 1)
-    last = months_later(first, 1) - timedelta(days=1)
-    return first.replace(day=min(day, last.day))

@@ -24,7 +24,7 @@ def asked(text: str, scope: Scope = "order", **stated: bool) -> Verdict:
     facts = Facts(stated=stated, classes={"A": ("tea",)})
     values = order_values(order, facts, DEFAULT.clock, 1100)
     if scope == "line":
-        values |= line_values(order.lines[0], ("tea",))
+        values |= line_values(order.lines[0], facts)
     return judge(text, scope, Names(scope, values).activation())
 
 
