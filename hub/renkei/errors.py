@@ -8,6 +8,7 @@ Renkei errors (contracts)
 │   ├── UnknownMember            no such member or card
 │   ├── UnknownProgram           no such program, or preset
 │   ├── ProgramInvalid           a document that is no program: every fault, with its place
+│   ├── FileInvalid              a table that cannot be read: every fault, with its line
 │   ├── UnknownQuota             no such quota
 │   └── RequestInvalid           a value that cannot be booked: names the field and the value
 ├── TryLater
@@ -53,6 +54,14 @@ class ProgramInvalid(FixData):
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class FileInvalid(FixData):
+    """A file that cannot be taken in; ``faults`` names each with its line. Nothing was taken."""
+
+    def __init__(self, file: str, faults: list[str]) -> None:
+        super().__init__(f"{file}: {'; '.join(faults)}")
         self.faults = faults
 
 

@@ -10,12 +10,15 @@ from renkei.cli import (
     connect,
     demo,
     doctor,
+    facts,
     ledger,
     members,
     plugins,
+    products,
     program,
     serve,
     simulate,
+    stores,
     terminal,
 )
 from renkei.cli.invocation import Invocation
@@ -66,4 +69,7 @@ app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.add_typer(terminal.commands, name="terminal")
 app.add_typer(program.commands, name="program")
+app.add_typer(stores.commands, name="stores")
+app.add_typer(facts.commands, name="facts")
+app.add_typer(products.commands, name="products")
 app.add_typer(ledger.commands, name="ledger")

@@ -14,8 +14,10 @@ from renkei.cli.screen import as_json, output, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
+    from renkei.loyalty.earn import Evaluation
     from renkei.loyalty.program import Program
     from renkei.services.programs import BackTest, Published
+    from renkei_contracts.order import Order
 
 commands = typer.Typer(help="The rules of a program: write, check, publish, compare, try.")
 
@@ -40,9 +42,14 @@ def new(
 
 @commands.command("validate")
 def validate(file: File) -> None:
-    """Say whether the file is a program, and what is wrong with it."""
+    """Say whether the file is a program, what is wrong with it, and where it touches a law."""
+    from renkei.loyalty.law import warnings
+
     program = _read(file)
     output.print(f"✔ {program.id}: {len(program.campaigns)} campaigns", markup=False)
+    for one in warnings(program):
+        said = f"  law, {one.place}: {one.text} ({one.source})"
+        output.print(said, markup=False, soft_wrap=True)
 
 
 @commands.command("publish")
@@ -80,15 +87,16 @@ def diff(context: typer.Context, file: File, json: Json = False) -> None:
 
 @commands.command("dry-run")
 def dry_run(
+    context: typer.Context,
     file: File,
     cart: Annotated[Path, typer.Argument(help="an order as JSON", exists=True, dir_okay=False)],
     json: Json = False,
 ) -> None:
-    """Evaluate an order: the points, and the reason for each."""
-    from renkei.loyalty.earn import evaluate_order
+    """Evaluate an order of a member: the points, and the reason for each. Nothing is booked."""
     from renkei.services.programs import read_order
 
-    result = evaluate_order(read_order(cart.read_text(encoding="utf-8")), _read(file))
+    draft, order = _read(file), read_order(cart.read_text(encoding="utf-8"))
+    result = with_hub(invocation(context).settings(), lambda hub: _try(hub, draft, order))
     if json:
         parts = [{"rule": one.rule, "points": one.points, "why": one.why} for one in result.parts]
         refused = [one._asdict() for one in result.refused]
@@ -106,12 +114,17 @@ def backtest(
     context: typer.Context,
     file: File,
     since: Annotated[datetime, typer.Option(formats=INSTANTS, help="orders placed since then")],
+    by_now: Annotated[
+        bool, typer.Option("--by-now", help="with facts and products stated after the sales, too")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Try the file on stored orders: points, cost, members affected. Nothing is booked."""
     draft, start = _read(file), in_japan(since)
     assert start is not None
-    found = with_hub(invocation(context).settings(), lambda hub: _back_test(hub, draft, start))
+    found = with_hub(
+        invocation(context).settings(), lambda hub: _back_test(hub, draft, start, by_now=by_now)
+    )
     shown = asdict(found) | {"cost": found.cost}
     if json:
         as_json(shown)
@@ -123,6 +136,12 @@ def _read(file: Path) -> "Program":
     from renkei.services.programs import read
 
     return read(file.read_text(encoding="utf-8"))
+
+
+async def _try(hub: "Hub", draft: "Program", order: "Order") -> "Evaluation":
+    from renkei.services import programs
+
+    return await programs.dry_run(hub.database, draft, order)
 
 
 async def _publish(hub: "Hub", program: "Program", since: datetime | None) -> "Published":
@@ -137,7 +156,7 @@ async def _newest(hub: "Hub", program: str) -> "Program":
     return await programs.newest(hub.database, program)
 
 
-async def _back_test(hub: "Hub", draft: "Program", since: datetime) -> "BackTest":
+async def _back_test(hub: "Hub", draft: "Program", since: datetime, *, by_now: bool) -> "BackTest":
     from renkei.services import programs
 
-    return await programs.back_test(hub.database, draft, since)
+    return await programs.back_test(hub.database, draft, since, by_now=by_now)

@@ -20,6 +20,9 @@ FROZEN_TABLES = (
     "same_as",
     "feed",
     "delivery",
+    "store_setting",
+    "fact",
+    "product",
 )
 """Tables whose trigger refuses change."""
 

@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import queries as sql
 from renkei.ledger.books import DEBT_LOT, Books, Group, Hold, HoldName, Lot
+from renkei.ledger.places import places_of, products_of
 from renkei.ledger.quotas import Quota
+from renkei.ledger.read_places import place_statement, product_statement
 from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import slid
 from renkei.ledger.world import (
@@ -91,6 +93,8 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
         refunds=_refunds(found["refunds"]),
         lookalikes={(row[0], row[1]): _order_row(row) for row in found["lookalikes"]},
         windows=dict(windows),
+        places=places_of(found["places"]),
+        products=products_of(found["products"]),
     )
 
 
@@ -222,6 +226,8 @@ def _beside(
         "claims": _for(claims, sql.CLAIMS, keys=as_json(claims)),
         "refunds": _for(refunded, sql.REFUNDS, keys=as_json(refunded)),
         "lookalikes": _for(seen, sql.LOOKALIKES, seen=as_json(seen)),
+        "places": place_statement(needs.places),
+        "products": product_statement(needs.products),
     }
 
 

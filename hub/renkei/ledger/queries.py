@@ -162,7 +162,7 @@ MEMBER_KEYS = (
 )
 
 CONNECTIONS = """
-SELECT connection_id, program_id, company_id, settles_from
+SELECT connection_id, program_id, company_id, settles_from, EXISTS (SELECT FROM product)
 FROM connection WHERE connection_id = ANY(string_to_array(:ids, ','))"""
 
 PERIODS = """

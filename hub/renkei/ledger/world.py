@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from renkei.errors import BooksBroken
 from renkei.ledger.books import Books, HoldName, Lot, LotRef
+from renkei.ledger.places import Code, KnownPlace, KnownProduct, Place
 from renkei.ledger.quotas import Quota
 from renkei.ledger.settlement import Settled
 from renkei.ledger.transaction import Posting
@@ -63,6 +64,8 @@ class Needs:
     claims: frozenset[ClaimKey] = frozenset()
     quotas: frozenset[QuotaKey] = frozenset()
     sightings: frozenset[Sighting] = frozenset()
+    places: frozenset[Place] = frozenset()
+    products: frozenset[Code] = frozenset()
     keys_of: frozenset[str] = frozenset()
     since: datetime | None = None
 
@@ -82,11 +85,12 @@ class Needs:
 
 
 class ConnectionFacts(NamedTuple):
-    """What booking must know of a connection."""
+    """What booking must know of a connection; ``products``: whether any product is known at all."""
 
     program: str
     company: str
     settles_from: datetime
+    products: bool = False
 
 
 class ProgramVersion(NamedTuple):
@@ -328,6 +332,8 @@ class World:
     refunds: dict[OrderKey, tuple[NewRefund, ...]] = field(default_factory=dict)
     lookalikes: dict[OrderKey, OrderRow] = field(default_factory=dict)
     windows: dict[tuple[str, str], timedelta] = field(default_factory=dict)
+    places: dict[Place, KnownPlace] = field(default_factory=dict)
+    products: dict[Code, KnownProduct] = field(default_factory=dict)
     staged: Staged = field(default_factory=Staged)
     orders_at_start: frozenset[OrderKey] = frozenset()
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)

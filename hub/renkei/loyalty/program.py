@@ -1,6 +1,7 @@
 """A program: one points currency with its rules, as a frozen document."""
 
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -54,6 +55,23 @@ class Program(Canonical):
         if len(names) != len({*names}):
             raise ValueError("two campaigns or rates share a name")
         return self
+
+    @cached_property
+    def asks_for_places(self) -> bool:
+        """Whether a condition speaks of the store's day or of facts."""
+        return self._speaks_of("today", "facts")
+
+    @cached_property
+    def asks_for_products(self) -> bool:
+        """Whether a condition or an exclusion speaks of canonical products."""
+        return bool(self.earn.barred) or self._speaks_of("classes", "jan")
+
+    def _speaks_of(self, *names: str) -> bool:
+        """Whether one of these stands in a condition: where it is no name, too much is loaded."""
+        texts = [rate.when for rate in self.earn.rates]
+        for one in self.campaigns:
+            texts += [one.when, one.lines or ""]
+        return any(name in text for text in texts for name in names)
 
     @property
     def clock(self) -> ZoneInfo:

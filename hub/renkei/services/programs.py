@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -10,13 +10,21 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncResult
 
 from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
-from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.context import Facts
+from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program
+from renkei.services.circumstances import in_place, knows_products, read_circumstances
 from renkei.services.target import facts_of_a_member
 from renkei.storage.engine import Database
 from renkei_contracts.order import Order
+
+COMPANY = "SELECT company_id FROM connection WHERE connection_id = :c"
+
+MANY = 500
+"""Orders whose circumstances are read at once."""
 
 PRESETS = files("renkei.loyalty") / "presets"
 
@@ -164,15 +172,31 @@ def _flat(value: Any, place: str = "") -> dict[str, Any]:
     }
 
 
-async def back_test(database: Database, program: Program, since: datetime) -> BackTest:
-    """What this draft would have given for the orders placed since; budgets are not counted."""
+async def dry_run(database: Database, program: Program, order: Order) -> Evaluation:
+    """What the program gives a member for this order, as its settlement would; books nothing.
+
+    What campaigns with a budget give may be less by then.
+    """
+    async with database.begin() as conn:
+        products = await knows_products(conn)
+        found = await read_circumstances(conn, [order], program, products=products)
+        company = (await conn.execute(text(COMPANY), {"c": order.ref.connection})).scalar()
+    facts = in_place(facts_of_a_member(company or ""), order, program, *found)
+    return evaluate_order(order, program, facts)
+
+
+async def back_test(
+    database: Database, program: Program, since: datetime, *, by_now: bool = False
+) -> BackTest:
+    """What this draft would have given for the orders placed since; budgets are not counted.
+
+    ``by_now``: with the facts and products that were stated after their sales, too.
+    """
     orders = booked = draft = more = fewer = 0
     members: set[str] = set()
-    async with database.engine.connect() as conn:
+    async with database.engine.connect() as conn, database.engine.connect() as beside:
         stream = await conn.stream(text(STORED), {"id": program.id, "since": since})
-        async for row in stream:
-            order = Order.model_validate_json(json.dumps(row[0]))
-            facts = facts_of_a_member(row[3])
+        async for row, order, facts in _stored(stream, beside, program, by_now=by_now):
             was, would = row[1], evaluate_order(order, program, facts).earned
             orders, booked, draft = orders + 1, booked + was, draft + would
             more, fewer = more + (would > was), fewer + (would < was)
@@ -180,3 +204,19 @@ async def back_test(database: Database, program: Program, since: datetime) -> Ba
                 members.add(row[2])
     yen = program.redeem.yen_per_point
     return BackTest(orders, len(members), booked, draft, more, fewer, yen)
+
+
+async def _stored(
+    stream: AsyncResult[*tuple[Any, ...]],
+    beside: AsyncConnection,
+    program: Program,
+    *,
+    by_now: bool,
+) -> AsyncIterator[tuple[Any, Order, Facts]]:
+    """Stored orders with what was known of them, read many at a time."""
+    products = await knows_products(beside)
+    async for rows in stream.partitions(MANY):
+        orders = [Order.model_validate_json(json.dumps(row[0])) for row in rows]
+        found = await read_circumstances(beside, orders, program, products=products, by_now=by_now)
+        for row, order in zip(rows, orders, strict=True):
+            yield row, order, in_place(facts_of_a_member(row[3]), order, program, *found)

@@ -26,6 +26,7 @@ from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
 from renkei.services.budgets import bounded, claims_for
+from renkei.services.circumstances import codes_asked, places_asked
 from renkei.services.hold import book_lapses
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
@@ -114,19 +115,21 @@ class SettleOrder:
         )
 
     def further(self, known: Known) -> Needs:
-        """The quotas of campaigns with limits that may give this order something."""
+        """Quotas of campaigns that may give this order something, and what its rules speak of."""
         facts, row = known.connections.get(self.key[0]), known.orders.get(self.key)
-        if facts is None:
+        rules = rules_known(known, facts.program, self.order, row) if facts else None
+        if facts is None or rules is None:
             return Needs()
-        rules = rules_known(known, facts.program, self.order, row)
         named = (known.identities.get(key, ("", "")) for key in self.identities)
         members = {self.member, row.member if row else None, *(member for member, _ in named)}
         claims = {
-            claim
-            for member in members - {""}
-            for claim in (claims_for(self.order, rules, member) if rules else ())
+            claim for member in members - {""} for claim in claims_for(self.order, rules, member)
         }
-        return Needs(claims=frozenset(claims))
+        return Needs(
+            claims=frozenset(claims),
+            places=places_asked(self.order, rules),
+            products=codes_asked(self.order, rules) if facts.products else frozenset(),
+        )
 
     def decide(self, attempt: Attempt) -> SettleAnswer:
         """Record the order, then post the difference."""
@@ -175,7 +178,7 @@ class SettleOrder:
         if member is None:
             return SettleAnswer("unlinked")
         now_sold = effective(self.order, refunds_of(attempt, self.key))
-        evaluation = evaluation_of(now_sold, frozen, facts.company)
+        evaluation = evaluation_of(now_sold, frozen, facts.company, attempt.world)
         if frozen is not None:
             evaluation = bounded(attempt, evaluation, now_sold, frozen[1], member)
         target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)

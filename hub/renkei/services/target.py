@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from renkei.ledger.settlement import Target
-from renkei.ledger.world import Known, OrderRow
+from renkei.ledger.world import Known, OrderRow, World
 from renkei.loyalty.context import Facts, MemberFacts
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.earn import nothing as nothing_earned
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
+from renkei.services.circumstances import in_place
 from renkei.services.rules import in_force
 from renkei_contracts.order import Order, OrderState
 
@@ -46,17 +47,21 @@ def target_of(
     )
 
 
-def evaluation_of(order: Order, frozen: tuple[int, Program] | None, company: str) -> Evaluation:
+def evaluation_of(
+    order: Order, frozen: tuple[int, Program] | None, company: str, world: World
+) -> Evaluation:
     """What the rules that count say of it; no version in force: nothing, with that reason."""
     if frozen is None:
         reason = "no program version was in force when it was placed"
         used = 0 if order.state is OrderState.CANCELLED else order.points_used
         return nothing_earned(reason, used)
-    return evaluate_order(order, frozen[1], facts_of_a_member(company))
+    facts = facts_of_a_member(company)
+    facts = in_place(facts, order, frozen[1], world.places, world.products)
+    return evaluate_order(order, frozen[1], facts)
 
 
 def facts_of_a_member(company: str) -> Facts:
-    """What is known besides the sale today: that it has a member, and which company sells."""
+    """What is known besides the sale and its place: it has a member, and which company sells."""
     return Facts(member=MemberFacts(), company=company)
 
 

@@ -15,6 +15,7 @@ from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
 from renkei.services.booking import Booking
+from renkei.services.circumstances import in_place, read_circumstances
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
 from renkei.services.personal import masked, opened_identity, opened_names
 from renkei.services.refusals import refused
@@ -57,7 +58,7 @@ SELECT k.wrapped, p.sealed, p.state,
 FROM member_profile p JOIN member_key k USING (member_id) WHERE p.member_id = :m"""
 
 PROGRAM = """
-SELECT v.version, v.document, c.company_id, clock_timestamp()
+SELECT v.version, v.document, c.company_id, clock_timestamp(), EXISTS (SELECT FROM product)
 FROM connection c JOIN program_version v USING (program_id)
 WHERE c.connection_id = :c AND v.in_force_from <= clock_timestamp()
 ORDER BY v.version DESC LIMIT 1"""
@@ -80,12 +81,16 @@ class Terminal:
 
 @dataclass(frozen=True)
 class _Rules:
-    """The program version in force for a register's connection, and the database's clock."""
+    """The program version in force for a register's connection, and the database's clock.
+
+    ``products``: whether any product is known at all.
+    """
 
     version: int
     program: Program
     company: str
     now: datetime
+    products: bool
 
 
 @dataclass(frozen=True)
@@ -133,8 +138,9 @@ class TillService:
             spendable, seen = balance.balance.spendable, balance.balance.version
         most = max_usable(ask.lines, spendable, rules.program)
         used = max_usable(ask.lines, min(ask.points_wanted, spendable), rules.program)
-        facts = facts_of_a_member(rules.company) if ask.member else Facts(company=rules.company)
-        basket = evaluate_order(_as_sold(terminal, ask, used, rules), rules.program, facts)
+        sale = _as_sold(terminal, ask, used, rules)
+        facts = await self._facts(sale, rules, member=ask.member is not None)
+        basket = evaluate_order(sale, rules.program, facts)
         return QuoteAnswer(
             earns=basket.earned,
             max_usable=most,
@@ -209,10 +215,19 @@ class TillService:
             raise refused("member_not_found", member)
         return now, channel_balance(group, now, rules.program.clock, terminal.channel)
 
+    async def _facts(self, sale: Order, rules: _Rules, *, member: bool) -> Facts:
+        """What is known besides the sale."""
+        facts = facts_of_a_member(rules.company) if member else Facts(company=rules.company)
+        if not (rules.program.asks_for_places or rules.products):
+            return facts
+        async with self.booking.database.begin() as conn:
+            found = await read_circumstances(conn, [sale], rules.program, products=rules.products)
+        return in_place(facts, sale, rules.program, *found)
+
     async def _rules(self, terminal: Terminal) -> _Rules:
         async with self.booking.database.begin() as conn:
             row = (await conn.execute(text(PROGRAM), {"c": terminal.connection})).one()
-        return _Rules(row[0], Program.model_validate(row[1]), row[2], row[3])
+        return _Rules(row[0], Program.model_validate(row[1]), *row[2:])
 
 
 def _as_sold(terminal: Terminal, ask: QuoteRequest, points: int, rules: _Rules) -> Order:

@@ -1,0 +1,67 @@
+"""Tables that merchants export: CSV in UTF-8 or CP932, headings in English or Japanese."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from renkei.errors import FileInvalid
+from renkei_contracts.toolkit.japanese import fold
+
+M = TypeVar("M", bound=BaseModel)
+
+MOST_BYTES = 50_000_000
+MOST_FAULTS = 20
+"""How many faults of a file are named at once."""
+
+
+def read_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> list[M]:
+    """Every row as the model; raises FileInvalid with each fault and its line.
+
+    ``headings`` say what a column may be called besides its field's name. Columns with other
+    headings are passed over; empty cells count as not there.
+    """
+    found: list[M] = []
+    faults: list[str] = []
+    for line, cells in _rows(_text_of(file), model, headings):
+        try:
+            found.append(model.model_validate(cells))
+        except ValidationError as error:
+            faults += [f"line {line}: {_said(fault)}" for fault in error.errors()]
+    if faults:
+        raise FileInvalid(file.name, faults[:MOST_FAULTS])
+    return found
+
+
+def _said(fault: object) -> str:
+    assert isinstance(fault, dict)
+    place = ".".join(map(str, fault["loc"])) or "the row"
+    return f"{place}: {str(fault['msg']).removeprefix('Value error, ')}"
+
+
+def _text_of(file: Path) -> str:
+    """The text in the encoding it is in: what is no UTF-8 is CP932, as Japanese Excel writes it."""
+    if file.stat().st_size > MOST_BYTES:
+        raise FileInvalid(file.name, [f"is larger than {MOST_BYTES} bytes: divide it"])
+    raw = file.read_bytes()
+    for encoding in ("utf-8-sig", "cp932"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise FileInvalid(file.name, ["is neither UTF-8 nor CP932 (Shift_JIS)"])
+
+
+def _rows(
+    text: str, model: type[BaseModel], headings: Mapping[str, str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(text.splitlines(keepends=True))
+    names = [headings.get(one, one) for one in (fold(cell).lower() for cell in next(reader, []))]
+    fields = set(model.model_fields)
+    for cells in reader:
+        named = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
+        filled = {name: cell for name, cell in named.items() if cell and name in fields}
+        if filled:
+            yield reader.line_num, filled
