@@ -6,7 +6,7 @@ thinks is a plain function. A plugin keeps no state, retries nothing and rounds 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from renkei_contracts.delivery import Delivery
@@ -149,12 +149,15 @@ class Messages(Protocol):
 
 @dataclass(frozen=True)
 class Fact:
-    """A dated statement with its source, e.g. rain in an area on a day."""
+    """A dated statement with its source: rain in kyoto on 3 June, by the forecast of 05:00.
 
-    kind: str
+    ``name`` and ``area`` are slugs, as conditions and stores say them; an empty area is everywhere.
+    """
+
+    name: str
     area: str
-    at: datetime
-    value: str
+    day: date
+    value: bool
     source: str
 
 
@@ -162,8 +165,11 @@ class Fact:
 class Facts(Protocol):
     """Weather, holidays and other dated statements."""
 
-    async def facts(self, window: Window) -> Sequence[Fact]:
-        """What holds within the window."""
+    async def facts(self, day: date) -> Sequence[Fact]:
+        """What holds on that day in each area of the settings; what is not certain is left out.
+
+        Asked once a day, and again after a failure: a few calls at most.
+        """
         ...
 
 

@@ -79,6 +79,11 @@ class OpenConnection:
         return self._made("balances", self.vendor.balances)
 
     @cached_property
+    def facts(self) -> capability.Facts | None:
+        """Dated facts."""
+        return self._made("facts", self.vendor.facts)
+
+    @cached_property
     def check(self) -> capability.Check | None:
         """Checking that it works."""
         return self._made("check", self.vendor.check)

@@ -13,9 +13,10 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei_contracts.event import ObjectKind
 from renkei_contracts.paging import Window
 
-Kind = Literal["order", "member"]
+Kind = Literal["order", "member", "fact"]
 
 LEASE = timedelta(seconds=30)
 OVERLAP = timedelta(minutes=15)
@@ -80,6 +81,11 @@ class Claimed:
     cursor: str | None
     failures: int
     owner: str
+
+    @property
+    def objects(self) -> ObjectKind:
+        """What is read page after page; facts are not."""
+        return "member" if self.kind == "member" else "order"
 
     @property
     def window(self) -> Window:

@@ -15,6 +15,7 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.read_facts import ReadFacts
 from renkei_contracts.errors import PayloadInvalid, Reauthorize, TryLater, UnsupportedFeature
 from renkei_contracts.event import MemberSeen, OrderSeen
 from renkei_contracts.member import Member
@@ -26,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class ReadPolls:
-    """Polls a connection's orders and members, every ``interval``, ``overlap`` before the last."""
+    """Polls a connection's orders and members, every ``interval``, ``overlap`` before the last.
+
+    Its facts, too, once a day.
+    """
 
     tools: Tools
     interval: timedelta = polls.INTERVAL
@@ -43,6 +47,7 @@ class ReadPolls:
         since = opened.row.settles_from
         new = [NewPoll(opened.id, "order", since)] if opened.vendor.orders is not None else []
         new += [NewPoll(opened.id, "member", since)] if opened.vendor.members is not None else []
+        new += [NewPoll(opened.id, "fact", since)] if opened.vendor.facts is not None else []
         async with self.tools.database.begin() as conn:
             await polls.ensure(conn, new, self.tools.clock())
 
@@ -54,12 +59,17 @@ class ReadPolls:
         if claimed is None:
             return 0
         try:
-            await self._pages(opened, claimed)
+            await self._read_all(opened, claimed)
         except Exception as error:
             log_or_raise(error, connection=connection, kind=claimed.kind)
             await self.tools.trouble.failed(opened, error)
             await self._failed(claimed, error)
         return 1
+
+    async def _read_all(self, opened: OpenConnection, claimed: Claimed) -> None:
+        if claimed.kind == "fact":
+            return await ReadFacts(self.tools).read(opened, claimed)
+        return await self._pages(opened, claimed)
 
     async def _pages(self, opened: OpenConnection, claimed: Claimed) -> None:
         ends = self.tools.clock() + self.TURN
@@ -92,9 +102,9 @@ class ReadPolls:
         )
         async with self.tools.database.begin() as conn:
             await write_down(conn, told, self.tools.clock())
-            await changed.bury(conn, opened.id, claimed.kind, page.rejected, began)
+            await changed.bury(conn, opened.id, claimed.objects, page.rejected, began)
             ids = [item.ref.id for item in page.items]
-            await changed.understood(conn, opened.id, claimed.kind, ids)
+            await changed.understood(conn, opened.id, claimed.objects, ids)
         return page.cursor
 
     async def _read(self, opened: OpenConnection, claimed: Claimed) -> Page[Any]:
@@ -122,7 +132,7 @@ class ReadPolls:
         except Exception as error:
             log_or_raise(error, connection=opened.id, kind=claimed.kind)
             log.warning("poll_item_set_aside", connection=opened.id, reason=reason_of(error))
-            told.hints.append(Hint(opened.id, claimed.kind, _id(seen), cause.at))
+            told.hints.append(Hint(opened.id, claimed.objects, _id(seen), cause.at))
 
     async def _failed(self, claimed: Claimed, error: Exception) -> None:
         """A cursor that the vendor no longer takes must not stop the poll for ever."""
