@@ -1,7 +1,10 @@
 """Days as shops count them: a store's day may end after midnight. Pure."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+import jpholiday
 
 from renkei.ledger.months import months_later
 from renkei_contracts.order import Order
@@ -26,6 +29,12 @@ def days_meant(day: date) -> list[int]:
     An offer of the 30th is thereby one of 28 or 29 February.
     """
     return [day.day, *(range(day.day + 1, LONGEST + 1) if day == month_end(day) else ())]
+
+
+@lru_cache(maxsize=1_024)
+def is_holiday(day: date) -> bool:
+    """Whether the law of Japan makes it a holiday, substitutes included; Sundays are none."""
+    return jpholiday.is_holiday(day)
 
 
 def is_birthday(birthday: date | None, day: date) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cel_expr_python import cel
 
-from renkei.loyalty.calendar import business_day, days_meant, is_birthday, month_end
+from renkei.loyalty.calendar import business_day, days_meant, is_birthday, is_holiday, month_end
 from renkei.loyalty.products import codes_of, jan
 from renkei_contracts.order import LineItem, Order
 from renkei_contracts.toolkit.japanese import fold
@@ -49,6 +49,7 @@ ORDER_NAMES: Mapping[str, Name] = {
         T.List(T.INT), "the day; on a month's last one also those the month has not: 30 in February"
     ),
     "today.last_of_month": Name(T.BOOL, "the month's last day"),
+    "today.holiday": Name(T.BOOL, "a public holiday of Japan, substitutes included"),
     "today.hour": Name(T.INT, "0 to 23, in the program's zone"),
     "facts": Name(
         T.Map(T.STRING, T.BOOL), 'dated facts, as facts["rain"]; a missing one is unknown'
@@ -143,6 +144,7 @@ def _day_values(day: date, local: datetime) -> dict[str, Any]:
         "today.weekday": day.isoweekday(),
         "today.days": days_meant(day),
         "today.last_of_month": day == month_end(day),
+        "today.holiday": is_holiday(day),
         "today.hour": local.hour,
     }
 

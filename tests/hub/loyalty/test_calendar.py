@@ -103,6 +103,23 @@ def test_the_last_day_of_the_month_is_that_of_the_shop(at: str, expected: bool) 
 
 
 @pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-11-22T23:59:59", False),
+        ("2026-11-23T00:00:00", True),
+        ("2026-11-24T00:00:00", False),
+        ("2026-05-06T12:00:00", True),
+        ("2026-09-22T12:00:00", True),
+        ("2026-12-31T12:00:00", False),
+        ("2026-11-29T12:00:00", False),
+    ],
+    ids=["the evening before", "a holiday", "after", "a substitute", "between", "31st", "Sunday"],
+)
+def test_holidays_are_those_of_the_law(at: str, expected: bool) -> None:
+    assert applies("today.holiday", jst(at)) is expected
+
+
+@pytest.mark.parametrize(
     ("born", "at", "expected"),
     [
         (date(2000, 2, 29), "2026-02-28T00:00:00", True),
