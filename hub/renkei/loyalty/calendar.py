@@ -1,7 +1,6 @@
 """Days as shops count them: a store's day may end after midnight. Pure."""
 
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import jpholiday
@@ -31,7 +30,6 @@ def days_meant(day: date) -> list[int]:
     return [day.day, *(range(day.day + 1, LONGEST + 1) if day == month_end(day) else ())]
 
 
-@lru_cache(maxsize=1_024)
 def is_holiday(day: date) -> bool:
     """Whether the law of Japan makes it a holiday, substitutes included; Sundays are none."""
     return jpholiday.is_holiday(day)

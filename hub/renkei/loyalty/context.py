@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -99,13 +100,16 @@ class Facts:
 
     def classes_of(self, line: LineItem) -> tuple[str, ...]:
         """The classes of the line's canonical product, by JAN, else by SKU."""
-        found = (self.classes.get(code) for code in codes_of(line)) if self.classes else ()
+        if not self.classes:
+            return ()
+        found = (self.classes.get(code) for code in codes_of(line))
         return next((classes for classes in found if classes), ())
 
     def jan_of(self, line: LineItem) -> str:
         """The line's JAN; where the vendor sends none, its canonical product's."""
-        known = self.jans.get(fold(line.sku), "") if self.jans else ""
-        return jan(line.jan) or known or line.jan
+        if line.jan:
+            return jan(line.jan) or line.jan
+        return self.jans.get(fold(line.sku), "") if self.jans else ""
 
 
 def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict[str, Any]:
@@ -131,12 +135,15 @@ def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict
         "member.birthday_today": is_birthday(member.birthday, day),
         "member.first_purchase": member.first_purchase,
         "member.segments": list(member.segments),
-        **_day_values(day, local),
+        **_day_values(day),
+        "today.hour": local.hour,
         "facts": dict(facts.stated),
     }
 
 
-def _day_values(day: date, local: datetime) -> dict[str, Any]:
+@lru_cache(maxsize=64)
+def _day_values(day: date) -> Mapping[str, Any]:
+    """Made once a day: many sales ask for it."""
     return {
         "today.year": day.year,
         "today.month": day.month,
@@ -145,7 +152,6 @@ def _day_values(day: date, local: datetime) -> dict[str, Any]:
         "today.days": days_meant(day),
         "today.last_of_month": day == month_end(day),
         "today.holiday": is_holiday(day),
-        "today.hour": local.hour,
     }
 
 

@@ -3,7 +3,7 @@
 The same function answers a till's quote, a cart's, settlement, a dry run and a back-test.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -211,12 +211,12 @@ def _campaign(work: _Work, campaign: Campaign, activation: Any) -> Part | Refuse
     points, why = _benefit(work, campaign, lines)
     if points == 0:
         return Refused(campaign.name, "it comes to nothing")
-    return Part(campaign.name, points, f"{campaign.name}: {why}{_said(work, campaign)}", campaign)
+    said = _said(campaign, work.facts.sources) if work.facts.sources else ""
+    return Part(campaign.name, points, f"{campaign.name}: {why}{said}", campaign)
 
 
-def _said(work: _Work, campaign: Campaign) -> str:
+def _said(campaign: Campaign, sources: Mapping[str, str]) -> str:
     """Who stated the facts its condition speaks of."""
-    sources = work.facts.sources
     named = [name for name in sorted(sources) if f'"{name}"' in campaign.when.replace("'", '"')]
     return "".join(f"; {name}: {sources[name]}" for name in named)
 
