@@ -1,5 +1,6 @@
 """A program: one points currency with its rules, as a frozen document."""
 
+import re
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Self
@@ -59,19 +60,16 @@ class Program(Canonical):
     @cached_property
     def asks_for_places(self) -> bool:
         """Whether a condition speaks of the store's day or of facts."""
-        return self._speaks_of("today", "facts")
+        return self._speaks_of("today", "birthday_today", "facts")
 
     @cached_property
     def asks_for_products(self) -> bool:
         """Whether a condition or an exclusion speaks of canonical products."""
-        return bool(self.earn.barred) or self._speaks_of("classes", "jan")
+        return bool(self.earn.barred) or self._speaks_of("classes", "jan", "jans")
 
     def _speaks_of(self, *names: str) -> bool:
-        """Whether one of these stands in a condition: where it is no name, too much is loaded."""
-        texts = [rate.when for rate in self.earn.rates]
-        for one in self.campaigns:
-            texts += [one.when, one.lines or ""]
-        return any(name in text for text in texts for name in names)
+        """Whether one of these words stands anywhere: in a title, too much is loaded, no harm."""
+        return re.search(rf"\b({'|'.join(names)})\b", self.model_dump_json()) is not None
 
     @property
     def clock(self) -> ZoneInfo:

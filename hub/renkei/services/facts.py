@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlalchemy import text
 
-from renkei.errors import UnknownConnection
+from renkei.errors import RequestInvalid, UnknownConnection
 from renkei.storage.engine import Database
 from renkei_contracts.base import Canonical, Key, Slug, Text
 
@@ -52,6 +52,12 @@ class NewFact(Canonical):
     value: bool = True
     source: Annotated[Text, Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.area and self.store:
+            raise ValueError("a fact is of an area or of a store, not of both")
+        return self
+
     @property
     def place(self) -> str:
         """Where it holds."""
@@ -79,17 +85,29 @@ class Stating:
 
 
 async def state(database: Database, facts: Sequence[NewFact]) -> Stating:
-    """State these, for sales from now on; what was stated before for a place and day stays."""
-    rows = [one.model_dump(mode="json") | {"place": one.place} for one in facts]
+    """State these, for sales from now on; what was stated before for a place and day stays.
+
+    Raises UnknownConnection, and RequestInvalid where two of them contradict each other.
+    """
+    wanted = _by_name(facts)
+    rows = [one.model_dump(mode="json") | {"place": one.place} for one in wanted.values()]
     values = {"rows": json.dumps(rows)}
     async with database.begin() as conn:
         for connection in sorted({one.store.partition("/")[0] for one in facts} - {""}):
             await require_connection(conn, connection)
         new = (await conn.execute(text(STATE), values)).rowcount
         kept = [KeptFact(*row) for row in (await conn.execute(text(KEPT), values)).all()]
-    wanted = {(one.place, one.day, one.name): one.value for one in facts}
-    differ = [one for one in kept if wanted[one.place, one.day, one.name] != one.value]
+    differ = [one for one in kept if wanted[one.place, one.day, one.name].value != one.value]
     return Stating(new, tuple(differ))
+
+
+def _by_name(facts: Sequence[NewFact]) -> dict[tuple[str, date, str], NewFact]:
+    found: dict[tuple[str, date, str], NewFact] = {}
+    for one in facts:
+        if found.setdefault((one.place, one.day, one.name), one).value != one.value:
+            where = one.place or "everywhere"
+            raise RequestInvalid(one.name, one.day.isoformat(), f"yes and no in {where}")
+    return found
 
 
 async def listed(database: Database, since: date, most: int) -> list[KeptFact]:

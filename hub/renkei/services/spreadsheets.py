@@ -1,6 +1,7 @@
 """Tables that merchants export: CSV in UTF-8 or CP932, headings in English or Japanese."""
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -25,11 +26,14 @@ def read_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> list[M
     """
     found: list[M] = []
     faults: list[str] = []
-    for line, cells in _rows(_text_of(file), model, headings):
-        try:
-            found.append(model.model_validate(cells))
-        except ValidationError as error:
-            faults += [f"line {line}: {_said(fault)}" for fault in error.errors()]
+    try:
+        for line, cells in _rows(_text_of(file), model, headings):
+            try:
+                found.append(model.model_validate(cells))
+            except ValidationError as error:
+                faults += [f"line {line}: {_said(fault)}" for fault in error.errors()]
+    except csv.Error as error:
+        raise FileInvalid(file.name, [f"is no CSV: {error}"]) from None
     if faults:
         raise FileInvalid(file.name, faults[:MOST_FAULTS])
     return found
@@ -57,9 +61,11 @@ def _text_of(file: Path) -> str:
 def _rows(
     text: str, model: type[BaseModel], headings: Mapping[str, str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(text.splitlines(keepends=True))
+    reader = csv.reader(io.StringIO(text, newline=""))
     names = [headings.get(one, one) for one in (fold(cell).lower() for cell in next(reader, []))]
     fields = set(model.model_fields)
+    if not fields & set(names):
+        raise csv.Error(f"no column is headed {', '.join(model.model_fields)}")
     for cells in reader:
         named = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
         filled = {name: cell for name, cell in named.items() if cell and name in fields}

@@ -130,6 +130,22 @@ def test_a_file_in_no_encoding_of_japan_is_refused(renkei: Command, tmp_path: Pa
     assert "neither UTF-8 nor CP932" in renkei("products", "import", "p.csv").refusal
 
 
+@pytest.mark.parametrize("content", ["", "name,price\nTea,100\n", 'sku,title\nA,"' + "a" * 200_000])
+def test_a_file_that_is_no_table_of_products_is_refused(
+    renkei: Command, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "p.csv").write_text(content)
+    assert "p.csv: is no CSV" in renkei("products", "import", "p.csv").refusal
+
+
+def test_rows_that_contradict_each_other_are_refused(renkei: Command, tmp_path: Path) -> None:
+    rows = "name,area,day,value,source\nrain,kyoto,2026-06-03,yes,a\nrain,kyoto,2026-06-03,no,b\n"
+    (tmp_path / "f.csv").write_text(rows)
+    assert "yes and no in kyoto" in renkei("facts", "import", "f.csv").refusal
+    both = ("--area", "kyoto", "--store", "cart/shijo")
+    assert "not of both" in renkei("facts", "state", "rain", "yes", *both).refusal
+
+
 def test_facts_come_from_a_file(renkei: Command, tmp_path: Path) -> None:
     rows = "name,area,day,value,source\nrain,kyoto,2026-06-03,yes,JMA\nsale,,2026-06-04,false,us\n"
     (tmp_path / "f.csv").write_text(rows)
