@@ -156,6 +156,15 @@ async def test_a_register_is_told_what_its_sale_will_earn_in_the_rain(
     assert (quoted.earns, (await till.commit(terminal, ask)).earned) == (200, 200)
 
 
+async def test_a_shop_without_stores_may_lie_in_an_area(booking: Booking) -> None:
+    await publish(booking, campaigns=[RAIN])
+    await enrolled(booking)
+    await set_store(booking.database, "cart", "", "kyoto", None)
+    await state_facts(booking.database, [fact()])
+    assert await earned(booking, sold("online", now(), location="")) == 200
+    assert await earned(booking, sold("in a store", now(), location="ginza")) == 100
+
+
 async def test_a_late_store_counts_its_sales_to_the_day_before(booking: Booking) -> None:
     await publish(booking, campaigns=[{"name": "c", "when": "today.day == 10", "percent": 200}])
     await enrolled(booking)
@@ -187,6 +196,14 @@ async def test_one_product_has_its_classes_in_every_channel(booking: Booking) ->
     smoke = sold("smoke", now(), lines=(tea(sku="C-1"),))
     points = [await earned(booking, one) for one in (by_jan, by_sku, other, smoke)]
     assert points == [207, 207, 100, 0]
+
+
+async def test_a_sku_is_the_product_whose_jan_it_was_stated_with(booking: Booking) -> None:
+    await publish(booking, title="plain")
+    await enrolled(booking)
+    await state_products(booking.database, [Product(jan=GREEN_TEA, sku="T-1")])
+    await state_products(booking.database, [Product(jan=GREEN_TEA, classes=("tobacco",))])
+    assert await earned(booking, sold("o", now(), lines=(tea(sku="T-1"),))) == 0
 
 
 async def test_a_product_that_changes_its_class_changes_no_sale_of_before(
