@@ -153,7 +153,9 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
         "identities": _for(seen, sql.IDENTITIES, keys=as_json(seen)),
         "orders": _for(keys or sales, sql.ORDERS, **orders),
         "settled": _for(keys or sales, sql.SETTLED, **orders),
-        "programs": _for(needs.connections, sql.PROGRAMS, ids=joined(needs.connections)),
+        "programs": Statement(
+            sql.PROGRAMS, {"ids": joined(needs.connections), "members": joined(needs.members)}
+        ),
         "connections": _for(needs.connections, sql.CONNECTIONS, ids=joined(needs.connections)),
         "windows": _for(viewers, sql.PAIRS, ids=joined(viewers)),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),

@@ -176,7 +176,8 @@ CLOCK = "SELECT clock_timestamp()"
 PROGRAMS = """
 SELECT program_id, version, in_force_from, document::text FROM program_version
 WHERE program_id IN
-      (SELECT program_id FROM connection WHERE connection_id = ANY(string_to_array(:ids, ',')))
+      (SELECT program_id FROM connection WHERE connection_id = ANY(string_to_array(:ids, ','))
+       UNION SELECT program_id FROM member WHERE member_id = ANY(string_to_array(:members, ',')))
 ORDER BY 1, 2"""
 
 # Those of members who are in another program than the connections.
