@@ -7,6 +7,8 @@ commands decided. Commands of one batch decide in order over the same world.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
+from itertools import chain
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from renkei.errors import BooksBroken
@@ -72,16 +74,18 @@ class Needs:
     @staticmethod
     def of_all(every: "Sequence[Needs]") -> "Needs":
         """What a batch needs: all that its commands need."""
-        sets = {
-            one.name: frozenset().union(*(getattr(needs, one.name) for needs in every))
-            for one in fields(Needs)
-            if one.name != "since"
+        sets: dict[str, frozenset[Any]] = {
+            name: frozenset(chain.from_iterable(map(attrgetter(name), every)))
+            for name in SETS_OF_NEEDS
         }
         since = min((one.since for one in every if one.since is not None), default=None)
         return Needs(**sets, since=since)
 
     def __or__(self, other: "Needs") -> "Needs":
         return Needs.of_all((self, other))
+
+
+SETS_OF_NEEDS = tuple(one.name for one in fields(Needs) if one.name != "since")
 
 
 class ConnectionFacts(NamedTuple):

@@ -299,17 +299,20 @@ def keep(attempt: Attempt) -> None:
         (world.sales, mine.sales),
         (world.settled, mine.settled),
         (world.requests, mine.requests),
-        (world.quotas, {**mine.new_quotas, **mine.quotas}),
+        (world.quotas, mine.new_quotas),
+        (world.quotas, mine.quotas),
         (world.claims, attempt.claims),
     ):
-        kept.update(staged)  # type: ignore[arg-type]
+        if staged:
+            kept.update(staged)  # type: ignore[arg-type]
     if attempt.merged:
         world.merged.update(attempt.merged)
         world.groups = groups_in(world.merged)
     for refund in mine.refunds:
         order = refund.key[:2]
         world.refunds[order] = (*world.refunds.get(order, ()), refund)
-    _keep_holds(attempt)
+    if mine.holds or mine.hold_ends:
+        _keep_holds(attempt)
     for link in mine.identities:
         world.identities[link.key] = (link.member, link.grade)
     for name, value in ((name, value) for name, value in vars(mine).items() if value):
