@@ -54,8 +54,8 @@ def open_database(url: str) -> Database:
     Parameters never stand in error texts or logs: they hold members' data.
     """
     return Database(
-        engine=_engine(url, PRICES, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
-        batches=_engine(url, PRICES + BY_KEY, pool_size=BATCHES, max_overflow=BATCHES),
+        engine=_engine(url, PRICES, {}, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
+        batches=_engine(url, PRICES + BY_KEY, PREPARED, pool_size=BATCHES, max_overflow=BATCHES),
     )
 
 
@@ -66,8 +66,11 @@ BY_KEY = " -c enable_hashjoin=off -c enable_mergejoin=off"
 """A batch finds everything by key: the planner, which takes every batch for a hundred commands,
 would rather read a small table as a whole."""
 
+PREPARED: dict[str, Any] = {"prepare_threshold": None}
+"""The statements of batches are prepared by storage/trip.py, none by the driver."""
 
-def _engine(url: str, options: str, **pool: Any) -> AsyncEngine:
+
+def _engine(url: str, options: str, driver: dict[str, Any], **pool: Any) -> AsyncEngine:
     return create_async_engine(
         url,
         hide_parameters=True,
@@ -76,6 +79,7 @@ def _engine(url: str, options: str, **pool: Any) -> AsyncEngine:
             "application_name": "renkei",
             "connect_timeout": 5,
             "options": options,
+            **driver,
         },
         **pool,
     )

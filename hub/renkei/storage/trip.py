@@ -96,9 +96,11 @@ def _asked(statement: Statement) -> Asked:
 def _exchange(driver: Driver, statements: Sequence[Asked], commit: bool) -> PQGen[list[PGresult]]:
     """Everything is sent at once and then read: the driver's own pipeline waits after each.
 
-    The driver begins a transaction by itself only for statements that it sends itself.
+    The driver begins a transaction by itself only for statements that it sends itself. Where it
+    prepares statements itself we do not: after a rollback it has the server forget all of them.
     """
-    pgconn, known = driver.pgconn, _prepared.setdefault(driver, {})
+    pgconn = driver.pgconn
+    known = _prepared.setdefault(driver, {}) if driver.prepare_threshold is None else None
     begins = not driver.autocommit and pgconn.transaction_status == TransactionStatus.IDLE
     pgconn.enter_pipeline_mode()
     if begins:
@@ -114,27 +116,32 @@ def _exchange(driver: Driver, statements: Sequence[Asked], commit: bool) -> PQGe
     for result in results:
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result)
-    known.update(fresh)
+    if known is not None:
+        known.update(fresh)
     return [results[begins + place] for place in places]
 
 
 def _send(
-    pgconn: PGconn, known: Prepared, statements: Sequence[Asked]
+    pgconn: PGconn, known: Prepared | None, statements: Sequence[Asked]
 ) -> tuple[Prepared, list[int]]:
-    """Send the statements, each prepared where this connection has not met it.
+    """Send the statements, each prepared where this connection has not met it (None: as it is).
 
     Gives what was prepared, and the places of the statements' own results.
     """
     fresh: Prepared = {}
     places: list[int] = []
     for sql, values in statements:
+        reach("between_statements")
+        if known is None:
+            places.append(len(places))
+            pgconn.send_query_params(sql, values)
+            continue
         name = known.get(sql) or fresh.get(sql)
         if name is None:
             name = fresh[sql] = b"rk_%d" % next(_numbers)
             pgconn.send_prepare(name, sql)
         places.append(len(places) + len(fresh))
         pgconn.send_query_prepared(name, values)
-        reach("between_statements")
     return fresh, places
 
 

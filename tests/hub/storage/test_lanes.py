@@ -64,3 +64,15 @@ async def test_a_failing_statement_names_its_state_and_keeps_the_values_to_itsel
     assert "secret" not in str(failed.value)
     async with database.begin() as conn:
         assert (await conn.execute(text("SELECT 3"))).scalar_one() == 3
+
+
+async def test_a_trip_outlives_the_rollback_of_statements_that_went_by_the_driver(
+    database: Database,
+) -> None:
+    asked = [Statement("SELECT CAST(:n AS int)", {"n": 1})]
+    async with database.batches.connect() as conn:
+        await travel(conn, asked)
+        for _ in range(9):  # the driver would prepare it by now
+            await conn.execute(text("SELECT 2"))
+        await conn.rollback()
+        assert (await travel(conn, asked))[0].rows == [(1,)]
