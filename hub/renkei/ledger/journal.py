@@ -69,10 +69,13 @@ def _joined(parts: tuple[tuple[str, bool], ...]) -> str:
     return f"WITH {', '.join(changes)} SELECT {', '.join(counts) or '1'}"
 
 
-async def write(conn: AsyncConnection, world: World) -> None:
-    """Write everything that was staged, and commit; raises LostRace, and nothing is written."""
+async def write(conn: AsyncConnection, world: World, beside: Sequence[Statement] = ()) -> None:
+    """Write everything that was staged and what goes beside it, and commit.
+
+    Raises LostRace, and nothing is written.
+    """
     staged = world.staged
-    if staged.is_empty():
+    if staged.is_empty() and not beside:
         return
     page = Page()
     page.put(sql.NEW_MEMBERS, as_rows.member_rows(world))
@@ -84,7 +87,7 @@ async def write(conn: AsyncConnection, world: World) -> None:
     _keys(page, world)
     _feed(page, world)
     try:
-        await travel(conn, page.statements, commit=True)
+        await travel(conn, [*page.statements, *beside], commit=True)
     except DBAPIError as error:
         if sqlstate(error) == SHORT:
             raise LostRace("another process was first with one of these keys") from error

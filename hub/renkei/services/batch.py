@@ -28,7 +28,7 @@ async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Seq
         reach("after_load")
         outcomes = [_decide(command, world) for command in commands]
         reach("after_decide")
-        await write(conn, world)
+        await write(conn, world, database.beside())
     return outcomes
 
 

@@ -29,9 +29,10 @@ from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.quota import ClaimQuota, OpenQuota
 from renkei.services.refund import BookRefund
 from renkei.services.sale import CommitSale
-from renkei.services.settle import SettleOrder
+from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.simulation.stage import RING
 from renkei.storage.engine import Database
+from renkei.storage.trip import Statement
 from renkei_contracts.errors import RenkeiError
 
 COMMANDS: dict[str, Any] = {
@@ -147,14 +148,17 @@ class RecordedDatabase(Database):
 
     @asynccontextmanager
     async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
-        """One database transaction with its record."""
+        """One database transaction, at its fixed instant if there is one."""
         async with self.batches.begin() as conn:
             if self.now is not None:
                 fix = text("SELECT set_config('simulation.now', :now, true)")
                 await conn.execute(fix, {"now": self.now})
             yield conn
-            acts = json.dumps([act.to_json() for act in self.acts], ensure_ascii=False)
-            await conn.execute(text(APPEND), {"acts": acts})
+
+    def beside(self) -> Sequence[Statement]:
+        """The record, in the order of the commits: its number is taken last."""
+        acts = json.dumps([act.to_json() for act in self.acts], ensure_ascii=False)
+        return [Statement(APPEND, {"acts": acts})]
 
 
 async def run_recorded(database: Database, commands: Sequence[Command[Any]]) -> Sequence[Any]:
@@ -191,6 +195,8 @@ def plain(answer: Any) -> Any:
         return answer.model_dump(mode="json")
     if is_dataclass(answer) and not isinstance(answer, type):
         return asdict(answer)
+    if isinstance(answer, SettleAnswer):
+        return answer._asdict()
     return answer
 
 

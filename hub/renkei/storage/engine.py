@@ -1,14 +1,15 @@
 """Engines for the hub's database: the running role for the hub, the owner's for migrations."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from renkei.errors import ConfigInvalid, DatabaseUnreachable
+from renkei.storage.trip import Statement
 
 APP_ROLE = "renkei_app"
 POOL_SIZE = 6
@@ -42,6 +43,10 @@ class Database:
         async with self.batches.begin() as conn:
             yield conn
 
+    def beside(self) -> Sequence[Statement]:
+        """What else a batch writes in its transaction, last of all: nothing."""
+        return ()
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
@@ -50,6 +55,8 @@ class Database:
 
 def open_database(url: str) -> Database:
     """An engine for ``url`` (postgresql+psycopg://…); connects on first use.
+
+    ``options`` in the URL come after ours and win.
 
     Parameters never stand in error texts or logs: they hold members' data.
     """
@@ -78,7 +85,7 @@ def _engine(url: str, options: str, driver: dict[str, Any], **pool: Any) -> Asyn
         connect_args={
             "application_name": "renkei",
             "connect_timeout": 5,
-            "options": options,
+            "options": f"{options} {make_url(url).query.get('options', '')}",
             **driver,
         },
         **pool,
