@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench import ledger, postgres
+from bench import ledger, postgres, programs
 from bench.ground import Ground
 
 CPU_LOOPS = 300_000
@@ -47,5 +47,9 @@ SAMPLES = {
     "million": Sample(ledger.events_among_a_million, ledger.prepare_million),
     "explain": Sample(ledger.explanation, ledger.prepare_long_statement),
     "verify": Sample(ledger.verification, ledger.prepare),
+    "order_conditions": Sample(programs.order_conditions),
+    "line_conditions": Sample(programs.line_conditions),
+    "engine": Sample(programs.engine),
+    "hostile": Sample(programs.hostile),
 }
 """Every sample by its name in thresholds.FIGURES."""

@@ -112,6 +112,33 @@ FIGURES = (
         sense="at least",
         gate=50_000.0,
     ),
+    Figure(
+        row="campaigns",
+        says="an order of 20 lines against 30 campaigns with conditions over the order, CPU",
+        of="order_conditions",
+        by=None,
+        unit="ms",
+        sense="at most",
+        gate=1.0,
+    ),
+    Figure(
+        row="lines",
+        says="the same with conditions over each line / the engine alone, CPU",
+        of="line_conditions",
+        by="engine",
+        unit="x",
+        sense="at most",
+        gate=2.0,
+    ),
+    Figure(
+        row="hostile",
+        says="the worst of hostile conditions, checked and evaluated, CPU",
+        of="hostile",
+        by=None,
+        unit="ms",
+        sense="at most",
+        gate=100.0,
+    ),
 )
 
 NOISE = {"cpu": 0.10, "pgbench_5": 0.20}

@@ -1,10 +1,12 @@
 """Conditions: CEL expressions over a documented context, checked when saved. Pure.
 
 A condition that is not plainly true does not apply: an error while it runs (a fact that is missing,
-a division by zero) is reported and never applies. The engine bounds nesting, size and iterations.
+a division by zero) is reported and never applies. The engine bounds iterations; what it does not
+bound is refused before (``expression``) or is not in the language here (``LANGUAGE``).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -13,11 +15,21 @@ from cel_expr_python import cel
 from pydantic import AfterValidator, Field
 
 from renkei.loyalty.context import LINE_NAMES, ORDER_NAMES
+from renkei.loyalty.expression import beyond_limits, located
 
 Scope = Literal["order", "line"]
 
-LONGEST = 2_000
-"""Characters of one condition: what a person can read."""
+LANGUAGE = """
+stdlib:
+  exclude_macros: [map, filter]
+  exclude_functions: [{name: matches}]
+"""
+"""CEL without what a yes or no does not need: chained maps double their values without bound,
+filtering takes the square of a list's length, and a regular expression is compiled anew each time
+(startsWith, endsWith and contains are there)."""
+
+DECORATION = re.compile(r"^(?:[A-Z_]+: )?(?:ERROR: <input>:)?|(?: \[[A-Z_]+\])$")
+PLACE = re.compile(r"\d+:\d+: ")
 
 
 class ConditionInvalid(ValueError):
@@ -26,10 +38,16 @@ class ConditionInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a condition applies; it does not where ``fault`` says why it cannot be decided."""
+    """Whether a condition applies; it does not where ``fault`` says why it cannot be decided.
+
+    A fault begins with the place, line and column, where it can have come from.
+    """
 
     applies: bool
     fault: str | None = None
+
+
+APPLIES, DOES_NOT_APPLY = Verdict(True), Verdict(False)
 
 
 @dataclass(frozen=True)
@@ -46,44 +64,60 @@ class Names:
 
 def check(text: str, scope: Scope) -> None:
     """Raise ConditionInvalid unless it is a yes or no over the scope's names."""
-    if len(text) > LONGEST:
-        raise ConditionInvalid(
-            f"a condition has at most {LONGEST} characters, this one {len(text)}"
-        )
+    refusal = beyond_limits(text)
+    if refusal is not None:
+        raise ConditionInvalid(refusal)
     try:
-        expression = _compiled(text, scope)
+        expression = compiled(text, scope)
     except RuntimeError as error:
-        raise ConditionInvalid(_plain(error)) from None
+        raise ConditionInvalid(_placed(_plain(error))) from None
     if expression.return_type() != cel.Type.BOOL:
         raise ConditionInvalid(f"1:1: is {expression.return_type()}, not a yes or no: {text}")
 
 
 def judge(text: str, scope: Scope, activation: Any) -> Verdict:
     """Whether the condition is plainly true."""
-    try:
-        value = _compiled(text, scope).eval(activation=activation)
-    except RuntimeError as error:  # the iteration budget, and what only shows when it runs
-        return Verdict(False, _plain(error))
-    if value.type() == cel.Type.ERROR:
-        return Verdict(False, str(value.value()))
-    return Verdict(value.value() is True)
+    return next(judge_each(text, scope, (activation,)))
+
+
+def judge_each(text: str, scope: Scope, activations: Iterable[Any]) -> Iterator[Verdict]:
+    """Whether the condition is plainly true, for each: an error's value is a text, which is true
+    to Python."""
+    evaluate = compiled(text, scope).eval
+    for activation in activations:
+        try:
+            value = evaluate(activation).value()
+        except RuntimeError as error:  # the iteration budget, and what only shows when it runs
+            value = error
+        if value is True:
+            yield APPLIES
+        elif value is False:
+            yield DOES_NOT_APPLY
+        else:
+            yield Verdict(False, located(text, _plain(value)))
 
 
 @lru_cache(maxsize=4_096)
-def _compiled(text: str, scope: Scope) -> Any:
+def compiled(text: str, scope: Scope) -> Any:
+    """The engine's own expression, compiled once; raises RuntimeError where it is none."""
     return _environment(scope).compile(text)
 
 
 @lru_cache(maxsize=2)
 def _environment(scope: Scope) -> Any:
     names = {**ORDER_NAMES, **(LINE_NAMES if scope == "line" else {})}
-    return cel.NewEnv(variables={name: known.type for name, known in names.items()})
+    variables = {name: known.type for name, known in names.items()}
+    return cel.NewEnv(config=cel.NewEnvConfigFromYaml(LANGUAGE), variables=variables)
 
 
-def _plain(error: RuntimeError) -> str:
+def _plain(error: object) -> str:
     """The engine's message without its own decoration."""
-    text = str(error).split("\n")[0]
-    return text.removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: <input>:")
+    return DECORATION.sub("", str(error).split("\n")[0])
+
+
+def _placed(said: str) -> str:
+    """A refusal's line, column and words; to what is too deep the engine gives no place."""
+    return said if PLACE.match(said) else f"1:1: {said.removeprefix('-1:-1: ')}"
 
 
 def _order_condition(text: str) -> str:

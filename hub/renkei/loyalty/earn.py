@@ -5,6 +5,7 @@ The same function answers a till's quote, a cart's, settlement, a dry run and a 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from renkei.loyalty import condition
@@ -18,6 +19,9 @@ from renkei.loyalty.terms import Earn
 from renkei_contracts.order import LineItem, Order, OrderState
 
 NO_FACTS = Facts()
+
+OWN = "earn"
+"""What the program's own rate is called among the rules."""
 
 
 class Part(NamedTuple):
@@ -67,6 +71,21 @@ class _Work:
     facts: Facts
     basket: Basket
     values: dict[str, Any]
+
+    @cached_property
+    def names(self) -> Any:
+        """What conditions over the order speak of, made once for all of them."""
+        return Names("order", self.values).activation()
+
+    @cached_property
+    def line_names(self) -> Sequence[Any]:
+        """What conditions over each earning line speak of, made once for all of them."""
+        return [
+            Names("line", self._values_of(one.line)).activation() for one in self.basket.earning
+        ]
+
+    def _values_of(self, line: LineItem) -> Mapping[str, Any]:
+        return self.values | line_values(line, self.facts)
 
 
 def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> Evaluation:
@@ -128,50 +147,58 @@ def _own_parts(work: _Work) -> tuple[list[Part], list[Refused]]:
     """The program's own points: lines grouped by the rate that counts for them."""
     earn = work.program.earn
     groups: dict[str, list[EarningLine]] = {}
-    refused = [
-        Refused("exclusion", f"line {line.id}: {barred} earns nothing")
-        for line in work.order.lines
-        if (barred := earn.earns_nothing(work.facts.classes_of(line)))
-    ]
-    for one in work.basket.earning:
-        name, faults = _rate_of(work, one.line)
+    refused = _excluded(work)
+    for n, one in enumerate(work.basket.earning):
+        name, faults = _rate_of(work, n)
         groups.setdefault(name, []).append(one)
         refused += faults
     terms = {"": (earn.points, earn.per_yen)}
     terms |= {rate.name: (rate.points, rate.per_yen) for rate in earn.rates}
-    parts = []
-    for name, lines in sorted(groups.items()):
-        points, per_yen = terms[name]
-        base = sum(one.base for one in lines)
-        taxes = "net of tax" if earn.base == "tax_excluded" else "tax included"
-        why = f"{points} per ¥{per_yen} on ¥{base:,} {taxes}"
-        given = _points(lines, points, per_yen, earn)
-        parts.append(Part(name or "earn", given, f"{name} {why}".strip()))
-    return parts, refused
+    parts = [_own_part(name, lines, *terms[name], earn) for name, lines in sorted(groups.items())]
+    silent = sorted({*terms} - {*groups} - {one.rule for one in refused})
+    return parts, [*refused, *(Refused(name or OWN, "no line is left to it") for name in silent)]
 
 
-def _rate_of(work: _Work, line: LineItem) -> tuple[str, list[Refused]]:
-    """The name of the first other rate that fits the line; empty: the program's own."""
+def _own_part(
+    name: str, lines: Sequence[EarningLine], points: int, per_yen: int, earn: Earn
+) -> Part:
+    base = sum(one.base for one in lines)
+    taxes = "net of tax" if earn.base == "tax_excluded" else "tax included"
+    why = f"{name} {points} per ¥{per_yen} on ¥{base:,} {taxes}".strip()
+    return Part(name or OWN, _points(lines, points, per_yen, earn), why)
+
+
+def _excluded(work: _Work) -> list[Refused]:
+    """The lines that earn nothing, and why."""
+    refused = []
+    for line in sorted(work.order.lines, key=lambda line: line.id):
+        barred = work.program.earn.earns_nothing(work.facts.classes_of(line))
+        why = f"{barred} earns nothing" if barred else "sold as earning nothing"
+        if barred or not line.earns:
+            refused.append(Refused("exclusion", f"line {line.id}: {why}"))
+    return refused
+
+
+def _rate_of(work: _Work, n: int) -> tuple[str, list[Refused]]:
+    """The name of the first other rate that fits the n-th line; empty: the program's own."""
     faults: list[Refused] = []
     for rate in work.program.earn.rates:
-        verdict = condition.judge(rate.when, "line", _line_names(work, line))
+        verdict = condition.judge(rate.when, "line", work.line_names[n])
         if verdict.applies:
             return rate.name, faults
         if verdict.fault:
-            faults.append(Refused(rate.name, f"line {line.id}: {verdict.fault}", fault=True))
+            line = work.basket.earning[n].line.id
+            faults.append(Refused(rate.name, f"line {line}: {verdict.fault}", fault=True))
     return "", faults
-
-
-def _line_names(work: _Work, line: LineItem) -> Any:
-    values = work.values | line_values(line, work.facts)
-    return Names("line", values).activation()
 
 
 def _points(lines: Sequence[EarningLine], points: int, per_yen: int, earn: Earn) -> int:
     """Points for these lines, rounded as the program says."""
+    if earn.per == "order":
+        return rounded(sum(one.base for one in lines), per_yen, earn.rounding) * points
     sums: dict[object, int] = {}
     for one in lines:
-        key = {"order": None, "rate": one.line.tax_rate, "line": one.line.id}[earn.per]
+        key = one.line.tax_rate if earn.per == "rate" else one.line.id
         sums[key] = sums.get(key, 0) + one.base
     return sum(rounded(base, per_yen, earn.rounding) * points for base in sums.values())
 
@@ -180,9 +207,8 @@ def _campaign_parts(work: _Work, own: Sequence[Part]) -> tuple[list[Part], list[
     """What campaigns add; those that compete, multiply or stand beside are put together here."""
     found: list[Part] = []
     refused: list[Refused] = []
-    activation = Names("order", work.values).activation() if work.program.campaigns else None
     for campaign in work.program.campaigns:
-        outcome = _campaign(work, campaign, activation)
+        outcome = _campaign(work, campaign)
         if isinstance(outcome, Refused):
             refused.append(outcome)
         else:
@@ -197,10 +223,10 @@ def _stacks(part: Part, how: str) -> bool:
     return part.campaign is not None and part.campaign.stacking == how
 
 
-def _campaign(work: _Work, campaign: Campaign, activation: Any) -> Part | Refused:
+def _campaign(work: _Work, campaign: Campaign) -> Part | Refused:
     if not campaign.runs_at(work.order.placed_at):
         return Refused(campaign.name, "not in its dates")
-    verdict = condition.judge(campaign.when, "order", activation)
+    verdict = condition.judge(campaign.when, "order", work.names)
     if verdict.fault:
         return Refused(campaign.name, verdict.fault, fault=True)
     if not verdict.applies:
@@ -226,8 +252,8 @@ def _lines_of(work: _Work, campaign: Campaign) -> tuple[list[EarningLine], str |
     if campaign.lines is None:
         return list(work.basket.earning), None
     found = []
-    for one in work.basket.earning:
-        verdict = condition.judge(campaign.lines, "line", _line_names(work, one.line))
+    verdicts = condition.judge_each(campaign.lines, "line", work.line_names)
+    for one, verdict in zip(work.basket.earning, verdicts, strict=True):
         if verdict.fault:
             return [], f"line {one.line.id}: {verdict.fault}"
         if verdict.applies:
