@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench import ledger, postgres, programs
+from bench import ledger, postgres, programs, replay
 from bench.ground import Ground
 
 CPU_LOOPS = 300_000
@@ -50,6 +50,7 @@ SAMPLES = {
     "order_conditions": Sample(programs.order_conditions),
     "line_conditions": Sample(programs.line_conditions),
     "engine": Sample(programs.engine),
+    "replay": Sample(replay.replay, replay.prepare),
     "hostile": Sample(programs.hostile),
 }
 """Every sample by its name in thresholds.FIGURES."""

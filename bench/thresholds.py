@@ -131,6 +131,15 @@ FIGURES = (
         gate=2.0,
     ),
     Figure(
+        row="backtest",
+        says="a back-test of 100,000 stored orders against six campaigns",
+        of="replay",
+        by=None,
+        unit="s",
+        sense="at most",
+        gate=60.0,
+    ),
+    Figure(
         row="hostile",
         says="the worst of hostile conditions, checked and evaluated, CPU",
         of="hostile",

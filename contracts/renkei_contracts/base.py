@@ -1,5 +1,6 @@
 """The model and the number types every contract is made of."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,9 +13,12 @@ MAX_AMOUNT = 999_999_999_999
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
 
 
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
 def _storable(text: str) -> str:
     """PostgreSQL keeps neither NUL nor lone surrogates; refusing them here spares a batch later."""
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if UNSTORABLE.search(text):
         raise ValueError("must not hold NUL or lone surrogates")
     return text
 

@@ -210,6 +210,16 @@ async def member_with(booking: Booking, points: int, id: str = "c1") -> str:
     return member
 
 
+async def publish_campaign(booking: Booking, **campaign: Any) -> None:
+    """The program's second version has this campaign, ``autumn``, from ever on."""
+    document = json.dumps({"campaigns": [{"name": "autumn"} | campaign]})
+    async with booking.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
+            {"d": document},
+        )
+
+
 async def scalar(booking: Booking, statement: str, **values: Any) -> Any:
     """One value from the database."""
     async with booking.database.begin() as conn:

@@ -98,7 +98,7 @@ async def hold_and_commit(lane: Lane, body: dict[str, Any]) -> Any:
 async def order(lane: Lane, body: dict[str, Any]) -> Any:
     """A cart tells of an order."""
     seen = Order.model_validate(body)
-    return asdict(await lane.booking.settle(seen, read_at=None, delivery_key=None))
+    return (await lane.booking.settle(seen, read_at=None, delivery_key=None))._asdict()
 
 
 async def enrol(lane: Lane, body: dict[str, Any]) -> Any:

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from race import (
     LANES,
+    PLACED,
     PROCESSES,
     Act,
     Race,
@@ -19,13 +21,16 @@ from race import (
     member_with,
     order_act,
     person,
+    publish_campaign,
     sale,
     scalar,
 )
+from sqlalchemy import text
 
 from renkei.services.booking import Booking
 from renkei.services.members import balance, list_members
 from renkei.services.quota import OpenQuota
+from renkei_contracts.order import OrderState
 
 Run = Callable[..., Race]
 
@@ -40,6 +45,13 @@ FROM txn JOIN posting USING (member_id, version) WHERE connection_id = :c"""
 OVERDRAWN_BY_REQUESTS = """
 SELECT count(*) FROM txn JOIN posting USING (member_id, version)
 WHERE rule = 'debt.take' AND connection_id = 'pos'"""
+
+CLAIMED_BY_CANCELLED = """
+SELECT coalesce(sum(high_water), 0) FROM orders o JOIN (
+    SELECT claimant, max(high_water) AS high_water FROM quota_claim
+    WHERE scope = 'campaign/default/autumn' GROUP BY claimant
+) c ON c.claimant = o.connection_id || '/' || o.order_ref
+WHERE o.document ->> 'state' = 'cancelled'"""
 
 RUNS = [
     0,
@@ -175,6 +187,59 @@ async def test_of_five_thousand_claims_on_a_quota_of_five_hundred_exactly_five_h
     assert Counter(race.answers) == {1: 500, 0: 4500}
     assert await scalar(booking, "SELECT used FROM quota") == 500
     assert await scalar(booking, "SELECT count(*) FROM quota_claim") == 500
+    await assert_books_hold(booking)
+
+
+GIVEN = """
+SELECT member_id, count(*) FILTER (WHERE o.document ->> 'state' = 'paid'), sum(s.earned)
+FROM settled s JOIN orders o USING (connection_id, order_ref, member_id) GROUP BY member_id"""
+
+OWN_POINTS = 3
+"""What each order of a race for a campaign earns by itself, and wants of the campaign again."""
+
+
+def _of_a_campaign(cancelled: int) -> list[Act]:
+    """Twenty orders of each of twenty members; so many of each member's are cancelled, too."""
+    acts = []
+    for n in range(20):
+        for who in range(20):
+            order = bought(f"o{who}-{n}", OWN_POINTS * 100, customer=f"c{who}")
+            acts.append(order_act(order))
+            if n < cancelled:
+                later = {"state": OrderState.CANCELLED, "changed_at": PLACED + timedelta(hours=1)}
+                acts.append(order_act(order.model_copy(update=later)))
+    return acts
+
+
+async def _given(booking: Booking) -> list[int]:
+    """What the campaign gave each member besides their orders' own points."""
+    async with booking.database.begin() as conn:
+        rows = (await conn.execute(text(GIVEN))).all()
+    return [earned - OWN_POINTS * orders for _, orders, earned in rows]
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize(
+    ("budget", "cancelled", "claimed"), [(500, 0, 500), (5_000, 0, 800), (500, 5, 500)]
+)
+async def test_a_campaigns_budget_and_each_members_cap_hold_from_order_to_posting(
+    booking: Booking, run_race: Run, budget: int, cancelled: int, claimed: int, run: int
+) -> None:
+    """Every member could have 60 and may have 40; what a cancelled order claimed stays its own."""
+    await publish_campaign(booking, percent=200, budget=budget, per_member=40)
+    for who in range(20):
+        await booking.enrol(person(f"c{who}", email=f"c{who}@example.jp"))
+    race = run_race(_of_a_campaign(cancelled))
+    assert race.refusals == {}
+    given = await _given(booking)
+    assert max(given) <= 40
+    kept = await scalar(booking, CLAIMED_BY_CANCELLED)
+    assert sum(given) == claimed - kept
+    assert (kept == 0) == (cancelled == 0)
+    if budget > claimed:
+        assert given == [40] * 20
+    used = "SELECT used FROM quota WHERE scope = 'campaign/default/autumn'"
+    assert await scalar(booking, used) == claimed
     await assert_books_hold(booking)
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.loyalty.earn import Evaluation
     from renkei.loyalty.program import Program
-    from renkei.services.programs import BackTest, Published
+    from renkei.services.backtest import BackTest
+    from renkei.services.programs import Published
     from renkei_contracts.order import Order
 
 commands = typer.Typer(help="The rules of a program: write, check, publish, compare, try.")
@@ -157,6 +158,6 @@ async def _newest(hub: "Hub", program: str) -> "Program":
 
 
 async def _back_test(hub: "Hub", draft: "Program", since: datetime, *, by_now: bool) -> "BackTest":
-    from renkei.services import programs
+    from renkei.services.backtest import back_test
 
-    return await programs.back_test(hub.database, draft, since, by_now=by_now)
+    return await back_test(hub.database, draft, since, by_now=by_now)

@@ -1,12 +1,12 @@
 """Campaigns with limits: what an order may claim from their quotas, and what it gets."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from renkei.ledger.world import ClaimKey, OrderKey
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.earn import Evaluation, Part
 from renkei.loyalty.program import Program
-from renkei.services.attempt import Attempt
 from renkei_contracts.order import Order
 
 
@@ -16,23 +16,30 @@ def claims_for(order: Order, program: Program, member: str | None) -> set[ClaimK
     return {key for one in running for key, _ in _limits(one, program, order, member)}
 
 
+class Claims(Protocol):
+    """Who keeps quotas: an attempt for the books, or a back-test for itself."""
+
+    def claim(self, key: ClaimKey, wanted: int, limit: int | None = None) -> int:
+        """Claim up to ``wanted`` in all; gives what the claimant may use."""
+
+
 def bounded(
-    attempt: Attempt, evaluation: Evaluation, order: Order, program: Program, member: str
+    claims: Claims, evaluation: Evaluation, order: Order, program: Program, member: str
 ) -> Evaluation:
     """The evaluation with every limited part cut down to what its quotas give."""
-    parts = tuple(_bounded(attempt, part, order, program, member) for part in evaluation.parts)
+    parts = tuple(_bounded(claims, part, order, program, member) for part in evaluation.parts)
     earned = sum(part.points for part in parts)
     ready = earned if evaluation.confirmed == evaluation.earned else 0
     return evaluation._replace(parts=parts, earned=earned, confirmed=ready)
 
 
-def _bounded(attempt: Attempt, part: Part, order: Order, program: Program, member: str) -> Part:
+def _bounded(claims: Claims, part: Part, order: Order, program: Program, member: str) -> Part:
     """The member's own limit first, so that a budget is not claimed for what it would not give."""
     if part.campaign is None or not part.campaign.is_limited:
         return part
     points = part.points
     for key, limit in _limits(part.campaign, program, order, member):
-        points = attempt.claim(key, points, limit)
+        points = claims.claim(key, points, limit)
     if points == part.points:
         return part
     return part._replace(points=points, why=f"{part.why}, of {part.points} its limits leave")

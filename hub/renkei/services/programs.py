@@ -1,8 +1,8 @@
-"""Programs as documents: read, checked, published, compared, tried on stored orders."""
+"""Programs as documents: read, checked, published, compared."""
 
 import json
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -10,10 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncResult
 
 from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
-from renkei.loyalty.context import Facts
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program
 from renkei.services.circumstances import in_place, knows_products, read_circumstances
@@ -22,9 +20,6 @@ from renkei.storage.engine import Database
 from renkei_contracts.order import Order
 
 COMPANY = "SELECT company_id FROM connection WHERE connection_id = :c"
-
-MANY = 500
-"""Orders whose circumstances are read at once."""
 
 PRESETS = files("renkei.loyalty") / "presets"
 
@@ -40,13 +35,6 @@ PUBLISH = """
 INSERT INTO program_version (program_id, version, in_force_from, document)
 VALUES (:id, :version, :since, CAST(:document AS json)) ON CONFLICT DO NOTHING"""
 
-STORED = """
-SELECT o.document, s.earned, s.member_id, c.company_id
-FROM orders o JOIN settled s USING (connection_id, order_ref)
-JOIN connection c USING (connection_id)
-JOIN member m ON m.member_id = s.member_id AND m.program_id = :id
-WHERE o.placed_at >= :since AND o.revision > 0 AND o.same_connection IS NULL"""
-
 
 @dataclass(frozen=True)
 class Published:
@@ -55,24 +43,6 @@ class Published:
     program: str
     version: int
     in_force_from: datetime
-
-
-@dataclass(frozen=True)
-class BackTest:
-    """What a draft would have given for stored orders, beside what was booked. Points are whole."""
-
-    orders: int
-    members: int
-    booked: int
-    draft: int
-    more: int
-    fewer: int
-    yen_per_point: int
-
-    @property
-    def cost(self) -> int:
-        """Yen that the draft would have cost more (or less, below zero)."""
-        return (self.draft - self.booked) * self.yen_per_point
 
 
 def preset(name: str) -> str:
@@ -183,40 +153,3 @@ async def dry_run(database: Database, program: Program, order: Order) -> Evaluat
         company = (await conn.execute(text(COMPANY), {"c": order.ref.connection})).scalar()
     facts = in_place(facts_of_a_member(company or ""), order, program, *found)
     return evaluate_order(order, program, facts)
-
-
-async def back_test(
-    database: Database, program: Program, since: datetime, *, by_now: bool = False
-) -> BackTest:
-    """What this draft would have given for the orders placed since; budgets are not counted.
-
-    ``by_now``: with the facts and products that were stated after their sales, too.
-    """
-    orders = booked = draft = more = fewer = 0
-    members: set[str] = set()
-    async with database.engine.connect() as conn, database.engine.connect() as beside:
-        stream = await conn.stream(text(STORED), {"id": program.id, "since": since})
-        async for row, order, facts in _stored(stream, beside, program, by_now=by_now):
-            was, would = row[1], evaluate_order(order, program, facts).earned
-            orders, booked, draft = orders + 1, booked + was, draft + would
-            more, fewer = more + (would > was), fewer + (would < was)
-            if would != was:
-                members.add(row[2])
-    yen = program.redeem.yen_per_point
-    return BackTest(orders, len(members), booked, draft, more, fewer, yen)
-
-
-async def _stored(
-    stream: AsyncResult[*tuple[Any, ...]],
-    beside: AsyncConnection,
-    program: Program,
-    *,
-    by_now: bool,
-) -> AsyncIterator[tuple[Any, Order, Facts]]:
-    """Stored orders with what was known of them, read many at a time."""
-    products = await knows_products(beside)
-    async for rows in stream.partitions(MANY):
-        orders = [Order.model_validate_json(json.dumps(row[0])) for row in rows]
-        found = await read_circumstances(beside, orders, program, products=products, by_now=by_now)
-        for row, order in zip(rows, orders, strict=True):
-            yield row, order, in_place(facts_of_a_member(row[3]), order, program, *found)

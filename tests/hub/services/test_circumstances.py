@@ -13,13 +13,13 @@ from renkei.errors import RequestInvalid, UnknownConnection
 from renkei.ledger import loading
 from renkei.ledger.verify import verify
 from renkei.loyalty.program import Program
+from renkei.services.backtest import back_test
 from renkei.services.booking import Booking
 from renkei.services.facts import NewFact
 from renkei.services.facts import state as state_facts
 from renkei.services.members import explain
 from renkei.services.products import Product, listed
 from renkei.services.products import state as state_products
-from renkei.services.programs import back_test
 from renkei.services.stores import minutes_after_midnight, set_store
 from renkei.services.till import Terminal, TillService
 from renkei.storage.trip import Answer, Statement, travel

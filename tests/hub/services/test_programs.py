@@ -6,9 +6,9 @@ import pytest
 
 from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
 from renkei.loyalty.program import DEFAULT, Program
+from renkei.services.backtest import back_test
 from renkei.services.booking import Booking
 from renkei.services.programs import (
-    back_test,
     differences,
     newest,
     preset,
