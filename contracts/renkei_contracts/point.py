@@ -122,7 +122,7 @@ class ActivitySeen(Canonical):
     """A member did something that is worth points besides buying; ``key`` makes it count once.
 
     ``kind`` is the activity's name in the program, ``object`` what it was about (a product, a
-    store, an article), ``source`` who tells: a connection, the merchant's app.
+    store, an article), ``receipt`` the sale it belongs to, ``source`` who tells: a connection.
     """
 
     key: Key
@@ -130,6 +130,7 @@ class ActivitySeen(Canonical):
     member: Key
     kind: Slug
     object: Text = ""
+    receipt: Text = ""
     occurred_at: Instant
 
 

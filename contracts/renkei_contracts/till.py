@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
-from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
+from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text, Yen
 from renkei_contracts.order import Lines, Tender, TillKey
 
 Scheme = Literal["auto", "card", "phone", "email"]
@@ -50,6 +50,7 @@ class QuoteRequest(Canonical):
     member: Key | None = None
     lines: Lines
     points_wanted: Points = 0
+    tenders: tuple[Tender, ...] = ()
 
 
 class RateTotal(Canonical):
@@ -97,6 +98,22 @@ class HoldAnswer(Canonical):
     balance_version: int
 
 
+class TillActivity(Canonical):
+    """Something worth points that was done with a sale: ``kind`` as the program calls it."""
+
+    kind: Slug
+    object: Text = ""
+
+
+class ActivityGiven(Canonical):
+    """What an activity gave (0: nothing, or a cap was reached) and why."""
+
+    kind: Slug
+    object: Text = ""
+    points: Points
+    reason: Text
+
+
 class CommitRequest(Canonical):
     """A finished sale. The natural key and ``revision`` name it: a higher revision restates it.
 
@@ -111,6 +128,7 @@ class CommitRequest(Canonical):
     points_used: Points = 0
     lines: Lines
     tenders: tuple[Tender, ...] = ()
+    activities: Annotated[tuple[TillActivity, ...], Field(max_length=20)] = ()
     occurred: StrictBool = False
     voided: StrictBool = False
 
@@ -123,6 +141,7 @@ class CommitAnswer(Canonical):
     member: Text
     earned: Points
     used: Points
+    activities: tuple[ActivityGiven, ...] = ()
     spendable: Points
     balance_version: int
     as_of: Instant

@@ -7,6 +7,7 @@ import typer
 
 from renkei import __version__
 from renkei.cli import (
+    application,
     connect,
     demo,
     doctor,
@@ -68,6 +69,7 @@ app.command("explain")(members.explain)
 app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.add_typer(terminal.commands, name="terminal")
+app.add_typer(application.commands, name="application")
 app.add_typer(program.commands, name="program")
 app.add_typer(stores.commands, name="stores")
 app.add_typer(facts.commands, name="facts")

@@ -31,6 +31,11 @@ def add(
     """Let one more register ask the hub, and print its credential: it is shown only now."""
     place = (connection, store, till)
     new = with_hub(invocation(context).settings(), lambda hub: added(hub, *place))
+    show_credential(new, json=json)
+
+
+def show_credential(new: "NewCredential", *, json: bool) -> None:
+    """Print a credential that was just made."""
     shown = {"terminal": new.terminal, "key_id": new.key_id, "secret": new.secret}
     if json:
         as_json(shown)

@@ -1,7 +1,6 @@
 """Activity points: points for something other than a purchase, each with its caps. Pure."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,6 +8,7 @@ from pydantic import Field
 
 from renkei.loyalty.terms import Whole
 from renkei_contracts.base import Canonical, Slug, Text
+from renkei_contracts.point import ActivitySeen
 
 Times = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
@@ -16,7 +16,8 @@ Times = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 class Activity(Canonical):
     """``points`` each time a member does it, at most so often a day, a month, or at all.
 
-    ``per_object`` bounds how often the same object counts (a product, an article, a store), ever.
+    ``per_object`` bounds how often the same object counts (a product, an article, a store), ever;
+    ``per_receipt`` how often it counts for one sale. What names none counts as one and the same.
     """
 
     name: Slug
@@ -26,6 +27,7 @@ class Activity(Canonical):
     per_month: Times | None = None
     per_lifetime: Times | None = None
     per_object: Times | None = None
+    per_receipt: Times | None = None
 
 
 class Cap(NamedTuple):
@@ -37,12 +39,10 @@ class Cap(NamedTuple):
     words: str
 
 
-def caps_of(
-    activity: Activity, program: str, member: str, object: str, at: datetime, zone: ZoneInfo
-) -> Iterator[Cap]:
-    """The caps that count for this member, object and moment; days and months in the zone."""
-    scope = f"activity/{program}/{activity.name}/{member}"
-    local = at.astimezone(zone)
+def caps_of(activity: Activity, program: str, seen: ActivitySeen, zone: ZoneInfo) -> Iterator[Cap]:
+    """The caps that count for this member, object, sale and moment; days, months in the zone."""
+    scope = f"activity/{program}/{activity.name}/{seen.member}"
+    local = seen.occurred_at.astimezone(zone)
     if activity.per_day is not None:
         yield Cap(scope, local.strftime("%Y-%m-%d"), activity.per_day, "a day")
     if activity.per_month is not None:
@@ -50,4 +50,6 @@ def caps_of(
     if activity.per_lifetime is not None:
         yield Cap(scope, "all", activity.per_lifetime, "in all")
     if activity.per_object is not None:
-        yield Cap(f"{scope}/{object}", "all", activity.per_object, "for one object")
+        yield Cap(f"{scope}/{seen.object}", "all", activity.per_object, "for one object")
+    if activity.per_receipt is not None:
+        yield Cap(scope, f"receipt {seen.receipt}", activity.per_receipt, "for one receipt")

@@ -65,7 +65,7 @@ class BookActivity:
         activity = self._activity(found[1]) if found else None
         if found is None or activity is None:
             raise BookingRefused(
-                "unknown_activity", f"program {program} gives nothing for {self.ask.kind!r:.60}"
+                "activity_unknown", f"program {program} gives nothing for {self.ask.kind!r:.60}"
             )
         caps = list(self._caps(found[1]))
         full = self._full(attempt, caps)
@@ -79,7 +79,8 @@ class BookActivity:
     def _full(self, attempt: Attempt, caps: Sequence[Cap]) -> Cap | None:
         """The first cap that leaves nothing: looked at before any is claimed from."""
         for cap in caps:
-            quota = attempt.world.quotas.get((cap.scope, cap.period))
+            name = (cap.scope, cap.period)
+            quota = attempt.quotas.get(name) or attempt.world.quotas.get(name)
             if quota is not None and quota.used >= max(quota.limit, cap.times):
                 return cap
         return None
@@ -119,9 +120,7 @@ class BookActivity:
         activity = self._activity(rules)
         if activity is None:
             return ()
-        ask = self.ask
-        caps = caps_of(activity, rules.id, ask.member, ask.object, ask.occurred_at, rules.clock)
-        return tuple(caps)
+        return tuple(caps_of(activity, rules.id, self.ask, rules.clock))
 
     def _claim(self, cap: Cap) -> ClaimKey:
         return (cap.scope, cap.period, f"{self.ask.source}/{self.ask.key}")

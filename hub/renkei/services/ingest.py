@@ -8,10 +8,14 @@ from typing import ClassVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.connections.opened import OpenConnection, OpenConnections
+from renkei.errors import BookingRefused, KeyReused, RequestInvalid
 from renkei.messaging import alerts, changed, mirror
 from renkei.messaging.alerts import Alert
 from renkei.messaging.changed import Hint
+from renkei.services.activity import BookActivity
 from renkei.services.booking import Booking
+from renkei.services.lookup import customer_of, members_by
+from renkei.services.rules import asked
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.event import (
     ActivitySeen,
@@ -26,6 +30,7 @@ from renkei_contracts.event import (
 )
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member, MemberState
+from renkei_contracts.point import ActivitySeen as ToldActivity
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,25 @@ class Ingest:
     async def _activity(
         self, opened: OpenConnection, seen: ActivitySeen, cause: Cause, told: Told
     ) -> None:
-        told.ignored.append(f"no program rewards {seen.activity}")
+        found = await members_by(self.booking, [customer_of(seen.member)])
+        if len(found) != 1:
+            told.ignored.append("an activity of a customer who is no member")
+            return
+        try:
+            ask = asked(
+                ToldActivity,
+                key=seen.key,
+                source=opened.id,
+                member=found[0],
+                kind=seen.activity,
+                object=seen.object,
+                occurred_at=seen.at,
+            )
+            await self.booking.committer.submit(BookActivity(ask))
+        except (BookingRefused, KeyReused, RequestInvalid) as refusal:
+            told.ignored.append(str(refusal))
+        else:
+            told.booked += 1
 
     async def _ignored(
         self, opened: OpenConnection, seen: Ignored, cause: Cause, told: Told

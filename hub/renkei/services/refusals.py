@@ -49,6 +49,9 @@ REFUSALS: dict[str, Refusal] = {
     "hold_of_other_member": Refusal(
         409, "仮押さえの会員が違います。係員を呼んでください", False, "call_staff"
     ),
+    "activity_unknown": Refusal(
+        422, "この行動にはポイントが付きません", False, "proceed_without_points"
+    ),
     "key_reused": Refusal(
         409, "同じ番号で内容の違う取引があります。係員を呼んでください", False, "call_staff"
     ),

@@ -12,17 +12,19 @@ from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
 from renkei.loyalty.basket import gross_of
 from renkei.loyalty.program import Program
 from renkei.loyalty.terms import Redeem
+from renkei.services.activity import BookActivity
 from renkei.services.attempt import Attempt
 from renkei.services.hold import book_lapses, first_answer, parse_hold_id
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
+from renkei.services.sale_activities import activities_of, book_with_sale
 from renkei.services.same_sale import sale_key
 from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.services.target import rules_for
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
-from renkei_contracts.till import CommitAnswer, CommitRequest
+from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest
 
 
 @dataclass(frozen=True)
@@ -49,24 +51,37 @@ class CommitSale:
     def needs(self) -> Needs:
         """What settling needs, and the key."""
         holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
-        return self._sale.needs() | Needs(requests=frozenset({self.request}), holds=holds)
+        own = Needs(requests=frozenset({self.request}), holds=holds)
+        return Needs.of_all([self._sale.needs(), own, *(one.needs() for one in self._activities)])
 
     def further(self, known: Known) -> Needs:
         """What settling needs further."""
-        return self._sale.further(known)
+        told = (one.further(known) for one in self._activities)
+        return Needs.of_all([self._sale.further(known), *told])
 
     def decide(self, attempt: Attempt) -> CommitAnswer:
         """The first answer again, a refusal, or the sale booked."""
-        digest = digest_of(self.ask.model_dump(mode="json"))
+        digest = self._digest
         first = first_answer(attempt, self.request, digest, CommitAnswer)
         if first is not None:
             return first
         redeem = self._rules(attempt).redeem
         self._check(attempt, redeem)
         settled = self._worth(redeem.yen_per_point).decide(attempt)
-        answer = self._answer(attempt, settled)
+        given = tuple(book_with_sale(attempt, one) for one in self._activities)
+        answer = self._answer(attempt, settled, given)
         attempt.remember(self.request, digest, answer)
         return answer
+
+    @property
+    def _digest(self) -> bytes:
+        """Of what was asked; a sale without activities is what it was before there were any."""
+        unsaid = None if self.ask.activities else {"activities"}
+        return digest_of(self.ask.model_dump(mode="json", exclude=unsaid))
+
+    @cached_property
+    def _activities(self) -> tuple[BookActivity, ...]:
+        return activities_of(self.ask, self.connection)
 
     @cached_property
     def _sale(self) -> SettleOrder:
@@ -152,7 +167,9 @@ class CommitSale:
         row = attempt.world.orders.get((self.connection, first)) if first else None
         return (row.same or row.key) if row else key
 
-    def _answer(self, attempt: Attempt, settled: SettleAnswer) -> CommitAnswer:
+    def _answer(
+        self, attempt: Attempt, settled: SettleAnswer, given: tuple[ActivityGiven, ...]
+    ) -> CommitAnswer:
         spendable_now, version = 0, 0
         if settled.member is not None:
             group = as_if_lapsed(attempt.group_of(settled.member), attempt.now)
@@ -164,6 +181,7 @@ class CommitSale:
             member=settled.member or "",
             earned=settled.earned,
             used=settled.redeemed,
+            activities=given,
             spendable=spendable_now,
             balance_version=version,
             as_of=attempt.now,

@@ -18,6 +18,7 @@ from renkei_contracts.errors import SettingsInvalid
 
 KEY: TypeAdapter[str] = TypeAdapter(Key)
 SCOPES = ("till:read", "till:write")
+APPLICATION_SCOPES = ("quotes:read", "activities:write")
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 ADD = """
@@ -89,20 +90,49 @@ async def add(
 ) -> NewCredential:
     """Register a till, or give one that is there another credential; raises UnknownConnection."""
     _require_names(store=store, till=till)
+    place = {"c": connection, "store": store, "till": till, "label": label}
+    return await _add(conn, ring, new_id, now, place, SCOPES, static_from)
+
+
+async def add_application(
+    conn: AsyncConnection,
+    ring: KeyRing,
+    new_id: Callable[[str], str],
+    now: datetime,
+    *,
+    connection: str,
+    name: str,
+    static_from: Sequence[str] = LOOPBACK,
+) -> NewCredential:
+    """The same for a merchant's own cart, app or site: a terminal without a store."""
+    _require_names(name=name)
+    place = {"c": connection, "store": "", "till": name, "label": ""}
+    return await _add(conn, ring, new_id, now, place, APPLICATION_SCOPES, static_from)
+
+
+async def _add(
+    conn: AsyncConnection,
+    ring: KeyRing,
+    new_id: Callable[[str], str],
+    now: datetime,
+    place: dict[str, str],
+    scopes: Sequence[str],
+    static_from: Sequence[str],
+) -> NewCredential:
+    connection = place["c"]
     found = await conn.execute(
         text("SELECT 1 FROM connection WHERE connection_id = :c"), {"c": connection}
     )
     if found.first() is None:
         raise UnknownConnection(f"no connection {connection}; see `renkei connections`")
-    place = {"c": connection, "store": store, "till": till}
-    await conn.execute(text(ADD), place | {"id": new_id("trm"), "label": label, "now": now})
+    await conn.execute(text(ADD), place | {"id": new_id("trm"), "now": now})
     terminal = str((await conn.execute(text(BY_PLACE), place)).scalar_one())
     key_id, secret = new_id("key"), secrets.token_urlsafe(32)
     row = {
         "key": key_id,
         "id": terminal,
         "secret": ring.seal(secret.encode(), f"terminal/{key_id}"),
-        "scopes": list(SCOPES),
+        "scopes": list(scopes),
         "networks": list(static_from),
         "now": now,
     }

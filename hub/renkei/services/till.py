@@ -1,9 +1,7 @@
 """What a register may do: look a member up, quote, hold, release, commit."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import text
 
@@ -17,6 +15,7 @@ from renkei.loyalty.redeem import max_usable
 from renkei.services.booking import Booking
 from renkei.services.circumstances import in_place, read_circumstances
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
+from renkei.services.lookup import members_by
 from renkei.services.personal import masked, opened_identity, opened_names
 from renkei.services.refusals import refused
 from renkei.services.sale import CommitSale
@@ -45,12 +44,6 @@ GUESSES = {
     "phone": (IdentityKind.PHONE,),
 }
 
-FOUND = """
-SELECT DISTINCT i.member_id FROM identity i
-JOIN json_to_recordset(CAST(:keys AS json)) AS x(k text, s text, b text)
-  ON i.kind = x.k AND i.scope = x.s AND i.blind = decode(x.b, 'hex')
-WHERE i.valid_until IS NULL LIMIT 3"""
-
 PROFILE = """
 SELECT k.wrapped, p.sealed, p.state,
        (SELECT i.sealed FROM identity i WHERE i.member_id = p.member_id AND i.kind = 'card'
@@ -66,7 +59,7 @@ ORDER BY v.version DESC LIMIT 1"""
 
 @dataclass(frozen=True)
 class Terminal:
-    """A register as its credential names it."""
+    """A register as its credential names it; an application is one without a store."""
 
     id: str
     connection: str
@@ -76,7 +69,7 @@ class Terminal:
     @property
     def channel(self) -> Channel:
         """Where its points are spent."""
-        return Channel(self.connection, self.store)
+        return Channel(self.connection, self.store or None)
 
 
 @dataclass(frozen=True)
@@ -107,10 +100,8 @@ class TillService:
 
     async def resolve(self, terminal: Terminal, ask: ResolveMember) -> MemberAnswer:
         """Who this is, masked, with the balance for this channel."""
-        keys = self.booking.keyed(
-            [Identity(kind=kind, value=ask.value) for kind in GUESSES[ask.scheme]]
-        )
-        member = await self._one_member(keys)
+        named = [Identity(kind=kind, value=ask.value) for kind in GUESSES[ask.scheme]]
+        member = await self._one_member(named)
         profile = await self._profile(member)
         now, balance = await self._balance(terminal, member)
         return MemberAnswer(
@@ -184,15 +175,13 @@ class TillService:
         _, found = await self._balance(terminal, member)
         return found.balance
 
-    async def _one_member(self, keys: list[Any]) -> str:
-        asked = [{"k": key[0], "s": key[1], "b": key[2].hex()} for key, _ in keys]
-        async with self.booking.database.begin() as conn:
-            found = (await conn.execute(text(FOUND), {"keys": json.dumps(asked)})).scalars().all()
+    async def _one_member(self, named: list[Identity]) -> str:
+        found = await members_by(self.booking, named)
         if not found:
             raise refused("member_not_found")
         if len(found) > 1:
             raise refused("member_ambiguous")
-        return str(found[0])
+        return found[0]
 
     async def _profile(self, member: str) -> _Profile:
         async with self.booking.database.begin() as conn:
@@ -240,5 +229,6 @@ def _as_sold(terminal: Terminal, ask: QuoteRequest, points: int, rules: _Rules) 
         lines=ask.lines,
         points_used=points,
         points_value=points * rules.program.redeem.yen_per_point,
+        tenders=ask.tenders,
         location=terminal.store,
     )

@@ -57,7 +57,7 @@ class Access:
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
-        if route.startswith("/pos/"):
+        if route.startswith(("/pos/", "/v1/")):
             self._metrics.answers.labels(route, trace.code).inc()
         tell = log.debug if route in OFTEN_ASKED else log.info
         tell(

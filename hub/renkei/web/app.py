@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Lifespan
 
 from renkei import __version__
-from renkei.web import failures, feed, health, metrics, till, webhooks
+from renkei.web import failures, feed, health, metrics, till, v1, webhooks
 from renkei.web.access import Access
 from renkei.web.body import BoundedBody
 from renkei.web.metrics import Metrics
@@ -20,7 +20,7 @@ DESCRIPTION = """One ledger for the members and points of every cart and till.
 
 Points are whole points, amounts whole yen, instants carry their zone. Every refusal is a problem
 document (RFC 9457) with a stable `code` and a Japanese `message` for the cashier; docs/errors.md
-lists them, docs/pos-v1.md says how a register signs."""
+lists them, docs/pos-v1.md says how a caller signs."""
 
 NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
 """A webhook's address may hold its secret; spans would carry it out."""
@@ -67,7 +67,7 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     )
     app.state.hub = hub
     app.state.metrics = Metrics()
-    for part in (webhooks, till, feed, health, metrics):
+    for part in (webhooks, till, v1, feed, health, metrics):
         app.include_router(part.router)
     failures.register(app)
     app.add_middleware(BoundedBody, limit=hub.settings.body_limit_bytes)

@@ -200,3 +200,9 @@ Reader = Annotated[Terminal, Security(_caller, scopes=["till:read"])]
 
 Writer = Annotated[Terminal, Security(_caller, scopes=["till:write"])]
 """A register that may book."""
+
+QuoteReader = Annotated[Terminal, Security(_caller, scopes=["quotes:read"])]
+"""An application that may ask what a cart earns."""
+
+ActivityTeller = Annotated[Terminal, Security(_caller, scopes=["activities:write"])]
+"""An application that may tell of activities."""

@@ -193,7 +193,7 @@ async def test_a_hint_is_of_the_moment_from_which_a_read_sees_the_change(
         ([Ignored(reason="unknown topic"), Ignored(reason="unknown topic")], "unknown topic"),
         (
             [ActivitySeen(key="k", member=CUSTOMER, activity="review", at=NOW)],
-            "no program rewards review",
+            "an activity of a customer who is no member",
         ),
         ([Ignored(reason="x"), BalanceSeen(ref=CUSTOMER, points=1, at=NOW)], None),
     ],
@@ -202,6 +202,30 @@ async def test_what_nothing_comes_of_is_ignored_with_its_reason(
     ingest: Ingest, opened: Any, observations: list[Observation], reason: str | None
 ) -> None:
     assert (await told(ingest, opened, *observations)).reason == reason
+
+
+async def test_an_activity_a_vendor_tells_of_is_booked_once_for_the_member(
+    ingest: Ingest, opened: Any, booking: Booking
+) -> None:
+    document = '{"activities": [{"name": "review", "points": 5}]}'
+    async with booking.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
+            {"d": document},
+        )
+    await booking.enrol(member())
+    review = ActivitySeen(key="k", member=CUSTOMER, activity="review", at=NOW)
+    heard = await told(ingest, opened, review, review)
+    assert heard.booked == 2
+    assert [line.available for line in await list_members(booking)] == [5]
+    unclear = [
+        review.model_copy(update={"object": "other content"}),
+        review.model_copy(update={"key": "k2", "activity": "dancing"}),
+        review.model_copy(update={"key": "k3", "activity": "no name of ours"}),
+    ]
+    reasons = (await told(ingest, opened, *unclear)).ignored
+    words = ("'k'", "dancing", "kind")
+    assert all(word in reason for word, reason in zip(words, reasons, strict=True))
 
 
 @pytest.mark.parametrize(

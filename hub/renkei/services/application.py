@@ -1,0 +1,56 @@
+"""What a merchant's own cart, app or site may do: ask for a cart's quote, tell of an activity."""
+
+from renkei.errors import BookingRefused, KeyReused, UnknownMember
+from renkei.services.activity import BookActivity
+from renkei.services.lookup import customer_of, members_by
+from renkei.services.refusals import refused
+from renkei.services.till import Terminal, TillService
+from renkei_contracts.application import ActivityTold, CartQuote
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.point import ActivityAnswer, ActivitySeen
+from renkei_contracts.till import QuoteAnswer, QuoteRequest
+
+
+async def quote(till: TillService, caller: Terminal, ask: CartQuote) -> QuoteAnswer:
+    """What this cart earns and may use, as its sale would."""
+    member = ask.member
+    if ask.customer is not None:
+        member = await _member_of(till, caller, ask.customer)
+    asked = QuoteRequest(
+        member=member, lines=ask.lines, points_wanted=ask.points_wanted, tenders=ask.tenders
+    )
+    return await till.quote(caller, asked)
+
+
+async def activity(till: TillService, caller: Terminal, ask: ActivityTold) -> ActivityAnswer:
+    """Book it once; every refusal is a TillRefused."""
+    member = ask.member
+    if ask.customer is not None:
+        member = await _member_of(till, caller, ask.customer)
+    assert member is not None
+    seen = ActivitySeen(
+        key=ask.key,
+        source=caller.connection,
+        member=member,
+        kind=ask.kind,
+        object=ask.object,
+        receipt=ask.receipt,
+        occurred_at=ask.occurred_at,
+    )
+    try:
+        answer: ActivityAnswer = await till.booking.committer.submit(BookActivity(seen))
+    except UnknownMember:
+        raise refused("member_not_found", member) from None
+    except KeyReused:
+        raise refused("key_reused", ask.key) from None
+    except BookingRefused as refusal:
+        raise refused(refusal.code, ask.kind) from None
+    return answer
+
+
+async def _member_of(till: TillService, caller: Terminal, customer: str) -> str:
+    ref = ExternalRef(connection=caller.connection, id=customer)
+    found = await members_by(till.booking, [customer_of(ref)])
+    if len(found) != 1:
+        raise refused("member_not_found", customer)
+    return found[0]

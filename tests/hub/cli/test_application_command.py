@@ -1,0 +1,49 @@
+"""``renkei application add``: a credential that may ask for quotes and tell of activities only."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+
+from renkei.storage.embedded import EmbeddedServer
+from renkei.storage.engine import APP_ROLE
+
+Command = Callable[..., Any]
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+@pytest.fixture
+def owner(
+    server: EmbeddedServer, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Connection]:
+    """The database that the command will use, as its owner sees it."""
+    monkeypatch.setenv("RENKEI_DATABASE_URL", server.url(APP_ROLE, database_name))
+    monkeypatch.setenv("RENKEI_MIGRATION_URL", server.url(database=database_name))
+    monkeypatch.setenv("RENKEI_SECRET_KEY", KEY)
+    engine = create_engine(server.url(database=database_name), isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+def test_an_application_gets_a_credential_of_its_own_scopes(
+    renkei: Command, owner: Connection
+) -> None:
+    ran = renkei("application", "add", "--connection", "pos", "--name", "site", "--json")
+    assert ran.code == 0, ran
+    row = owner.execute(
+        text(
+            "SELECT t.store, t.till, c.scopes FROM terminal_credential c"
+            " JOIN terminal t USING (terminal_id) WHERE c.key_id = :key"
+        ),
+        {"key": ran.document["key_id"]},
+    ).one()
+    assert tuple(row) == ("", "site", ["quotes:read", "activities:write"])
+    assert ran.document["secret"]
+
+
+def test_an_application_of_no_connection_is_refused(renkei: Command, owner: Connection) -> None:
+    ran = renkei("application", "add", "--connection", "nowhere", "--name", "site")
+    assert "no connection nowhere" in ran.refusal
