@@ -36,7 +36,7 @@ def test_a_chosen_row_brings_its_samples_and_those_of_the_noise() -> None:
 
 
 def test_an_unknown_row_is_refused_with_the_rows_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no row speed; there are batching, .*verify"):
+    with pytest.raises(ValueError, match=r"no row speed; there are backtest, .*verify"):
         figures_of(["speed"])
 
 

@@ -95,7 +95,7 @@ async def test_rain_in_a_stores_area_doubles_points_there_and_nowhere_else(
     assert await earned(booking, sold("elsewhere", now(), location="ginza")) == 100
     here, elsewhere = await explain(booking, member)
     assert any("rain: forecast of 05:00" in reason for reason in here.reasons)
-    assert 'rain: NOT_FOUND: Key not found in map : "rain"' in elsewhere.reasons
+    assert 'rain: 1:8: Key not found in map : "rain"' in elsewhere.reasons
 
 
 async def test_a_fact_counts_for_no_sale_that_was_made_before_it_was_stated(
