@@ -1,9 +1,24 @@
 """A member as a vendor knows them, and the identities by which they are found."""
 
+from datetime import date
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from renkei_contracts.base import Canonical, Instant, Key, Points, Text
 from renkei_contracts.ids import ExternalRef
+
+
+def _day_of_a_year(text: str) -> str:
+    """A month and day that some year has."""
+    if text:
+        date.fromisoformat(f"2000-{text}")
+    return text
+
+
+Birthday = Annotated[str, AfterValidator(_day_of_a_year)]
+"""Month and day, ``02-29``, or empty: nobody needs the year to greet somebody."""
 
 
 class IdentityKind(StrEnum):
@@ -52,6 +67,7 @@ class Member(Canonical):
     """A vendor's customer, restated as a whole, as of the vendor's clock ``changed_at``.
 
     ``grade`` of an identity is never better than what the vendor itself asserts.
+    ``birthday`` is without its year, which is not passed on.
     ``points_seen`` is the balance the vendor shows, where its member record carries one.
     """
 
@@ -61,6 +77,7 @@ class Member(Canonical):
     merged_into: ExternalRef | None = None
     family_name: Text = ""
     given_name: Text = ""
+    birthday: Birthday = ""
     identities: tuple[Identity, ...] = ()
     points_seen: Points | None = None
 

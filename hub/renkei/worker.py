@@ -203,6 +203,7 @@ class Worker:
     async def _end_what_is_over(self) -> None:
         await self.hub.booking.lapse_holds()
         await self.hub.booking.expire_lots()
+        await self.hub.booking.reach_tiers()
         async with self.hub.database.begin() as conn:
             await terminals.forget_old_nonces(conn, self.hub.clock())
 

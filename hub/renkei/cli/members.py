@@ -113,6 +113,8 @@ async def _explain(hub: "Hub", name: str) -> "tuple[str, list[Line]]":
 
 def _show_balance(found: "MemberBalance") -> None:
     output.print(f"{found.member}: {found.spendable} points to spend", markup=False)
+    if found.tier:
+        output.print(f"  tier: {found.tier}", markup=False)
     for name, points in (("pending", found.pending), ("held", found.held), ("debt", found.debt)):
         if points:
             output.print(f"  {name}: {points}", markup=False)

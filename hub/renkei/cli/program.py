@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from renkei.loyalty.earn import Evaluation
     from renkei.loyalty.program import Program
     from renkei.services.backtest import BackTest
-    from renkei.services.programs import Published
-    from renkei_contracts.order import Order
+    from renkei.services.programs import Cart, Published
 
 commands = typer.Typer(help="The rules of a program: write, check, publish, compare, try.")
 
@@ -93,10 +92,13 @@ def dry_run(
     cart: Annotated[Path, typer.Argument(help="an order as JSON", exists=True, dir_okay=False)],
     json: Json = False,
 ) -> None:
-    """Evaluate an order of a member: the points, and the reason for each. Nothing is booked."""
-    from renkei.services.programs import read_order
+    """Evaluate an order of a member: the points, and the reason for each. Nothing is booked.
 
-    draft, order = _read(file), read_order(cart.read_text(encoding="utf-8"))
+    The cart may say who buys: "member": {"tier": "gold", "birthday": "2000-11-27"}.
+    """
+    from renkei.services.programs import read_cart
+
+    draft, order = _read(file), read_cart(cart.read_text(encoding="utf-8"))
     result = with_hub(invocation(context).settings(), lambda hub: _try(hub, draft, order))
     if json:
         parts = [{"rule": one.rule, "points": one.points, "why": one.why} for one in result.parts]
@@ -139,7 +141,7 @@ def _read(file: Path) -> "Program":
     return read(file.read_text(encoding="utf-8"))
 
 
-async def _try(hub: "Hub", draft: "Program", order: "Order") -> "Evaluation":
+async def _try(hub: "Hub", draft: "Program", order: "Cart") -> "Evaluation":
     from renkei.services import programs
 
     return await programs.dry_run(hub.database, draft, order)

@@ -23,6 +23,7 @@ FROZEN_TABLES = (
     "store_setting",
     "fact",
     "product",
+    "tier_reached",
 )
 """Tables whose trigger refuses change."""
 

@@ -132,6 +132,12 @@ def _heads(page: Page, world: World) -> None:
     page.put(sql.POINTERS, merges, exact=True)
     leads = [{"m": member, "lead": lead} for member, lead in sorted(staged.leads.items())]
     page.put(sql.LEADS, leads, exact=True)
+    born = [{"m": member, "day": day} for member, day in sorted(staged.birthdays.items())]
+    page.put(sql.BIRTHDAYS, born)
+    page.put(sql.REACHED, as_rows.reach_rows(world), exact=True)
+    page.put(sql.TIERS_SEEN, [{"m": member} for member in sorted(staged.tiers_seen)])
+    due = [{"m": member, "due": at.isoformat()} for member, at in sorted(staged.tiers_due.items())]
+    page.put(sql.TIERS_DUE, due)
 
 
 def _quotas(page: Page, staged: Staged) -> None:

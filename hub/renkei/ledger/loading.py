@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import queries as sql
 from renkei.ledger.books import DEBT_LOT, Books, Group, Hold, HoldName, Lot
+from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.places import places_of, products_of
 from renkei.ledger.quotas import Quota
+from renkei.ledger.read_past import past_statement, pasts_of
 from renkei.ledger.read_places import place_statement, product_statement
 from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import slid
@@ -31,9 +33,7 @@ from renkei.ledger.world import (
     ProgramVersion,
     Sighting,
     World,
-    groups_in,
     homes_of,
-    root_of,
 )
 from renkei.storage.committer import LostRace
 from renkei.storage.trip import Rows, Statement, as_json, joined, travel
@@ -72,6 +72,7 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
     windows = _windows(names["windows"])
     asked = _locks(needs, groups) | _books(groups, settled, needs.since)
     asked |= _other_programs(groups, programs)
+    asked |= {"pasts": past_statement(needs.pasts, groups, orders) if needs.pasts else None}
     found = await _ask(conn, asked | _beside(needs, identities, windows))
     _require_same_groups(groups, found)
     return World(
@@ -95,6 +96,7 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
         windows=dict(windows),
         places=places_of(found["places"]),
         products=products_of(found["products"]),
+        pasts=pasts_of(found["pasts"]),
     )
 
 
@@ -254,6 +256,8 @@ def _order_row(row: Any) -> OrderRow:
         total=row[14],
         doubt=_pair(row[15], row[16]),
         apart=row[17],
+        spent=row[18],
+        facts=row[19],
     )
 
 

@@ -32,7 +32,8 @@ WHERE i.valid_until IS NULL ORDER BY (i.grade = 'asserted') DESC"""
 ORDERS = f"""
 SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
        o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
-       o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart
+       o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart, o.spent,
+       o.facts
 FROM orders o
 WHERE (o.connection_id, o.order_ref) IN {_NAMED_ORDERS}
 ORDER BY o.connection_id, o.order_ref FOR NO KEY UPDATE"""
@@ -138,7 +139,8 @@ SELECT o.* FROM json_to_recordset(CAST(:seen AS json))
 LATERAL (
   SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
          o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
-         o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart
+         o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart,
+         o.spent, o.facts
   FROM orders o
   WHERE o.connection_id = x.other AND o.total = x.total
     AND o.placed_at BETWEEN x.first AND x.last

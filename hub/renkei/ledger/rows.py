@@ -219,6 +219,8 @@ def order_row(row: OrderRow) -> Row:
         "dc": doubt_connection,
         "dr": doubt_ref,
         "apart": row.apart,
+        "spent": row.spent,
+        "facts": row.facts,
         "document": row.document,
     }
 
@@ -265,6 +267,20 @@ def settled_row(member: str, order: OrderKey, done: Settled) -> Row:
         "lots": done.lots,
         "used": [[home, lot, amount] for (home, lot), amount in done.used],
     }
+
+
+def reach_rows(world: World) -> list[Row]:
+    """Tiers that were reached."""
+    return [
+        {
+            "m": new.member,
+            "tier": new.reach.tier,
+            "period": new.reach.period,
+            "reached": new.at.isoformat(),
+            "at": world.now.isoformat(),
+        }
+        for new in world.staged.reached
+    ]
 
 
 def alert_rows(world: World) -> list[Row]:

@@ -139,6 +139,26 @@ SELECT c, r, refund, decode(digest, 'hex'), document, at FROM json_to_recordset(
   AS x(c text, r text, refund text, digest text, document json, at timestamptz)
 ORDER BY c, r, refund ON CONFLICT DO NOTHING"""
 
+BIRTHDAYS = """
+UPDATE member_profile SET birthday = x.day
+FROM json_to_recordset(CAST(:p AS json)) AS x(m text, day text)
+WHERE member_profile.member_id = x.m AND birthday IS DISTINCT FROM x.day"""
+
+REACHED = """
+INSERT INTO tier_reached (member_id, tier, period, reached_at, recorded_at)
+SELECT m, tier, period, reached, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, tier text, period text, reached timestamptz, at timestamptz)
+ORDER BY m, tier, period ON CONFLICT DO NOTHING"""
+
+TIERS_DUE = """
+INSERT INTO tier_due (member_id, due)
+SELECT m, due FROM json_to_recordset(CAST(:p AS json)) AS x(m text, due timestamptz)
+ORDER BY m ON CONFLICT (member_id) DO UPDATE SET due = least(tier_due.due, excluded.due)"""
+
+TIERS_SEEN = """
+DELETE FROM tier_due
+WHERE member_id IN (SELECT m FROM json_to_recordset(CAST(:p AS json)) AS x(m text))"""
+
 SETTLED = """
 INSERT INTO settled (member_id, connection_id, order_ref, earned, redeemed, lots, used)
 SELECT m, c, r, earned, redeemed, lots, used FROM json_to_recordset(CAST(:p AS json))
@@ -150,13 +170,14 @@ SET earned = excluded.earned, redeemed = excluded.redeemed, lots = excluded.lots
 NEW_ORDERS = """
 INSERT INTO orders (connection_id, order_ref, revision, clock, read_at, digest, placed_at,
                     customer_id, member_id, same_connection, same_ref, program_id,
-                    program_version, total, doubt_connection, doubt_ref, apart, document)
+                    program_version, total, doubt_connection, doubt_ref, apart, spent, facts,
+                    document)
 SELECT c, r, revision, clock, read_at, decode(digest, 'hex'), placed_at, customer, m, sc, sr,
-       program, pv, total, dc, dr, apart, document
+       program, pv, total, dc, dr, apart, spent, facts, document
 FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, r text, revision int, clock timestamptz, read_at timestamptz, digest text,
        placed_at timestamptz, customer text, m text, sc text, sr text, program text, pv int,
-       total bigint, dc text, dr text, apart bool, document json)
+       total bigint, dc text, dr text, apart bool, spent bigint, facts json, document json)
 ORDER BY c, r ON CONFLICT DO NOTHING"""
 
 ORDERS = """
@@ -164,11 +185,11 @@ UPDATE orders SET revision = x.revision, clock = x.clock, read_at = x.read_at,
        digest = decode(x.digest, 'hex'), placed_at = x.placed_at, customer_id = x.customer,
        member_id = x.m, same_connection = x.sc, same_ref = x.sr, program_id = x.program,
        program_version = x.pv, total = x.total, doubt_connection = x.dc, doubt_ref = x.dr,
-       apart = x.apart, document = x.document
+       apart = x.apart, spent = x.spent, facts = x.facts, document = x.document
 FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, r text, revision int, clock timestamptz, read_at timestamptz, digest text,
        placed_at timestamptz, customer text, m text, sc text, sr text, program text, pv int,
-       total bigint, dc text, dr text, apart bool, document json)
+       total bigint, dc text, dr text, apart bool, spent bigint, facts json, document json)
 WHERE orders.connection_id = x.c AND orders.order_ref = x.r"""
 
 REVISIONS = f"""

@@ -11,8 +11,9 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from renkei.errors import BooksBroken
 from renkei.ledger.books import Books, HoldName, Lot, LotRef
+from renkei.ledger.groups import groups_in, root_of
+from renkei.ledger.past import NewReach, Past, PastOf
 from renkei.ledger.places import Code, KnownPlace, KnownProduct, Place
 from renkei.ledger.quotas import Quota
 from renkei.ledger.settlement import Settled
@@ -69,6 +70,7 @@ class Needs:
     places: frozenset[Place] = frozenset()
     products: frozenset[Code] = frozenset()
     keys_of: frozenset[str] = frozenset()
+    pasts: frozenset[PastOf] = frozenset()
     since: datetime | None = None
 
     @staticmethod
@@ -121,7 +123,8 @@ class OrderRow(NamedTuple):
 
     ``same``: this sale is counted at that order. ``doubt``: perhaps it is, and a person must say;
     ``apart``: one said that it is a sale of its own.
-    ``total`` is in yen, tax included.
+    ``total`` is in yen, tax included, as it was sold; ``spent`` what is still sold. ``facts`` are
+    what was known of the member when it was first evaluated.
     """
 
     key: OrderKey
@@ -139,6 +142,8 @@ class OrderRow(NamedTuple):
     total: int = 0
     doubt: OrderKey | None = None
     apart: bool = False
+    spent: int = 0
+    facts: Mapping[str, Any] | None = None
 
     @property
     def awaited(self) -> bool:
@@ -281,7 +286,10 @@ class Alert:
 
 @dataclass
 class Staged:
-    """What the batch wants written."""
+    """What the batch wants written.
+
+    ``tiers_due``: when members' tiers must be looked at; ``tiers_seen``: whose were.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     holds: list[NewHold] = field(default_factory=list)
@@ -305,6 +313,10 @@ class Staged:
     merges: list[Merge] = field(default_factory=list)
     leads: dict[str, int] = field(default_factory=dict)
     refunds: list[NewRefund] = field(default_factory=list)
+    birthdays: dict[str, str] = field(default_factory=dict)
+    reached: list[NewReach] = field(default_factory=list)
+    tiers_due: dict[str, datetime] = field(default_factory=dict)
+    tiers_seen: set[str] = field(default_factory=set)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
@@ -338,6 +350,7 @@ class World:
     windows: dict[tuple[str, str], timedelta] = field(default_factory=dict)
     places: dict[Place, KnownPlace] = field(default_factory=dict)
     products: dict[Code, KnownProduct] = field(default_factory=dict)
+    pasts: dict[str, Past] = field(default_factory=dict)
     staged: Staged = field(default_factory=Staged)
     orders_at_start: frozenset[OrderKey] = frozenset()
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -362,26 +375,6 @@ class World:
             if member is not None and grade != "asserted":
                 return member
         return None
-
-
-def root_of(member: str, merged: Mapping[str, str | None]) -> str:
-    """Where the pointers of this member end."""
-    seen = {member}
-    while (into := merged.get(member)) is not None:
-        if into in seen:
-            raise BooksBroken(f"the merges of {member} form a circle")
-        seen.add(into)
-        member = into
-    return member
-
-
-def groups_in(merged: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
-    """Root → everyone who counts there, root first; members merged with nobody are left out."""
-    groups: dict[str, list[str]] = {}
-    for member in sorted(one for one, into in merged.items() if into is not None):
-        root = root_of(member, merged)
-        groups.setdefault(root, [root]).append(member)
-    return {root: tuple(members) for root, members in groups.items()}
 
 
 def homes_of(settled: Settled) -> set[str]:

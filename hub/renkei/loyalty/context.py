@@ -72,12 +72,20 @@ LINE_NAMES: Mapping[str, Name] = {
 
 @dataclass(frozen=True)
 class MemberFacts:
-    """What was known of the member when the order was first evaluated; kept with the order."""
+    """What was known of the member when the order was first evaluated; kept with the order.
+
+    ``birthday`` is in any year. ``segments`` are None while nothing says in which the member is: a
+    condition that speaks of them cannot be decided.
+    """
 
     tier: str = ""
     birthday: date | None = None
     first_purchase: bool = False
-    segments: tuple[str, ...] = ()
+    segments: tuple[str, ...] | None = None
+
+
+NOBODY = MemberFacts(segments=())
+"""What conditions see of a sale without a member."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,8 @@ def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict
     local = order.placed_at.astimezone(zone)
     day = business_day(order, zone, facts.day_ends)
     classes = {name for line in order.lines for name in facts.classes_of(line)}
-    member = facts.member or MemberFacts()
+    member = facts.member or NOBODY
+    segments = {} if member.segments is None else {"member.segments": list(member.segments)}
     return {
         "order.total": total,
         "order.quantity": sum(line.quantity - line.returned_quantity for line in order.lines),
@@ -134,7 +143,7 @@ def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict
         "member.birth_month": member.birthday.month if member.birthday else 0,
         "member.birthday_today": is_birthday(member.birthday, day),
         "member.first_purchase": member.first_purchase,
-        "member.segments": list(member.segments),
+        **segments,
         **_day_values(day),
         "today.hour": local.hour,
         "facts": dict(facts.stated),

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from renkei.loyalty import condition
-from renkei.loyalty.basket import Basket, EarningLine, RateSum, basket_of
+from renkei.loyalty.basket import Basket, EarningLine, RateSum, basket_of, gross_of
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.condition import Names
 from renkei.loyalty.context import Facts, line_values, order_values
@@ -117,6 +117,13 @@ def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> E
 def nothing(why: str, redeemed: int = 0) -> Evaluation:
     """The result of an order that earns nothing at all."""
     return Evaluation(0, 0, redeemed, 0, (), (), (Refused("order", why),))
+
+
+def still_sold(order: Order, evaluation: Evaluation | None = None) -> int:
+    """Yen of what is still sold, tax included, before points; its evaluation has counted them."""
+    if evaluation is not None and evaluation.rates:
+        return sum(rate.total + rate.points_discount for rate in evaluation.rates)
+    return 0 if _nothing_for(order) else gross_of(order.lines)
 
 
 def confirmed(order: Order, earn: Earn) -> bool:

@@ -12,6 +12,7 @@ from renkei.loyalty.activity import Activity
 from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.terms import Earn, Expiry, Redeem
+from renkei.loyalty.tiers import Tiers
 from renkei_contracts.base import Canonical, Slug, Text
 
 
@@ -40,6 +41,7 @@ class Program(Canonical):
     campaigns: tuple[Campaign, ...] = ()
     campaign_cap_percent: int | None = None
     activities: tuple[Activity, ...] = ()
+    tiers: Tiers = Tiers()
 
     @model_validator(mode="before")
     @classmethod
@@ -70,6 +72,16 @@ class Program(Canonical):
     def _speaks_of(self, *names: str) -> bool:
         """Whether one of these words stands anywhere: in a title, too much is loaded, no harm."""
         return re.search(rf"\b({'|'.join(names)})\b", self.model_dump_json()) is not None
+
+    @cached_property
+    def asks_of_members(self) -> frozenset[str]:
+        """What its conditions ask of a member's past: names of MemberFacts.
+
+        A name that stands in a text and not in a condition is asked for in vain, which is harmless.
+        """
+        named = {*MEMBER_NAME.findall(self.model_dump_json())}
+        asked = {fact for name, fact in MEMBER_FACTS.items() if name in named}
+        return frozenset(asked if self.tiers.levels else asked - {"tier"})
 
     @property
     def clock(self) -> ZoneInfo:
@@ -106,6 +118,17 @@ class Program(Canonical):
 
     def _day(self, at: datetime) -> date:
         return at.astimezone(self.clock).date()
+
+
+MEMBER_NAME = re.compile(r"\bmember\s*\.\s*(\w+)")
+
+MEMBER_FACTS = {
+    "tier": "tier",
+    "birth_month": "birthday",
+    "birthday_today": "birthday",
+    "first_purchase": "first_purchase",
+}
+"""The names of conditions, after ``member.``, that need a member's past, and the fact they need."""
 
 
 FIRST_FORMAT = {

@@ -20,6 +20,7 @@ from renkei.errors import (
 )
 from renkei.ledger.books import Books, Channel, Group, Hold, HoldName, without_hold
 from renkei.ledger.entry import Cause, finish
+from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.holds import in_home
 from renkei.ledger.lots import Taken
 from renkei.ledger.quotas import Quota, claim
@@ -41,8 +42,6 @@ from renkei.ledger.world import (
     RequestKey,
     Staged,
     World,
-    groups_in,
-    root_of,
 )
 from renkei.loyalty.program import Program
 from renkei.services.rules import in_force, rules_of

@@ -14,6 +14,7 @@ from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.budgets import bounded
 from renkei.services.circumstances import in_place, knows_products, read_circumstances
+from renkei.services.stored_members import read_members
 from renkei.services.target import facts_of_a_member
 from renkei.storage.engine import Database
 from renkei_contracts.order import Order
@@ -22,7 +23,7 @@ MANY = 500
 """Orders that are read from the database at once."""
 
 STORED = """
-SELECT o.member_id, c.company_id, CAST(o.document AS text) AS document,
+SELECT o.member_id, c.company_id, CAST(o.document AS text) AS document, o.facts, o.program_version,
        coalesce(s.earned, 0) AS booked,
        (SELECT json_agg(r.document ORDER BY r.recorded_at, r.refund_ref) FROM refund r
         WHERE (r.connection_id, r.order_ref) = (o.connection_id, o.order_ref)) AS refunds
@@ -102,6 +103,7 @@ async def replayed(
     budgets = _Budgets()
     async with database.engine.connect() as conn, database.engine.connect() as beside:
         products = await knows_products(beside)
+        stored = await read_members(beside, program, since)
         stream = await conn.stream(text(STORED), {"id": program.id, "since": since})
         async for rows in stream.partitions(MANY):
             orders = [_as_it_is(row.document, row.refunds) for row in rows]
@@ -109,7 +111,8 @@ async def replayed(
                 beside, orders, program, products=products, by_now=by_now
             )
             for row, sold in zip(rows, orders, strict=True):
-                facts = in_place(facts_of_a_member(row.company_id), sold, program, *around)
+                kept = stored.kept(row.member_id, sold.placed_at, row.facts, row.program_version)
+                facts = in_place(facts_of_a_member(row.company_id, kept), sold, program, *around)
                 result = evaluate_order(sold, program, facts)
                 draft = bounded(budgets, result, sold, program, row.member_id).earned
                 key = (sold.ref.connection, sold.ref.id)

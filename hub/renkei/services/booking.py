@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import text
 
 from renkei.identity.normalize import normalized
-from renkei.ledger.world import IdentityKey
+from renkei.ledger.world import IdentityKey, ProgramVersion
 from renkei.services.attempt import Command
 from renkei.services.enrol import Enrol, EnrolAnswer
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds
+from renkei.services.rules import rules_of
 from renkei.services.settle import SettleAnswer, SettleOrder
+from renkei.services.tiers import ReachTiers
 from renkei.storage.committer import Committer
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -47,6 +49,17 @@ WHERE l.open AND l.slides_months IS NOT NULL AND l.available > 0 AND clock_times
                                              WHERE a.member_id = l.member_id)) AT TIME ZONE p.zone)
    + make_interval(months => l.slides_months, days => 1)) AT TIME ZONE p.zone
 LIMIT 100"""
+
+TIERS_DUE = """
+SELECT d.member_id, clock_timestamp(), v.program_id, v.version, v.in_force_from, v.document::text
+FROM tier_due d JOIN member m USING (member_id), LATERAL (
+  SELECT * FROM program_version v
+  WHERE v.program_id = m.program_id AND v.in_force_from <= clock_timestamp()
+  ORDER BY v.version DESC LIMIT 1) v
+WHERE d.due <= clock_timestamp() ORDER BY d.due LIMIT 500"""
+
+TIER_ROUNDS = 20
+"""Batches of members whose tiers are looked at in one turn: after a big day, or a month's end."""
 
 PROOF_ORDER = [IdentityKind.VENDOR_CUSTOMER, IdentityKind.CARD, IdentityKind.LINE]
 
@@ -129,6 +142,21 @@ class Booking:
             *(self.committer.submit(ExpireLots(member)) for member in sorted({*dated, *slid}))
         )
         return sum(ended)
+
+    async def reach_tiers(self) -> int:
+        """Book what tiers give to who reached them, in bounded batches; gives how often."""
+        count = 0
+        for _ in range(TIER_ROUNDS):
+            async with self.database.begin() as conn:
+                due = (await conn.execute(text(TIERS_DUE))).all()
+            if not due:
+                break
+            commands = (
+                ReachTiers(row[0], rules_of(ProgramVersion(*row[2:])), row[1]) for row in due
+            )
+            new = await asyncio.gather(*(self.committer.submit(one) for one in commands))
+            count += sum(len(one) for one in new)
+        return count
 
     def keyed(self, identities: Sequence[Identity]) -> list[tuple[IdentityKey, Identity]]:
         """Identities normalized, with their blind index, best proof first, each once."""

@@ -61,6 +61,8 @@ class Enrol:
         if isinstance(named, New):
             return EnrolAnswer(self._create(attempt), created=True)
         found = named.member
+        if self.seen.birthday:
+            attempt.staged.birthdays[found] = self.seen.birthday
         self._link(attempt, found, attempt.world.member_keys[found], self.identities)
         self._mirror(attempt, found, everywhere=False)
         self._warn_of_others(attempt, named)
@@ -76,6 +78,8 @@ class Enrol:
         zone = (rules[1] if rules else Program()).zone
         sealed = sealed_names(self.ring, key, member, names)
         attempt.staged.members.append(NewMember(member, program, zone, wrapped, sealed))
+        if self.seen.birthday:
+            attempt.staged.birthdays[member] = self.seen.birthday
         identities = self.identities
         if all(one.kind is not IdentityKind.CARD for _, one in identities):
             identities = (*identities, self._card())

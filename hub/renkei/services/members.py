@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import ValidationError
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import UnknownMember
 from renkei.ledger import history
 from renkei.ledger.balance import channel_balance
 from renkei.ledger.history import Standing
 from renkei.ledger.loading import read_groups, read_homes, read_lots
+from renkei.ledger.past import PastOf
+from renkei.ledger.read_past import read_past
 from renkei.loyalty.program import Program
+from renkei.loyalty.tiers import looks_back, tier_at
 from renkei.services.booking import Booking
 from renkei.services.personal import masked, opened_names
 from renkei.storage.trip import Rows, Statement, joined, travel
@@ -108,6 +111,7 @@ class MemberBalance:
     as_of: datetime
     by_expiry: tuple[tuple[str, int], ...]
     channels: tuple[Channel, ...]
+    tier: str = ""
 
 
 LotMove = tuple[int, ...]
@@ -180,8 +184,9 @@ async def balance(booking: Booking, member: str) -> MemberBalance:
         now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         document = (await conn.execute(text(RULES), {"m": member})).scalar_one()
         channels = (await conn.execute(text(CHANNELS), {"m": member})).all()
-    zone = ZoneInfo(Program.model_validate(document).zone)
-    found = channel_balance(group, now, zone, None)
+        rules = Program.model_validate(document)
+        tier = await _tier(conn, member, rules, now)
+    found = channel_balance(group, now, rules.clock, None)
     return MemberBalance(
         member=member,
         spendable=found.balance.spendable,
@@ -192,7 +197,17 @@ async def balance(booking: Booking, member: str) -> MemberBalance:
         as_of=now,
         by_expiry=tuple((day.isoformat(), points) for day, points in found.by_expiry),
         channels=tuple(Channel(*row) for row in channels),
+        tier=tier,
     )
+
+
+async def _tier(conn: AsyncConnection, member: str, rules: Program, now: datetime) -> str:
+    """The name of the tier the member has now, or empty."""
+    tiers, zone = rules.tiers, rules.clock
+    if not tiers.levels:
+        return ""
+    asked = PastOf(member, looks_back(tiers, now, zone), points=tiers.metric == "points")
+    return tier_at(tiers, (await read_past(conn, asked)).sales, now, zone)
 
 
 async def balance_at(

@@ -6,6 +6,7 @@ from renkei.errors import BookingRefused
 from renkei.ledger.books import Group
 from renkei.ledger.world import Merge, Needs
 from renkei.services.attempt import Attempt
+from renkei.services.member_facts import look_at_tiers
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class MergeMembers:
         if group.root != other.root:
             _require_one_program(group, other)
             point(attempt, group.root, other.root, self.by)
+            rules = attempt.program_in_force(group.program, attempt.now)
+            if rules:
+                look_at_tiers(attempt, other.root, attempt.now, rules[1])
         return _answer(attempt.group_of(self.member))
 
 

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
+from renkei.loyalty.context import Facts, MemberFacts
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program
 from renkei.services.circumstances import in_place, knows_products, read_circumstances
-from renkei.services.target import facts_of_a_member
 from renkei.storage.engine import Database
 from renkei_contracts.order import Order
 
@@ -66,13 +66,19 @@ def read(toml: str) -> Program:
         raise ProgramInvalid([_fault(one) for one in error.errors(include_url=False)]) from None
 
 
-def read_order(document: str) -> Order:
-    """An order from JSON; raises RequestInvalid for the first wrong field."""
+class Cart(Order):
+    """An order as `dry-run` takes it: with what is to be assumed of its member."""
+
+    member: MemberFacts = MemberFacts()
+
+
+def read_cart(document: str) -> Cart:
+    """A cart from JSON; raises RequestInvalid for the first wrong field."""
     try:
-        return Order.model_validate_json(document)
+        return Cart.model_validate_json(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the order"
+        place = ".".join(str(part) for part in first["loc"]) or "the cart"
         raise RequestInvalid(place, first["input"], first["msg"]) from None
 
 
@@ -142,8 +148,8 @@ def _flat(value: Any, place: str = "") -> dict[str, Any]:
     }
 
 
-async def dry_run(database: Database, program: Program, order: Order) -> Evaluation:
-    """What the program gives a member for this order, as its settlement would; books nothing.
+async def dry_run(database: Database, program: Program, order: Cart) -> Evaluation:
+    """What the program gives the member for this cart, as its settlement would; books nothing.
 
     What campaigns with a budget give may be less by then.
     """
@@ -151,5 +157,6 @@ async def dry_run(database: Database, program: Program, order: Order) -> Evaluat
         products = await knows_products(conn)
         found = await read_circumstances(conn, [order], program, products=products)
         company = (await conn.execute(text(COMPANY), {"c": order.ref.connection})).scalar()
-    facts = in_place(facts_of_a_member(company or ""), order, program, *found)
+    facts = Facts(member=order.member, company=company or "")
+    facts = in_place(facts, order, program, *found)
     return evaluate_order(order, program, facts)

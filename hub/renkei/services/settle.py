@@ -22,12 +22,14 @@ from renkei.ledger.world import (
     Sighting,
     homes_of,
 )
+from renkei.loyalty.earn import Evaluation, still_sold
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
 from renkei.services.budgets import bounded, claims_for
 from renkei.services.circumstances import codes_asked, places_asked
 from renkei.services.hold import book_lapses
+from renkei.services.member_facts import keep_facts, look_at_tiers, pasts_asked
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
 from renkei.services.seen_order import (
@@ -129,6 +131,7 @@ class SettleOrder:
             claims=frozenset(claims),
             places=places_asked(self.order, rules),
             products=codes_asked(self.order, rules) if facts.products else frozenset(),
+            pasts=pasts_asked(self.order, rules, row, [one for one in members if one]),
         )
 
     def decide(self, attempt: Attempt) -> SettleAnswer:
@@ -173,16 +176,37 @@ class SettleOrder:
             return self._alias(attempt, seen)
         if seen.doubt:
             return self._doubt(attempt, row, seen.doubt)
+        now_sold = effective(self.order, refunds_of(attempt, self.key))
         if not counts:
+            stands = attempt.staged.orders[self.key]
+            attempt.staged.orders[self.key] = stands._replace(spent=still_sold(now_sold))
             return SettleAnswer("history", member)
         if member is None:
             return SettleAnswer("unlinked")
-        now_sold = effective(self.order, refunds_of(attempt, self.key))
-        evaluation = evaluation_of(now_sold, frozen, facts.company, attempt.world)
-        if frozen is not None:
-            evaluation = bounded(attempt, evaluation, now_sold, frozen[1], member)
+        evaluation = self._evaluated(attempt, row, member, now_sold, frozen)
         target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)
         return self._post(attempt, member, target, new, self._hold_parts(attempt, member))
+
+    def _evaluated(
+        self,
+        attempt: Attempt,
+        row: OrderRow | None,
+        member: str,
+        sold: Order,
+        frozen: tuple[int, Program] | None,
+    ) -> Evaluation:
+        """What it earns; what that was judged by, and what is still sold, stays with the order."""
+        company = attempt.connection(self.key[0]).company
+        kept = keep_facts(attempt, self.order, row, member, frozen[1]) if frozen else None
+        evaluation = evaluation_of(sold, frozen, company, kept, attempt.world)
+        spent = still_sold(sold, evaluation)
+        stands = attempt.staged.orders[self.key]
+        attempt.staged.orders[self.key] = stands._replace(spent=spent, facts=kept)
+        if frozen is None:
+            return evaluation
+        if spent > (row.spent if row and row.member == member else 0):
+            look_at_tiers(attempt, member, self.order.placed_at, frozen[1])
+        return bounded(attempt, evaluation, sold, frozen[1], member)
 
     def _row(
         self,
@@ -209,6 +233,8 @@ class SettleOrder:
             total=self.total,
             doubt=seen.doubt,
             apart=bool(row and row.apart),
+            spent=row.spent if row else 0,
+            facts=row.facts if row else None,
         )
 
     def _give_hold_back(

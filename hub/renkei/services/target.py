@@ -4,9 +4,10 @@ from datetime import datetime
 
 from renkei.ledger.settlement import Target
 from renkei.ledger.world import Known, OrderRow, World
-from renkei.loyalty.context import Facts, MemberFacts
+from renkei.loyalty.context import Facts
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.earn import nothing as nothing_earned
+from renkei.loyalty.member import Kept, member_facts
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
 from renkei.services.circumstances import in_place
@@ -48,21 +49,25 @@ def target_of(
 
 
 def evaluation_of(
-    order: Order, frozen: tuple[int, Program] | None, company: str, world: World
+    order: Order,
+    frozen: tuple[int, Program] | None,
+    company: str,
+    kept: Kept | None,
+    world: World,
 ) -> Evaluation:
     """What the rules that count say of it; no version in force: nothing, with that reason."""
     if frozen is None:
         reason = "no program version was in force when it was placed"
         used = 0 if order.state is OrderState.CANCELLED else order.points_used
         return nothing_earned(reason, used)
-    facts = facts_of_a_member(company)
+    facts = facts_of_a_member(company, kept)
     facts = in_place(facts, order, frozen[1], world.places, world.products)
     return evaluate_order(order, frozen[1], facts)
 
 
-def facts_of_a_member(company: str) -> Facts:
-    """What is known besides the sale and its place: it has a member, and which company sells."""
-    return Facts(member=MemberFacts(), company=company)
+def facts_of_a_member(company: str, kept: Kept | None) -> Facts:
+    """What is known besides the sale and its place: of its member, and which company sells."""
+    return Facts(member=member_facts(kept or {}), company=company)
 
 
 def rules_known(known: Known, program: str, order: Order, row: OrderRow | None) -> Program | None:

@@ -8,14 +8,17 @@ from sqlalchemy import text
 from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
+from renkei.ledger.read_past import read_past
 from renkei.loyalty.context import Facts
 from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.member import Kept, facts_at
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
 from renkei.services.booking import Booking
 from renkei.services.circumstances import in_place, read_circumstances
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
 from renkei.services.lookup import members_by
+from renkei.services.member_facts import past_asked
 from renkei.services.personal import masked, opened_identity, opened_names
 from renkei.services.refusals import refused
 from renkei.services.sale import CommitSale
@@ -130,7 +133,7 @@ class TillService:
         most = max_usable(ask.lines, spendable, rules.program)
         used = max_usable(ask.lines, min(ask.points_wanted, spendable), rules.program)
         sale = _as_sold(terminal, ask, used, rules)
-        facts = await self._facts(sale, rules, member=ask.member is not None)
+        facts = await self._facts(ask.member, sale, rules)
         basket = evaluate_order(sale, rules.program, facts)
         return QuoteAnswer(
             earns=basket.earned,
@@ -204,14 +207,25 @@ class TillService:
             raise refused("member_not_found", member)
         return now, channel_balance(group, now, rules.program.clock, terminal.channel)
 
-    async def _facts(self, sale: Order, rules: _Rules, *, member: bool) -> Facts:
-        """What is known besides the sale."""
-        facts = facts_of_a_member(rules.company) if member else Facts(company=rules.company)
+    async def _facts(self, member: str | None, sale: Order, rules: _Rules) -> Facts:
+        """What is known besides the sale, as it would be judged by it."""
+        facts = await self._of_the_member(member, sale, rules)
         if not (rules.program.asks_for_places or rules.products):
             return facts
         async with self.booking.database.begin() as conn:
             found = await read_circumstances(conn, [sale], rules.program, products=rules.products)
         return in_place(facts, sale, rules.program, *found)
+
+    async def _of_the_member(self, member: str | None, sale: Order, rules: _Rules) -> Facts:
+        if member is None:
+            return Facts(company=rules.company)
+        kept: Kept = {}
+        if rules.program.asks_of_members:
+            asked = past_asked(rules.program, member, sale)
+            async with self.booking.database.begin() as conn:
+                past = await read_past(conn, asked)
+            kept = facts_at(rules.program, past, sale.placed_at)
+        return facts_of_a_member(rules.company, kept)
 
     async def _rules(self, terminal: Terminal) -> _Rules:
         async with self.booking.database.begin() as conn:

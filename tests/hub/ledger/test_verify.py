@@ -87,7 +87,7 @@ BOOKS = {
     "quota": {"limit"},
     "quota_claim": {"claimant"},
     "request_key": {"recorded_at"},
-    "orders": {"digest", "total", "apart"},
+    "orders": {"digest", "total", "apart", "spent"},
     "order_revision": {"recorded_at"},
     "period": set(),
     "member_merge": {"by_whom", "recorded_at"},

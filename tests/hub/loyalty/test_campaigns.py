@@ -208,3 +208,13 @@ def test_points_end_with_the_last_day_the_program_names(expiry: Any, last: str) 
     ends = program(expiry=expiry).expires_at(PLACED)
     assert ends is not None
     assert (ends - timedelta(seconds=1)).date().isoformat() == last
+
+
+def test_segments_that_nobody_told_decide_nothing() -> None:
+    campaign = {"name": "x", "when": "!('tea' in member.segments)", "fixed": 5}
+    rules = program(campaigns=[campaign])
+    unknown = evaluate_order(order(), rules, Facts(member=MemberFacts()))
+    assert [one.rule for one in unknown.refused if one.fault] == ["x"]
+    told = evaluate_order(order(), rules, Facts(member=MemberFacts(segments=("wine",))))
+    stranger = evaluate_order(order(), rules)
+    assert given_by(told) == given_by(stranger) == {"earn": 100, "x": 5}

@@ -1,10 +1,11 @@
 """Programs are read from TOML, published for ever, compared, and tried on stored orders."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
+from renkei.loyalty.context import MemberFacts
 from renkei.loyalty.program import DEFAULT, Program
 from renkei.services.backtest import back_test
 from renkei.services.booking import Booking
@@ -14,7 +15,7 @@ from renkei.services.programs import (
     preset,
     publish,
     read,
-    read_order,
+    read_cart,
 )
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
@@ -70,7 +71,7 @@ def test_what_differs_is_named_by_its_place() -> None:
 
 def test_an_order_that_is_none_names_its_field() -> None:
     with pytest.raises(RequestInvalid, match="changed_at"):
-        read_order('{"ref": {"connection": "c", "id": "1"}}')
+        read_cart('{"ref": {"connection": "c", "id": "1"}}')
 
 
 async def test_a_version_is_published_once_and_the_newest_is_found(booking: Booking) -> None:
@@ -123,3 +124,14 @@ async def test_a_draft_is_tried_on_stored_orders_and_books_nothing(booking: Book
     found = await back_test(booking.database, draft, PLACED + timedelta(days=1))
     assert (found.orders, found.booked, found.draft, found.more) == (2, 500, 1000, 2)
     assert (found.members, found.cost) == (1, 500)
+
+
+def test_a_cart_may_say_who_buys() -> None:
+    order = '"ref": {"connection": "c", "id": "1"}, "state": "paid", "lines": [], '
+    order += '"changed_at": "2026-11-10T03:00:00Z", "placed_at": "2026-11-10T03:00:00Z"'
+    member = '"member": {"tier": "gold", "birthday": "2000-02-29", "segments": ["tea"]}'
+    known = read_cart(f"{{{order}, {member}}}").member
+    assert known == MemberFacts("gold", date(2000, 2, 29), segments=("tea",))
+    assert read_cart(f"{{{order}}}").member == MemberFacts()
+    with pytest.raises(RequestInvalid, match=r"member\.teir"):
+        read_cart(f'{{{order}, "member": {{"teir": "gold"}}}}')

@@ -22,7 +22,8 @@ MUTABLE = {
     "terminal_nonce": "forgotten when it is too old to be used again",
     "member": "the head: balances, version, chain, and into whom the member is merged",
     "member_key": "destroyed when a person is erased",
-    "member_profile": "names change, under the member's key",
+    "member_profile": "names change, under the member's key; a birthday without its year",
+    "tier_due": "whose tiers must be looked at: work that is done is gone",
     "identity": "until when it is valid, and how well it is proven",
     "period": "is sealed once",
     "quota": "how much of it is used",
@@ -38,7 +39,15 @@ MUTABLE = {
 }
 """The tables whose rows may change, and why; every other one refuses it."""
 
-DELETED = {"connection_token", "poll", "changed_object", "mirror", "terminal_nonce", "member_key"}
+DELETED = {
+    "connection_token",
+    "poll",
+    "changed_object",
+    "mirror",
+    "terminal_nonce",
+    "member_key",
+    "tier_due",
+}
 """Whose rows the running role may delete: work that is done, secrets that are over."""
 
 

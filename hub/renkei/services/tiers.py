@@ -1,0 +1,106 @@
+"""Booking what reaching a tier gives. Which tier a member has never waits for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from renkei.ledger.books import Lot
+from renkei.ledger.chart import Account as A
+from renkei.ledger.corrections import grant
+from renkei.ledger.entry import Cause
+from renkei.ledger.past import NewReach, PastOf, Reach
+from renkei.ledger.world import Needs
+from renkei.loyalty.program import Program
+from renkei.loyalty.tiers import Reached, looked_at, looks_back, reached
+from renkei.services.attempt import Attempt
+from renkei.services.hold import book_lapses
+from renkei.services.member_facts import past_of
+
+
+@dataclass(frozen=True)
+class ReachTiers:
+    """Book what a member has reached and was not given yet. ``asked_at`` is now.
+
+    ``rules`` are in force, and say how far back the member's sales are looked at. What was reached
+    before the rules had that tier gives nothing.
+    """
+
+    member: str
+    rules: Program
+    asked_at: datetime
+
+    def needs(self) -> Needs:
+        """The member and their past."""
+        tiers = self.rules.tiers
+        since = looks_back(tiers, self.asked_at, self.rules.clock)
+        past = PastOf(self.member, since, points=tiers.metric == "points", reached=True)
+        return Needs(members=frozenset({self.member}), pasts=frozenset({past}))
+
+    def decide(self, attempt: Attempt) -> tuple[Reached, ...]:
+        """What was reached and is booked now, oldest first."""
+        attempt.staged.tiers_seen.add(self.member)
+        found = attempt.program_in_force(self._program(attempt), self.asked_at)
+        if found is None or not found[1].tiers.rewards:
+            return ()
+        rules = found[1]
+        past = past_of(attempt, self.member)
+        if past.sales:
+            self._look_again(attempt, rules, max(sale.at for sale in past.sales))
+        booked = past.reached | self._just_booked(attempt)
+        new = tuple(
+            promised
+            for one in reached(rules.tiers, past.sales, self.asked_at, rules.clock)
+            if Reach(one.level.name, one.period) not in booked
+            and (promised := self._promised(attempt, one)) is not None
+        )
+        for one in new:
+            self._book(attempt, one, found)
+        return new
+
+    def _program(self, attempt: Attempt) -> str:
+        return attempt.group_of(self.member).program
+
+    def _just_booked(self, attempt: Attempt) -> frozenset[Reach]:
+        """By this batch, for whoever counts together with the member."""
+        homes = {books.member for books in attempt.group_of(self.member).homes}
+        every = attempt.world.staged.reached
+        return frozenset(one.reach for one in every if one.member in homes)
+
+    def _look_again(self, attempt: Attempt, rules: Program, newest: datetime) -> None:
+        """Sales of a month, or period, that is not over wait for its end."""
+        due = looked_at(rules.tiers, newest, rules.clock)
+        if due > self.asked_at:
+            attempt.staged.tiers_due[self.member] = due
+
+    def _promised(self, attempt: Attempt, one: Reached) -> Reached | None:
+        """It with the level as the rules had it when it was reached, if that gives something."""
+        then = attempt.program_in_force(self._program(attempt), one.at)
+        level = then[1].tiers.level(one.level.name) if then else None
+        return one._replace(level=level) if level and (level.bonus or level.coupon) else None
+
+    def _book(self, attempt: Attempt, one: Reached, found: tuple[int, Program]) -> None:
+        """Once for ever; points go to the member who stands for their group."""
+        root, level = attempt.group_of(self.member).root, one.level
+        reach = Reach(level.name, one.period)
+        attempt.staged.reached.append(NewReach(root, reach, one.at))
+        if not level.bonus:
+            return
+        version, rules = found
+        book_lapses(attempt, root)
+        draft = attempt.draft(root, min(one.at, attempt.now))
+        grant(draft, "earn", A.ISSUED, _bonus(level.bonus, rules, draft.event_at), attempt.now)
+        why = (f"reached {level.title or level.name}: {level.bonus}",)
+        key = f"{level.name}/{one.period}"
+        attempt.enter(draft, Cause("tier", key, program_version=version, reasons=why))
+
+
+def _bonus(points: int, rules: Program, at: datetime) -> Lot:
+    return Lot(
+        number=0,
+        origin="tier",
+        granted=points,
+        granted_at=at,
+        usable_from=at,
+        expires_at=rules.expires_at(at),
+        slides_months=rules.slides_months,
+        yen_value=points * rules.redeem.yen_per_point,
+    )
