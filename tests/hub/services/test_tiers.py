@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.ledger.verify import verify
 from renkei.loyalty.program import DEFAULT, Program
+from renkei.services.backtest import back_test
 from renkei.services.batch import ledger_lanes
 from renkei.services.booking import Booking
 from renkei.services.member_facts import pasts_asked
 from renkei.services.members import balance, explain
 from renkei.services.merge import MergeMembers
-from renkei.services.programs import back_test, newest
+from renkei.services.programs import newest
 from renkei.services.refund import BookRefund
 from renkei.services.till import Terminal, TillService
 from renkei_contracts.ids import ExternalRef
