@@ -25,7 +25,7 @@ A = TypeVar("A")
 P = TypeVar("P", contravariant=True)
 R = TypeVar("R", covariant=True)
 
-BATCH = 100
+BATCH = 200
 QUEUE = 5_000
 TRIES = 8
 RACE_CODES = {"40001", "40P01", "57P01", "57P02", "57P03"}
