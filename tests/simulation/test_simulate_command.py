@@ -1,6 +1,7 @@
 """The command: what it prints, how it ends, and what it does not touch."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,13 @@ def test_order_by_the_clock_is_for_facts_only(capfd: pytest.CaptureFixture[str])
 def test_a_record_that_is_not_there_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--replay", "/nowhere/record.jsonl"]) == REFUSED
     assert "/nowhere/record.jsonl" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("rubbish", ["", "[1, 2]\n", '{"seed": 1}\n'])
+def test_a_file_that_is_no_record_is_refused(
+    rubbish: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "record.jsonl"
+    file.write_text(rubbish)
+    assert run(["simulate", "--replay", str(file)]) == REFUSED
+    assert "record" in capfd.readouterr().err

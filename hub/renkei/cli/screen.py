@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from renkei.cli.moments import JST
+
 PIPED_WIDTH = 120
 """Columns of a table that goes into a file or another program."""
 
@@ -44,8 +46,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def local(at: datetime | None) -> str:
-    """An instant as this machine's clock shows it."""
-    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """An instant in Japan time, the zone in which moments are typed."""
+    return "" if at is None else at.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 @contextmanager

@@ -241,4 +241,6 @@ def read_file(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise ConfigInvalid(f"the record {path} cannot be read: {error}") from error
+    if not lines:
+        raise ConfigInvalid(f"the record {path} is empty")
     return lines[0], iter(lines[1:])

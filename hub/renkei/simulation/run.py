@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.errors import ConfigInvalid
 from renkei.ledger.invariants import Finding
 from renkei.ledger.statehash import MemberState, load_states, state_hash
 from renkei.ledger.verify import verify
@@ -115,9 +116,14 @@ def record(result: Result, path: Path) -> None:
 
 
 def recorded_scenario(path: Path) -> Scenario:
-    """The scenario of a record."""
+    """The scenario of a record; raises ConfigInvalid where it is none."""
     header, _ = read_file(path)
-    return Scenario(header["seed"], header["events"], header["members"], header["traffic"])
+    try:
+        return Scenario(header["seed"], header["events"], header["members"], header["traffic"])
+    except (KeyError, TypeError) as error:
+        raise ConfigInvalid(
+            f"{path} is no record of a simulation: `renkei simulate --record` writes one"
+        ) from error
 
 
 def replay(stage: Stage, path: Path) -> Result:
