@@ -93,13 +93,23 @@ class Tender(Canonical):
     amount: Yen
 
 
+CouponCodes = Annotated[tuple[Key, ...], Field(max_length=20)]
+"""Codes of coupons of ours that one sale uses."""
+
+
+def _none(codes: object) -> bool:
+    return not codes
+
+
 class Order(Canonical):
     """A sale as it is now, as of the vendor's clock ``changed_at``.
 
     ``placed_at`` is when it happened in the shop. ``points_used`` are points paid with, as the
     sale is now (a return that gives points back lowers it), ``points_value`` their worth in yen.
-    ``hold_codes`` name holds of ours that this sale claims. ``till`` is the natural key of a till
-    sale; ``same_as`` names the same sale at other vendors, where the vendor itself says so.
+    ``hold_codes`` name holds of ours that this sale claims, ``coupons`` coupons of ours that it
+    uses: the amounts of the lines are before them, as they are before points. ``till`` is the
+    natural key of a till sale; ``same_as`` names the same sale at other vendors, where the vendor
+    itself says so.
     """
 
     ref: ExternalRef
@@ -115,6 +125,7 @@ class Order(Canonical):
     points_used: Points = 0
     points_value: Yen = 0
     hold_codes: tuple[Key, ...] = ()
+    coupons: CouponCodes = Field(default=(), exclude_if=_none)
     tenders: tuple[Tender, ...] = ()
     till: TillKey | None = None
     same_as: tuple[ExternalRef, ...] = ()

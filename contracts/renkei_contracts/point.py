@@ -144,6 +144,40 @@ class ActivityAnswer(Canonical):
     as_of: Instant
 
 
+class CouponGrant(Canonical):
+    """A coupon for a member: one of that kind for each ``occasion``, however often it is asked."""
+
+    member: Key
+    coupon: Slug
+    occasion: Key
+
+
+class CouponGranted(Canonical):
+    """The coupon's code, or none and why."""
+
+    code: Text = ""
+    reason: Text
+
+
+class RewardExchange(Canonical):
+    """Points for a reward of the program; ``key`` makes it happen once, ``source`` asks."""
+
+    key: Key
+    source: Slug
+    member: Key
+    reward: Slug
+
+
+class RewardAnswer(Canonical):
+    """The coupon, the points it took (0: they came back), and the balance after it."""
+
+    coupon: Key
+    points: Points
+    spendable: Points
+    balance_version: Annotated[int, Field(strict=True, ge=0)]
+    as_of: Instant
+
+
 class Corrected(Canonical):
     """What a correction came to: the member's balance after it."""
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text, Yen
-from renkei_contracts.order import Lines, Tender, TillKey
+from renkei_contracts.order import CouponCodes, Lines, Tender, TillKey
 
 Scheme = Literal["auto", "card", "phone", "email"]
 
@@ -31,6 +31,23 @@ class ExpiringPoints(Canonical):
     expires_on: date
 
 
+class MemberCoupon(Canonical):
+    """A coupon of a member. ``benefit`` says in words what it gives.
+
+    ``usable`` is whether this channel can use it now; ``why_not`` says what is in the way. It ends
+    at ``usable_until`` (None: never).
+    """
+
+    code: Key
+    name: Text
+    title: Text
+    benefit: Text
+    usable_from: Instant
+    usable_until: Instant | None = None
+    usable: bool
+    why_not: Text = ""
+
+
 class MemberAnswer(Canonical):
     """What a register may show: a masked name and the balance for this channel."""
 
@@ -40,29 +57,46 @@ class MemberAnswer(Canonical):
     spendable: Points
     pending: Points
     by_expiry: tuple[ExpiringPoints, ...] = ()
+    coupons: tuple[MemberCoupon, ...] = ()
     balance_version: int
     as_of: Instant
 
 
 class QuoteRequest(Canonical):
-    """What would this basket earn, and how many points may it use? Binds nobody."""
+    """What would this basket earn, and how many points may it use? Binds nobody.
+
+    ``coupons`` are codes that the sale would use; the lines are before them.
+    """
 
     member: Key | None = None
     lines: Lines
     points_wanted: Points = 0
     tenders: tuple[Tender, ...] = ()
+    coupons: CouponCodes = ()
+
+
+class QuotedCoupon(Canonical):
+    """What a coupon takes off this basket, in yen; 0 with the reason where it takes nothing."""
+
+    code: Key
+    name: Text
+    title: Text
+    value: Yen
+    reason: Text
 
 
 class RateTotal(Canonical):
-    """One consumption-tax rate of a basket after points: rate in basis points, yen tax-included.
+    """One consumption-tax rate of a basket after coupons and points; yen are tax-included.
 
-    ``points_discount`` is this rate's share of the points used; ``tax`` is floored once per rate.
+    ``tax_rate`` is in basis points. ``points_discount`` is this rate's share of the points used,
+    ``coupon_discount`` of what coupons took off; ``tax`` is floored once per rate.
     """
 
     tax_rate: int
     total: Yen
     points_discount: Yen
     tax: Yen
+    coupon_discount: Yen = 0
 
 
 class QuoteAnswer(Canonical):
@@ -76,6 +110,7 @@ class QuoteAnswer(Canonical):
     program: Text
     program_version: int
     balance_version: int | None
+    coupons: tuple[QuotedCoupon, ...] = ()
     reasons: tuple[Text, ...] = ()
 
 
@@ -114,10 +149,38 @@ class ActivityGiven(Canonical):
     reason: Text
 
 
+class CouponHoldRequest(Canonical):
+    """Set a coupon aside for one sale of this register; again prolongs it.
+
+    ``member`` is whose card was read: a coupon is its member's.
+    """
+
+    code: Key
+    member: Key
+    ttl_seconds: Annotated[int, Field(strict=True, ge=10, le=86_400)] = 900
+
+
+class CouponReleaseRequest(Canonical):
+    """Give back a coupon that this register has set aside."""
+
+    code: Key
+
+
+class CouponHoldAnswer(Canonical):
+    """The coupon; ``lapses_at``: until when it is set aside for this register, None: it is not."""
+
+    code: Key
+    name: Text
+    title: Text
+    benefit: Text
+    lapses_at: Instant | None = None
+
+
 class CommitRequest(Canonical):
     """A finished sale. The natural key and ``revision`` name it: a higher revision restates it.
 
-    ``occurred`` marks what can no longer be refused (a receipt is printed, the till was offline).
+    ``coupons`` are codes that it uses; the lines are before them and before points. ``occurred``
+    marks what can no longer be refused (a receipt is printed, the till was offline).
     """
 
     sale: TillKey
@@ -126,6 +189,7 @@ class CommitRequest(Canonical):
     member: Key | None = None
     hold: Key | None = None
     points_used: Points = 0
+    coupons: CouponCodes = Field(default=(), exclude_if=lambda codes: not codes)
     lines: Lines
     tenders: tuple[Tender, ...] = ()
     activities: Annotated[tuple[TillActivity, ...], Field(max_length=20)] = ()
@@ -134,7 +198,11 @@ class CommitRequest(Canonical):
 
 
 class CommitAnswer(Canonical):
-    """What was booked for this sale, as it stands now."""
+    """What was booked for this sale, as it stands now.
+
+    ``coupon_value`` is what its coupons took off, in yen; ``issued`` are coupons it brought, for
+    the receipt.
+    """
 
     sale: Text
     revision: int
@@ -145,6 +213,8 @@ class CommitAnswer(Canonical):
     spendable: Points
     balance_version: int
     as_of: Instant
+    coupon_value: Yen = 0
+    issued: tuple[MemberCoupon, ...] = ()
 
 
 class TillProblem(Canonical):
@@ -156,5 +226,12 @@ class TillProblem(Canonical):
     action: Literal["proceed_without_points", "rescan", "call_staff", "retry"]
 
 
-TillCommand = ResolveMember | QuoteRequest | HoldRequest | CommitRequest
-TillAnswer = MemberAnswer | QuoteAnswer | HoldAnswer | CommitAnswer | TillProblem
+TillCommand = (
+    ResolveMember
+    | QuoteRequest
+    | HoldRequest
+    | CouponHoldRequest
+    | CouponReleaseRequest
+    | CommitRequest
+)
+TillAnswer = MemberAnswer | QuoteAnswer | HoldAnswer | CouponHoldAnswer | CommitAnswer | TillProblem

@@ -19,18 +19,21 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import event, text
 
-from renkei.errors import TillRefused
+from renkei.errors import BookingRefused, TillRefused
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
+from renkei.services.coupons import IssueCoupon
 from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.quota import ClaimQuota
+from renkei.services.rewards import ExchangeReward
 from renkei.services.till import Terminal, TillService
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import open_database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order
-from renkei_contracts.till import CommitRequest, HoldRequest
+from renkei_contracts.point import CouponGrant, RewardExchange
+from renkei_contracts.till import CommitRequest, CouponHoldRequest, HoldRequest
 
 RING = KeyRing({"1": b"k" * 32}, "1")
 
@@ -107,6 +110,24 @@ async def enrol(lane: Lane, body: dict[str, Any]) -> Any:
     return asdict(await lane.booking.enrol(seen, mirrors_at=["cart", "shop"]))
 
 
+async def hold_coupon(lane: Lane, body: dict[str, Any]) -> Any:
+    """A register sets a coupon aside."""
+    ask = CouponHoldRequest.model_validate(body["ask"])
+    return (await lane.till.hold_coupon(register(body["till"]), ask)).model_dump(mode="json")
+
+
+async def issue(lane: Lane, body: dict[str, Any]) -> Any:
+    """A coupon is issued for an occasion."""
+    command = IssueCoupon(CouponGrant.model_validate(body), lane.booking.new_id("seed"))
+    return (await lane.booking.committer.submit(command)).model_dump(mode="json")
+
+
+async def exchange(lane: Lane, body: dict[str, Any]) -> Any:
+    """Points are exchanged for a reward."""
+    command = ExchangeReward(RewardExchange.model_validate(body), lane.booking.new_id("seed"))
+    return (await lane.booking.committer.submit(command)).model_dump(mode="json")
+
+
 async def claim(lane: Lane, body: dict[str, Any]) -> Any:
     """An order claims from a quota."""
     return await lane.booking.committer.submit(ClaimQuota(**body))
@@ -124,7 +145,19 @@ async def unmerge(lane: Lane, body: dict[str, Any]) -> Any:
 
 ACTS: dict[str, Callable[[Lane, dict[str, Any]], Awaitable[Any]]] = {
     act.__name__: act
-    for act in (hold, commit, hold_and_commit, order, enrol, claim, merge, unmerge)
+    for act in (
+        hold,
+        commit,
+        hold_and_commit,
+        hold_coupon,
+        issue,
+        exchange,
+        order,
+        enrol,
+        claim,
+        merge,
+        unmerge,
+    )
 }
 
 
@@ -134,6 +167,8 @@ async def outcome(lane: Lane, name: str, body: dict[str, Any]) -> dict[str, Any]
         return {"answer": await ACTS[name](lane, body)}
     except TillRefused as refusal:
         return {"refused": refusal.problem.code}
+    except BookingRefused as refusal:
+        return {"refused": refusal.code}
     except Exception as failure:
         return {"failed": f"{type(failure).__name__}: {failure}"}
 

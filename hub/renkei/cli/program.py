@@ -108,6 +108,7 @@ def dry_run(
         return
     output.print(f"{result.earned} points, {result.confirmed} of them at once", markup=False)
     rows = [(part.rule, part.points, part.why) for part in result.parts]
+    rows += [(f"coupon {one.coupon.name}", 0, f"¥{one.yen:,} off") for one in result.coupons]
     rows += [(one.rule, 0, one.why) for one in result.refused]
     table("", ("rule", "points", "why"), rows)
 

@@ -1,7 +1,12 @@
-"""Card numbers of our own: EAN-13 in the in-store range, so that any scanner reads them. Pure."""
+"""Numbers of our own that scanners read, in the in-store range: cards (EAN-13), coupons. Pure."""
+
+from hashlib import sha256
 
 PREFIX = "29"
 """GS1's range for use within a company (jp-retail-rules §1)."""
+
+COUPON_PREFIX = "28"
+"""Another one, so that a scanned coupon is never taken for a card."""
 
 
 def card_number(serial: int) -> str:
@@ -12,7 +17,17 @@ def card_number(serial: int) -> str:
     return digits + check_digit(digits)
 
 
-def check_digit(twelve: str) -> str:
-    """EAN-13: weights 1, 3, 1, 3 … from the left; what is missing to the next ten."""
-    total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(twelve))
+def check_digit(digits: str) -> str:
+    """GS1: weights 3, 1, 3, 1 … from the right; what is missing to the next ten."""
+    total = sum(int(one) * (1 if place % 2 else 3) for place, one in enumerate(reversed(digits)))
     return str(-total % 10)
+
+
+def coupon_code(seed: str) -> str:
+    """Eighteen digits: prefix, fifteen drawn from the seed, check digit; fit for Code 128 or QR.
+
+    As hard to guess as the seed. Long enough that two never meet.
+    """
+    drawn = int.from_bytes(sha256(seed.encode()).digest()) % 10**15
+    digits = f"{COUPON_PREFIX}{drawn:015d}"
+    return digits + check_digit(digits)

@@ -18,6 +18,8 @@ FROZEN_TABLES = (
     "request_key",
     "order_revision",
     "same_as",
+    "coupon",
+    "coupon_move",
     "feed",
     "delivery",
     "store_setting",

@@ -8,6 +8,7 @@ What no statement can say is replayed entry by entry: ``chain.py`` and ``stacks.
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from renkei.ledger.coupon_checks import COUPONS, NO_EXCHANGE
 from renkei.ledger.guards import UNGUARDED
 from renkei.ledger.queries import SAYS_SO, SHOWN
 from renkei.ledger.rules import RULES
@@ -217,7 +218,8 @@ INVARIANTS: tuple[Invariant, ...] = (
                                       ELSE 0 END,
                         CASE 'redeemed' WHEN destination THEN amount WHEN source THEN -amount
                                         ELSE 0 END
-                 FROM txn JOIN posting USING (member_id, version) WHERE kind = 'settle') sides
+                 FROM txn JOIN posting USING (member_id, version)
+                 WHERE kind IN ('settle', 'reward')) sides
            GROUP BY connection_id, order_ref
            HAVING sum(earned) <> sum(issued) OR sum(redeemed) <> sum(used)""",
         per_member=False,
@@ -272,14 +274,14 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "an order's points are its own member's, none where it does not count",
-        """SELECT s.member_id, 'order ' || s.connection_id || '/' || s.order_ref,
+        f"""SELECT s.member_id, 'order ' || s.connection_id || '/' || s.order_ref,
              'settled ' || concat_ws(' ', s.earned, s.redeemed) || ' (earned, redeemed); '
              || concat_ws(', ', 'its member is ' || coalesce(o.member_id, 'nobody'),
                   'same as ' || o.same_ref, 'perhaps ' || o.doubt_ref, o.document ->> 'state',
                   'points used ' || (o.document ->> 'points_used'))
            FROM settled s LEFT JOIN orders o USING (connection_id, order_ref)
-           WHERE (s.earned > 0 OR s.redeemed > 0) AND (o.member_id IS DISTINCT FROM s.member_id
-             OR o.same_ref IS NOT NULL OR o.doubt_ref IS NOT NULL
+           WHERE (s.earned > 0 OR s.redeemed > 0) AND {NO_EXCHANGE} AND (o.member_id
+             IS DISTINCT FROM s.member_id OR o.same_ref IS NOT NULL OR o.doubt_ref IS NOT NULL
              OR s.earned > 0 AND o.program_version IS NULL
              OR s.redeemed > 0 AND s.redeemed > (o.document ->> 'points_used')::bigint
              OR strpos(o.document::text, 'cancelled') > 0
@@ -302,6 +304,7 @@ INVARIANTS: tuple[Invariant, ...] = (
            FROM txn t WHERE kind IN ('adjust', 'import', 'exchange', 'write_off') AND NOT EXISTS
              (SELECT FROM request_key r WHERE (r.scope, r.key) = (t.kind, t.key))""",
     ),
+    *(Invariant(name, statement) for name, statement in COUPONS),
     Invariant(
         "an order is evaluated by one version of the program",
         """SELECT t.member_id, 'transaction ' || t.version,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import rows as as_rows
 from renkei.ledger import statements as sql
+from renkei.ledger.coupons import coupon_rows, move_rows
 from renkei.ledger.world import Staged, World
 from renkei.storage.committer import LostRace, sqlstate
 from renkei.storage.trip import Statement, as_json, travel
@@ -198,6 +199,8 @@ def _keys(page: Page, world: World) -> None:
     """What another process may have been first with."""
     page.put(sql.IDENTITIES, as_rows.identity_rows(world), exact=True)
     page.put(sql.SALES, as_rows.sale_rows(world.staged), exact=True)
+    page.put(sql.COUPONS, coupon_rows(world.staged.coupons, world.now), exact=True)
+    page.put(sql.COUPON_MOVES, move_rows(world.staged.coupon_moves, world.now), exact=True)
     page.put(sql.REQUESTS, as_rows.request_rows(world), exact=True)
 
 

@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import queries as sql
 from renkei.ledger.books import DEBT_LOT, Books, Group, Hold, HoldName, Lot
+from renkei.ledger.coupons import coupon_of
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.places import places_of, products_of
 from renkei.ledger.quotas import Quota
+from renkei.ledger.read_coupons import coupon_members_statement, coupon_statement
 from renkei.ledger.read_past import past_statement, pasts_of
 from renkei.ledger.read_places import place_statement, product_statement
 from renkei.ledger.settlement import Settled
@@ -62,10 +64,7 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
     programs = [ProgramVersion(*row) for row in names["programs"]]
     if further is not None:
         needs = needs | further(Known(programs, connections, orders, identities))
-    members = {*needs.members} | {member for member, _ in identities.values()}
-    members |= {row.member for row in orders.values() if row.member}
-    members |= {home for done in settled.values() for home in homes_of(done)}
-    members |= {row[0] for row in names["hold_parts"]}
+    members = {*needs.members} | _members_named(names, orders, settled)
     groups = names["groups"]
     if not members <= {member for member, _ in groups}:
         groups = await _groups(conn, members)
@@ -94,10 +93,22 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
         refunds=_refunds(found["refunds"]),
         lookalikes={(row[0], row[1]): _order_row(row) for row in found["lookalikes"]},
         windows=dict(windows),
+        coupons={row[0]: coupon_of(row) for row in found["coupons"]},
         places=places_of(found["places"]),
         products=products_of(found["products"]),
         pasts=pasts_of(found["pasts"]),
     )
+
+
+def _members_named(
+    names: Found, orders: Mapping[OrderKey, OrderRow], settled: SettledFor
+) -> set[str]:
+    """Whose identities, orders, postings, holds or coupons were named."""
+    members = {row.member for row in orders.values() if row.member}
+    members |= {home for done in settled.values() for home in homes_of(done)}
+    owned = ("hold_parts", "coupon_members")
+    members |= {row[0] for name in owned for row in names[name]}
+    return members | {row[3] for row in names["identities"]}
 
 
 async def read_groups(conn: AsyncConnection, members: Sequence[str]) -> dict[str, Group]:
@@ -161,6 +172,7 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
         "connections": _for(needs.connections, sql.CONNECTIONS, ids=joined(needs.connections)),
         "windows": _for(viewers, sql.PAIRS, ids=joined(viewers)),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
+        "coupon_members": coupon_members_statement(needs.coupons),
         "groups": _for(needs.members, sql.GROUPS, ids=joined(needs.members)),
     }
 
@@ -230,6 +242,7 @@ def _beside(
         "claims": _for(claims, sql.CLAIMS, keys=as_json(claims)),
         "refunds": _for(refunded, sql.REFUNDS, keys=as_json(refunded)),
         "lookalikes": _for(seen, sql.LOOKALIKES, seen=as_json(seen)),
+        "coupons": coupon_statement(needs.coupons),
         "places": place_statement(needs.places),
         "products": product_statement(needs.products),
     }
@@ -269,6 +282,7 @@ def _settled(rows: Rows) -> dict[tuple[str, OrderKey], Settled]:
             row[4],
             tuple(row[5]),
             tuple(((home, lot), part) for home, lot, part in row[6]),
+            tuple((kind, earned) for kind, earned in row[7]),
         )
         for row in rows
     }

@@ -69,7 +69,7 @@ SELECT member_id, array_agg(at ORDER BY at) FROM activity
 WHERE member_id = ANY(string_to_array(:ids, ',')) GROUP BY member_id"""
 
 SETTLED = f"""
-SELECT member_id, connection_id, order_ref, earned, redeemed, lots, used
+SELECT member_id, connection_id, order_ref, earned, redeemed, lots, used, typed
 FROM settled
 WHERE (connection_id, order_ref) IN {_NAMED_ORDERS}"""
 
@@ -158,6 +158,30 @@ REQUESTS = """
 SELECT r.scope, r.key, r.digest, r.answer
 FROM request_key r JOIN json_to_recordset(CAST(:keys AS json)) AS x(s text, k text)
   ON r.scope = x.s AND r.key = x.k"""
+
+_COUPON = """
+SELECT c.code, c.member_id, c.program_id, c.program_version, c.kind, c.occasion, c.usable_from,
+       c.usable_until, c.connection_id, c.order_ref, c.points, m.n, m.what, m.holder, m.lapses_at,
+       m.connection_id, m.order_ref
+FROM coupon c LEFT JOIN LATERAL
+  (SELECT * FROM coupon_move m WHERE m.code = c.code ORDER BY m.n DESC LIMIT 1) m ON true"""
+
+COUPONS = f"""{_COUPON}
+WHERE c.code IN (
+  SELECT json_array_elements_text(CAST(:codes AS json))
+  UNION SELECT n.code FROM coupon n JOIN json_to_recordset(CAST(:keys AS json))
+    AS x(m text, k text, o text) ON (n.member_id, n.kind, n.occasion) = (x.m, x.k, x.o))
+ORDER BY c.code"""
+
+COUPONS_OF = f"""{_COUPON}
+WHERE c.member_id = ANY(CAST(:ids AS text[]))
+  AND (c.usable_until IS NULL OR c.usable_until > clock_timestamp())
+  AND m.what IS DISTINCT FROM 'captured' AND m.what IS DISTINCT FROM 'taken_back'
+ORDER BY c.usable_until NULLS LAST, c.code LIMIT 50"""
+
+COUPON_MEMBERS = """
+SELECT member_id FROM coupon
+WHERE code IN (SELECT json_array_elements_text(CAST(:codes AS json)))"""
 
 MEMBER_KEYS = (
     "SELECT member_id, wrapped FROM member_key WHERE member_id = ANY(string_to_array(:ids, ','))"

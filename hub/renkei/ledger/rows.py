@@ -266,6 +266,7 @@ def settled_row(member: str, order: OrderKey, done: Settled) -> Row:
         "redeemed": done.redeemed,
         "lots": done.lots,
         "used": [[home, lot, amount] for (home, lot), amount in done.used],
+        "typed": done.typed,
     }
 
 

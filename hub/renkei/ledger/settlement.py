@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from renkei.ledger.books import DEBT_LOT, Hold, Lot, LotRef
+from renkei.ledger.books import BASE, DEBT_LOT, Hold, Lot, LotRef
 from renkei.ledger.chart import Account as A
 from renkei.ledger.holds import capture
 from renkei.ledger.lots import (
@@ -23,12 +23,23 @@ from renkei.ledger.lots import (
 from renkei.ledger.transaction import Allocation, Draft
 
 
+class TypedEarn(NamedTuple):
+    """The part of what an order earned that is of a point type, with that type's own life."""
+
+    point_type: str
+    earned: int
+    expires_at: datetime | None
+    slides_months: int | None = None
+    only_at: tuple[str, ...] = ()
+
+
 class Target(NamedTuple):
     """What an order, as it is now, should have earned and redeemed, in whole points.
 
     ``confirmed`` is the part of ``earned`` whose condition is met; the rest stays pending.
     ``usable_from`` and ``expires_at`` are for what is confirmed now; ``restored_until`` for points
-    given back to a lot whose time is over. ``net_base`` is yen, net of tax.
+    given back to a lot whose time is over. ``net_base`` is yen, net of tax. ``typed`` says how much
+    of ``earned`` is of which point type; the rest is ordinary points.
     """
 
     earned: int
@@ -44,18 +55,21 @@ class Target(NamedTuple):
     store: str | None = None
     company: str | None = None
     reasons: tuple[str, ...] = ()
+    typed: tuple[TypedEarn, ...] = ()
 
 
 class Settled(NamedTuple):
     """What is posted for one order and member: sums, lots made, and the stack of what was used.
 
     The lots are numbers of the member's own home; what was used may lie in other homes of a group.
+    ``typed`` is how much of ``earned`` is of which point type.
     """
 
     earned: int = 0
     redeemed: int = 0
     lots: tuple[int, ...] = ()
     used: Taken = ()
+    typed: tuple[tuple[str, int], ...] = ()
 
 
 class OrderName(NamedTuple):
@@ -81,6 +95,21 @@ class Settlement:
         """The lots this order made, oldest first."""
         return [(self.draft.member, number) for number in self.settled.lots]
 
+    def own_of(self, point_type: str) -> list[LotRef]:
+        """Those of this point type."""
+        if not self.settled.typed and point_type == BASE:
+            return self.own()
+        return [ref for ref in self.own() if self.draft.lots[ref].point_type == point_type]
+
+    def earned_more(self, point_type: str, amount: int) -> Settled:
+        """What is posted once so many more points of this type were earned."""
+        done = self.settled._replace(earned=self.settled.earned + amount)
+        if point_type == BASE:
+            return done
+        typed = dict(done.typed)
+        typed[point_type] = typed.get(point_type, 0) + amount
+        return done._replace(typed=tuple(sorted(one for one in typed.items() if one[1])))
+
 
 def settle(
     draft: Draft,
@@ -98,12 +127,25 @@ def settle(
     """
     work = Settlement(draft, settled, order, target, now, used_at or draft.event_at)
     _restore(work, settled.redeemed - target.redeemed)
-    _take_back(work, settled.earned - target.earned)
+    changes = _changes(settled, target)
+    for point_type, change in changes:
+        _take_back(work, -change, point_type)
     _redeem(work, target.redeemed - settled.redeemed, hold)
-    _earn(work, target.earned - settled.earned)
+    for point_type, change in changes:
+        _earn(work, change, point_type)
     _confirm(work)
     expire_dead(draft, sorted(draft.fresh), now)
     return work
+
+
+def _changes(settled: Settled, target: Target) -> list[tuple[str, int]]:
+    """How much more, or less, is earned of each point type; ordinary points first."""
+    whole = target.earned - settled.earned
+    if not settled.typed and not target.typed:
+        return [(BASE, whole)]
+    was, is_now = dict(settled.typed), {one.point_type: one.earned for one in target.typed}
+    typed = [(kind, is_now.get(kind, 0) - was.get(kind, 0)) for kind in sorted({*was, *is_now})]
+    return [(BASE, whole - sum(change for _, change in typed)), *typed]
 
 
 def _redeem(work: Settlement, amount: int, hold: Sequence[Hold]) -> None:
@@ -192,7 +234,7 @@ def _restore_lot(work: Settlement, parent: LotRef, granted: int) -> LotRef:
     return work.draft.open_lot(new)
 
 
-def _take_back(work: Settlement, amount: int) -> None:
+def _take_back(work: Settlement, amount: int, point_type: str) -> None:
     """Take earned points out of the lots this order made; what they lack becomes debt.
 
     Points of these lots that have expired are taken back as such and cost the member nothing.
@@ -200,7 +242,7 @@ def _take_back(work: Settlement, amount: int) -> None:
     if amount <= 0:
         return
     draft, left = work.draft, amount
-    own = list(reversed(work.own()))
+    own = list(reversed(work.own_of(point_type)))
     waiting, ready = [], []
     for lot in (draft.lots[ref] for ref in own):
         part = min(lot.pending, left)
@@ -215,22 +257,22 @@ def _take_back(work: Settlement, amount: int) -> None:
     draft.post("refund.clawback", A.PENDING, A.ISSUED, waiting)
     draft.post("refund.clawback", A.AVAILABLE, A.ISSUED, ready)
     overdraw(draft, left, A.ISSUED)
-    work.settled = work.settled._replace(earned=work.settled.earned - amount)
+    work.settled = work.earned_more(point_type, -amount)
 
 
-def _earn(work: Settlement, amount: int) -> None:
+def _earn(work: Settlement, amount: int, point_type: str) -> None:
     if amount <= 0:
         return
     target, draft = work.target, work.draft
     at_once = target.confirmed >= target.earned
-    ref = draft.open_lot(_new_lot(work, amount, None, confirmed=at_once))
+    ref = draft.open_lot(_new_lot(work, amount, None, point_type, confirmed=at_once))
     if at_once:
         draft.post("earn", A.ISSUED, A.AVAILABLE, [Allocation(ref, available=amount)])
         repay_debt(draft, [(ref, amount)])
     else:
         draft.post("earn.pending", A.ISSUED, A.PENDING, [Allocation(ref, pending=amount)])
-    done = work.settled
-    work.settled = done._replace(earned=done.earned + amount, lots=(*done.lots, ref[1]))
+    done = work.earned_more(point_type, amount)
+    work.settled = done._replace(lots=(*done.lots, ref[1]))
 
 
 def _confirm(work: Settlement) -> None:
@@ -244,16 +286,20 @@ def _confirm(work: Settlement) -> None:
         if part <= 0:
             continue
         due -= part
-        child = draft.open_lot(_new_lot(work, part, lot.number, confirmed=True))
+        made = _new_lot(work, part, lot.number, lot.point_type, confirmed=True)
+        child = draft.open_lot(made)
         moves = [Allocation(lot.ref, pending=-part), Allocation(child, available=part)]
         draft.post("earn.confirm", A.PENDING, A.AVAILABLE, moves)
         repay_debt(draft, [(child, part)])
         work.settled = work.settled._replace(lots=(*work.settled.lots, child[1]))
 
 
-def _new_lot(work: Settlement, granted: int, parent: int | None, *, confirmed: bool) -> Lot:
+def _new_lot(
+    work: Settlement, granted: int, parent: int | None, point_type: str, *, confirmed: bool
+) -> Lot:
+    """An empty lot of this order; one of a point type has that type's life and places."""
     target = work.target
-    return Lot(
+    made = Lot(
         number=0,
         origin="purchase",
         granted=granted,
@@ -268,4 +314,13 @@ def _new_lot(work: Settlement, granted: int, parent: int | None, *, confirmed: b
         yen_value=granted * target.yen_per_point,
         company=target.company,
         store=target.store,
+    )
+    if point_type == BASE:
+        return made
+    typed = next(one for one in target.typed if one.point_type == point_type)
+    return made._replace(
+        point_type=point_type,
+        only_at=typed.only_at,
+        expires_at=typed.expires_at if confirmed else None,
+        slides_months=typed.slides_months if confirmed else None,
     )

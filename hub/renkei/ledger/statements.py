@@ -160,12 +160,12 @@ DELETE FROM tier_due
 WHERE member_id IN (SELECT m FROM json_to_recordset(CAST(:p AS json)) AS x(m text))"""
 
 SETTLED = """
-INSERT INTO settled (member_id, connection_id, order_ref, earned, redeemed, lots, used)
-SELECT m, c, r, earned, redeemed, lots, used FROM json_to_recordset(CAST(:p AS json))
-  AS x(m text, c text, r text, earned bigint, redeemed bigint, lots json, used json)
+INSERT INTO settled (member_id, connection_id, order_ref, earned, redeemed, lots, used, typed)
+SELECT m, c, r, earned, redeemed, lots, used, typed FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, c text, r text, earned bigint, redeemed bigint, lots json, used json, typed json)
 ON CONFLICT (member_id, connection_id, order_ref) DO UPDATE
 SET earned = excluded.earned, redeemed = excluded.redeemed, lots = excluded.lots,
-    used = excluded.used"""
+    used = excluded.used, typed = excluded.typed"""
 
 NEW_ORDERS = """
 INSERT INTO orders (connection_id, order_ref, revision, clock, read_at, digest, placed_at,
@@ -251,6 +251,22 @@ FROM (SELECT scope, key, decode(hex, 'hex') AS digest, answer, at
       FROM json_to_recordset(CAST(:p AS json))
         AS x(scope text, key text, hex text, answer json, at timestamptz)) AS x
 ORDER BY scope, key ON CONFLICT DO NOTHING"""
+
+COUPONS = """
+INSERT INTO coupon (code, member_id, program_id, program_version, kind, occasion, connection_id,
+                    order_ref, points, usable_from, usable_until, recorded_at)
+SELECT code, m, program, pv, kind, occasion, c, r, points, "from", until, at
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(code text, m text, program text, pv int, kind text, occasion text, c text, r text,
+       points bigint, "from" timestamptz, until timestamptz, at timestamptz)
+ORDER BY code ON CONFLICT DO NOTHING"""
+
+COUPON_MOVES = """
+INSERT INTO coupon_move (code, n, what, holder, lapses_at, connection_id, order_ref, recorded_at)
+SELECT code, n, what, holder, lapses_at, c, r, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(code text, n int, what text, holder text, lapses_at timestamptz, c text, r text,
+       at timestamptz)
+ORDER BY code, n ON CONFLICT DO NOTHING"""
 
 FEED = """
 WITH h AS (UPDATE feed_head SET seq = seq + :n WHERE lane = :lane RETURNING seq - :n AS before)

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from renkei.ledger.books import Books, HoldName, Lot, LotRef
+from renkei.ledger.coupons import CouponMove, CouponName, IssuedCoupon
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.past import NewReach, Past, PastOf
 from renkei.ledger.places import Code, KnownPlace, KnownProduct, Place
@@ -66,6 +67,7 @@ class Needs:
     holds: frozenset[HoldName] = frozenset()
     claims: frozenset[ClaimKey] = frozenset()
     quotas: frozenset[QuotaKey] = frozenset()
+    coupons: frozenset[CouponName] = frozenset()
     sightings: frozenset[Sighting] = frozenset()
     places: frozenset[Place] = frozenset()
     products: frozenset[Code] = frozenset()
@@ -317,6 +319,8 @@ class Staged:
     reached: list[NewReach] = field(default_factory=list)
     tiers_due: dict[str, datetime] = field(default_factory=dict)
     tiers_seen: set[str] = field(default_factory=set)
+    coupons: list[IssuedCoupon] = field(default_factory=list)
+    coupon_moves: list[CouponMove] = field(default_factory=list)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
@@ -348,6 +352,7 @@ class World:
     refunds: dict[OrderKey, tuple[NewRefund, ...]] = field(default_factory=dict)
     lookalikes: dict[OrderKey, OrderRow] = field(default_factory=dict)
     windows: dict[tuple[str, str], timedelta] = field(default_factory=dict)
+    coupons: dict[str, IssuedCoupon] = field(default_factory=dict)
     places: dict[Place, KnownPlace] = field(default_factory=dict)
     products: dict[Code, KnownProduct] = field(default_factory=dict)
     pasts: dict[str, Past] = field(default_factory=dict)

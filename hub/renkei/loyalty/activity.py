@@ -18,6 +18,7 @@ class Activity(Canonical):
 
     ``per_object`` bounds how often the same object counts (a product, an article, a store), ever;
     ``per_receipt`` how often it counts for one sale. What names none counts as one and the same.
+    The points are ordinary ones unless ``point_type`` names another.
     """
 
     name: Slug
@@ -28,6 +29,7 @@ class Activity(Canonical):
     per_lifetime: Times | None = None
     per_object: Times | None = None
     per_receipt: Times | None = None
+    point_type: Slug | None = None
 
 
 class Cap(NamedTuple):

@@ -1,10 +1,10 @@
-"""A basket's yen: totals per tax rate after points, and the yen of each line that earn. Pure.
+"""A basket's yen: totals per tax rate after coupons and points, and each line's that earn. Pure.
 
 A rate's tax is rounded once per rate (jp-retail-rules §2); a rate's earning yen are divided over
 its lines by the largest remainder, in the order of their ids: the order they come in never matters.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from renkei.loyalty.rounding import divide, tax_upon, tax_within
@@ -20,12 +20,13 @@ class EarningLine(NamedTuple):
 
 
 class RateSum(NamedTuple):
-    """The yen of one tax rate, tax included: after points, what points paid, the tax within."""
+    """The yen of one tax rate, tax included: after coupons and points, what each took, the tax."""
 
     tax_rate: int
     total: int
     points_discount: int
     tax: int
+    coupon_discount: int = 0
 
 
 class Basket(NamedTuple):
@@ -49,20 +50,47 @@ class _Rate(NamedTuple):
     lines: tuple[LineItem, ...]
 
 
+NO_COUPONS: Mapping[int, int] = {}
+
+
 def basket_of(
-    lines: Iterable[LineItem], points_value: int, earn: Earn, bars: Callable[[LineItem], bool]
+    lines: Sequence[LineItem],
+    points_value: int,
+    earn: Earn,
+    bars: Callable[[LineItem], bool],
+    coupons: Mapping[int, int] = NO_COUPONS,
 ) -> Basket:
-    """The basket when ``points_value`` yen are paid in points; ``bars``: a line earns nothing."""
+    """The basket when ``points_value`` yen are paid in points; ``bars``: a line earns nothing.
+
+    ``coupons`` is what coupons took off each tax rate of what was sold.
+    """
     rates = _rates(sorted(lines, key=lambda line: line.id), bars)
-    discount = min(points_value, sum(rate.gross for rate in rates))
-    shares = divide(discount, [rate.gross for rate in rates])
-    totals = tuple(_after(rate, share) for rate, share in zip(rates, shares, strict=True))
+    off = _off_what_is_kept(lines, coupons) if coupons else {}
+    owed = [rate.gross - off.get(rate.rate, 0) for rate in rates]
+    discount = min(points_value, sum(owed))
+    shares = divide(discount, owed)
+    totals = tuple(
+        _after(rate, share, off.get(rate.rate, 0))
+        for rate, share in zip(rates, shares, strict=True)
+    )
     earning = [
         one
-        for rate, total in zip(rates, totals, strict=True)
-        for one in _earning(rate, rate.gross if earn.points_paid_earn else total.total, earn)
+        for rate, total, yen in zip(rates, totals, owed, strict=True)
+        for one in _earning(rate, yen if earn.points_paid_earn else total.total, earn)
     ]
     return Basket(totals, tuple(earning))
+
+
+def _off_what_is_kept(lines: Iterable[LineItem], coupons: Mapping[int, int]) -> dict[int, int]:
+    """What is given back takes its share of a coupon's yen along."""
+    by_rate: dict[int, list[LineItem]] = {}
+    for line in lines:
+        by_rate.setdefault(line.tax_rate, []).append(line)
+    off = {}
+    for rate, yen in coupons.items():
+        before = gross(rate, by_rate[rate], sold)
+        off[rate] = yen * gross(rate, by_rate[rate]) // before if before else 0
+    return off
 
 
 def _rates(lines: Sequence[LineItem], bars: Callable[[LineItem], bool]) -> list[_Rate]:
@@ -75,25 +103,10 @@ def _rates(lines: Sequence[LineItem], bars: Callable[[LineItem], bool]) -> list[
 
 def _rate(rate: int, lines: Sequence[LineItem], bars: Callable[[LineItem], bool]) -> _Rate:
     earning = tuple(line for line in lines if line.earns and not bars(line))
-    gross = _gross(rate, lines)
+    every = gross(rate, lines)
     return _Rate(
-        rate, gross, gross if len(earning) == len(lines) else _gross(rate, earning), earning
+        rate, every, every if len(earning) == len(lines) else gross(rate, earning), earning
     )
-
-
-def _gross(rate: int, lines: Iterable[LineItem]) -> int:
-    included = excluded = 0
-    for line in lines:
-        if line.tax_included:
-            included += kept(line)
-        else:
-            excluded += kept(line)
-    return included + excluded + tax_upon(excluded, rate)
-
-
-def gross_of(lines: Iterable[LineItem]) -> int:
-    """What these lines cost with tax, before points."""
-    return sum(rate.gross for rate in _rates(list(lines), lambda line: False))
 
 
 def kept(line: LineItem) -> int:
@@ -101,9 +114,32 @@ def kept(line: LineItem) -> int:
     return line.amount - line.returned_amount
 
 
-def _after(rate: _Rate, points_discount: int) -> RateSum:
-    total = rate.gross - points_discount
-    return RateSum(rate.rate, total, points_discount, tax_within(total, rate.rate))
+def sold(line: LineItem) -> int:
+    """Yen of the line as it was sold, whatever was given back since."""
+    return line.amount
+
+
+def gross(rate: int, lines: Iterable[LineItem], yen: Callable[[LineItem], int] = kept) -> int:
+    """Tax-included yen of one rate's lines; tax is added once to what is net of it."""
+    included = excluded = 0
+    for line in lines:
+        if line.tax_included:
+            included += yen(line)
+        else:
+            excluded += yen(line)
+    return included + excluded + tax_upon(excluded, rate)
+
+
+def gross_of(lines: Sequence[LineItem], coupons: Mapping[int, int] = NO_COUPONS) -> int:
+    """What these lines cost with tax, after what ``coupons`` took off, before points."""
+    off = _off_what_is_kept(lines, coupons) if coupons else {}
+    return sum(rate.gross for rate in _rates(lines, lambda line: False)) - sum(off.values())
+
+
+def _after(rate: _Rate, points_discount: int, coupon_discount: int) -> RateSum:
+    total = rate.gross - coupon_discount - points_discount
+    tax = tax_within(total, rate.rate)
+    return RateSum(rate.rate, total, points_discount, tax, coupon_discount)
 
 
 def _earning(rate: _Rate, total: int, earn: Earn) -> list[EarningLine]:

@@ -14,9 +14,11 @@ class Campaign(Canonical):
     """For orders placed from ``starts`` until before ``ends`` for which ``when`` is true.
 
     The benefit is one of: ``percent`` of the points its lines earn (200: double points), ``points``
-    per ``per_yen`` of its lines, or ``fixed`` points for the order. ``lines`` limits it to some.
+    per ``per_yen`` of its lines, ``fixed`` points for the order, or a ``coupon`` of that name.
+    ``lines`` limits it to some. Points are ordinary ones unless ``point_type`` names another.
     ``best`` campaigns compete, of ``multiply`` the percents are multiplied, ``add`` stands beside
-    all others. ``budget`` is for all members together, ``per_member`` for each member and period.
+    all others. ``budget`` is for all members together, ``per_member`` for each member and period:
+    points, or how many coupons.
     ``funded_by`` says who pays.
     """
 
@@ -30,6 +32,8 @@ class Campaign(Canonical):
     points: Whole | None = None
     per_yen: Whole = 100
     fixed: Whole | None = None
+    coupon: Slug | None = None
+    point_type: Slug | None = None
     stacking: Literal["best", "add", "multiply"] = "add"
     budget: Whole | None = None
     per_member: Whole | None = None
@@ -38,8 +42,13 @@ class Campaign(Canonical):
 
     @model_validator(mode="after")
     def _one_benefit(self) -> Self:
-        if sum(one is not None for one in (self.percent, self.points, self.fixed)) != 1:
-            raise ValueError(f"campaign {self.name}: give exactly one of percent, points, fixed")
+        benefits = (self.percent, self.points, self.fixed, self.coupon)
+        if sum(one is not None for one in benefits) != 1:
+            raise ValueError(
+                f"campaign {self.name}: give exactly one of percent, points, fixed, coupon"
+            )
+        if self.coupon is not None and self.point_type is not None:
+            raise ValueError(f"campaign {self.name}: a coupon has no point type")
         if self.stacking == "multiply" and self.percent is None:
             raise ValueError(f"campaign {self.name}: only percents can be multiplied")
         if self.starts and self.ends and self.starts >= self.ends:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cel_expr_python import cel
@@ -13,6 +13,9 @@ from renkei.loyalty.calendar import business_day, days_meant, is_birthday, is_ho
 from renkei.loyalty.products import codes_of, jan
 from renkei_contracts.order import LineItem, Order
 from renkei_contracts.toolkit.japanese import fold
+
+if TYPE_CHECKING:
+    from renkei.loyalty.coupon import Coupon
 
 T = cel.Type
 STRINGS = T.List(T.STRING)
@@ -26,7 +29,9 @@ class Name(NamedTuple):
 
 
 ORDER_NAMES: Mapping[str, Name] = {
-    "order.total": Name(T.INT, "yen, tax included, as the sale is now, before points"),
+    "order.total": Name(
+        T.INT, "yen, tax included, as the sale is now, after coupons, before points"
+    ),
     "order.quantity": Name(T.INT, "pieces that are still sold"),
     "order.points_used": Name(T.INT, "points this sale is paid with"),
     "order.channel": Name(T.STRING, "the connection the sale was made in"),
@@ -95,6 +100,7 @@ class Facts:
     ``sources`` say who stated them. ``classes`` are of canonical products, by JAN or SKU; ``jans``
     the JANs of those that are sold by SKU. ``day_ends`` is how long after midnight the store's day
     ends.
+    ``coupons`` are those the order uses, by code, as far as they are known.
     """
 
     member: MemberFacts | None = None
@@ -105,6 +111,7 @@ class Facts:
     sources: Mapping[str, str] = field(default_factory=dict)
     day_ends: timedelta = timedelta()
     pickup: bool = False
+    coupons: "Mapping[str, Coupon]" = field(default_factory=dict)
 
     def classes_of(self, line: LineItem) -> tuple[str, ...]:
         """The classes of the line's canonical product, by JAN, else by SKU."""

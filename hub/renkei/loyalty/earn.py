@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from renkei.loyalty import condition
 from renkei.loyalty.basket import Basket, EarningLine, RateSum, basket_of, gross_of
 from renkei.loyalty.campaign import Campaign
-from renkei.loyalty.condition import Names
+from renkei.loyalty.condition import Names, Verdict
 from renkei.loyalty.context import Facts, line_values, order_values
+from renkei.loyalty.coupon import Coupon, TakenOff, per_rate, taken_off
 from renkei.loyalty.program import Program
 from renkei.loyalty.rounding import rounded
 from renkei.loyalty.terms import Earn
@@ -44,7 +45,8 @@ class Refused(NamedTuple):
 class Evaluation(NamedTuple):
     """The result with its reasons. Points are whole; ``base`` is yen the points were counted on.
 
-    ``earned`` is the sum of the parts, before any quota bounds them.
+    ``earned`` is the sum of the parts, before any quota bounds them. ``coupons`` is what each
+    coupon took off what was sold.
     """
 
     earned: int
@@ -54,12 +56,21 @@ class Evaluation(NamedTuple):
     rates: tuple[RateSum, ...]
     parts: tuple[Part, ...]
     refused: tuple[Refused, ...]
+    coupons: tuple[TakenOff, ...] = ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Every point given and every rule refused, in words."""
-        given = tuple(f"{part.why}: {part.points}" for part in self.parts)
-        return (*given, *(f"{one.rule}: {one.why}" for one in self.refused))
+        """Every point and coupon given, every yen taken off and every rule refused, in words."""
+        given = (
+            part.why if _is_issue(part) else f"{part.why}: {part.points}" for part in self.parts
+        )
+        off = (f"coupon {one.coupon.name}: ¥{one.yen:,} off" for one in self.coupons if one.yen)
+        return (*given, *off, *(f"{one.rule}: {one.why}" for one in self.refused))
+
+    @property
+    def issues(self) -> tuple[Part, ...]:
+        """The parts that give a coupon and no points."""
+        return tuple(part for part in self.parts if _is_issue(part))
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,9 @@ def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> E
     refusal = _nothing_for(order)
     if refusal:
         return nothing(refusal)
-    basket = basket_of(order.lines, order.points_value, program.earn, _barred(program, facts))
+    off = coupons_off(order, program, facts) if order.coupons else ()
+    barred = _barred(program, facts)
+    basket = basket_of(order.lines, order.points_value, program.earn, barred, per_rate(off))
     total = sum(rate.total + rate.points_discount for rate in basket.rates)
     values = order_values(order, facts, program.clock, total)
     work = _Work(order, program, facts, basket, values)
@@ -103,6 +116,8 @@ def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> E
     earned = sum(part.points for part in parts)
     ready = confirmed(order, program.earn)
     waits = () if ready else (Refused("confirmation", f"pending until {program.earn.confirmed}"),)
+    passed += [Refused(f"coupon {one.coupon.name}", one.why_not) for one in off if one.why_not]
+    passed += [Refused("coupon", f"{code} is not known") for code in _unknown(order, facts)]
     return Evaluation(
         earned=earned,
         confirmed=earned if ready else 0,
@@ -111,6 +126,7 @@ def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> E
         rates=basket.rates,
         parts=parts,
         refused=(*refused, *passed, *waits),
+        coupons=off,
     )
 
 
@@ -120,7 +136,7 @@ def nothing(why: str, redeemed: int = 0) -> Evaluation:
 
 
 def still_sold(order: Order, evaluation: Evaluation | None = None) -> int:
-    """Yen of what is still sold, tax included, before points; its evaluation has counted them."""
+    """Yen of what is still sold, tax included, before points; its evaluation knows its coupons."""
     if evaluation is not None and evaluation.rates:
         return sum(rate.total + rate.points_discount for rate in evaluation.rates)
     return 0 if _nothing_for(order) else gross_of(order.lines)
@@ -144,6 +160,27 @@ def _nothing_for(order: Order) -> str | None:
     if order.currency != "JPY":
         return f"currency {order.currency} is not this program's"
     return None
+
+
+def _is_issue(part: Part) -> bool:
+    return part.campaign is not None and part.campaign.coupon is not None
+
+
+def _unknown(order: Order, facts: Facts) -> list[str]:
+    return [code for code in order.coupons if code not in facts.coupons]
+
+
+def coupons_off(order: Order, program: Program, facts: Facts) -> tuple[TakenOff, ...]:
+    """What the order's coupons take off; conditions over lines see the sale before them."""
+    values = order_values(order, facts, program.clock, gross_of(order.lines))
+
+    def fits(coupon: Coupon, line: LineItem) -> Verdict:
+        names = values | line_values(line, facts)
+        assert coupon.lines is not None
+        return condition.judge(coupon.lines, "line", Names("line", names).activation())
+
+    used = {code: facts.coupons[code] for code in order.coupons if code in facts.coupons}
+    return taken_off(order, used, fits)
 
 
 def _barred(program: Program, facts: Facts) -> Any:
@@ -241,6 +278,8 @@ def _campaign(work: _Work, campaign: Campaign) -> Part | Refused:
     lines, fault = _lines_of(work, campaign)
     if fault is not None:
         return Refused(campaign.name, fault, fault=True)
+    if campaign.coupon is not None:
+        return _coupon_benefit(work, campaign, lines)
     points, why = _benefit(work, campaign, lines)
     if points == 0:
         return Refused(campaign.name, "it comes to nothing")
@@ -266,6 +305,17 @@ def _lines_of(work: _Work, campaign: Campaign) -> tuple[list[EarningLine], str |
         if verdict.applies:
             found.append(one)
     return found, None
+
+
+def _coupon_benefit(
+    work: _Work, campaign: Campaign, lines: Sequence[EarningLine]
+) -> Part | Refused:
+    """A coupon comes once the sale's points would be confirmed, for lines that count."""
+    if not lines:
+        return Refused(campaign.name, "no line counts for it")
+    if not confirmed(work.order, work.program.earn):
+        return Refused(campaign.name, f"waits until {work.program.earn.confirmed}")
+    return Part(campaign.name, 0, f"{campaign.name}: coupon {campaign.coupon}", campaign)
 
 
 def _benefit(work: _Work, campaign: Campaign, lines: Sequence[EarningLine]) -> tuple[int, str]:

@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, model_validator
 
+from renkei.ledger.settlement import TypedEarn
 from renkei.loyalty.activity import Activity
 from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.campaign import Campaign
-from renkei.loyalty.terms import Earn, Expiry, Redeem
+from renkei.loyalty.coupon import Coupon
+from renkei.loyalty.reward import Reward
+from renkei.loyalty.terms import Earn, Expiry, PointType, Redeem
 from renkei.loyalty.tiers import Tiers
 from renkei_contracts.base import Canonical, Slug, Text
 
@@ -42,6 +45,9 @@ class Program(Canonical):
     campaign_cap_percent: int | None = None
     activities: tuple[Activity, ...] = ()
     tiers: Tiers = Tiers()
+    coupons: tuple[Coupon, ...] = ()
+    rewards: tuple[Reward, ...] = ()
+    point_types: tuple[PointType, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -58,6 +64,47 @@ class Program(Canonical):
         if len(names) != len({*names}):
             raise ValueError("two campaigns or rates share a name")
         return self
+
+    @model_validator(mode="after")
+    def _coupons_are_there(self) -> Self:
+        names = [one.name for one in self.coupons]
+        rewards = [one.name for one in self.rewards]
+        if len(names) != len({*names}) or len(rewards) != len({*rewards}):
+            raise ValueError("two coupons or two rewards share a name")
+        givers = [(f"campaign {one.name}", one.coupon) for one in self.campaigns if one.coupon]
+        givers += [(f"reward {one.name}", one.coupon) for one in self.rewards]
+        givers += [(f"tier {one.name}", one.coupon) for one in self.tiers.levels if one.coupon]
+        for giver, name in givers:
+            if name not in names:
+                raise ValueError(f"{giver} gives coupon {name}, which the program does not have")
+        return self
+
+    @model_validator(mode="after")
+    def _point_types_are_there(self) -> Self:
+        names = [one.name for one in self.point_types]
+        if len(names) != len({*names}):
+            raise ValueError("two point types share a name")
+        givers = [(one.name, one.point_type) for one in self.campaigns]
+        givers += [(one.name, one.point_type) for one in self.activities]
+        for giver, name in givers:
+            if name is not None and name not in names:
+                raise ValueError(f"{giver} gives points of type {name}, which is not there")
+        return self
+
+    def point_type(self, name: str) -> PointType:
+        """The point type of this name, which the document has."""
+        return next(one for one in self.point_types if one.name == name)
+
+    def typed(self, name: str, points: int, at: datetime) -> TypedEarn:
+        """So many points of this type, earned at that instant, with the type's own life."""
+        kind = self.point_type(name)
+        slides = kind.expiry.months if kind.expiry.kind == "sliding" else None
+        ends = kind.expiry.end(self._day(at), self.clock)
+        return TypedEarn(name, points, ends, slides, kind.only_at)
+
+    def coupon(self, name: str) -> Coupon | None:
+        """The kind of coupon of this name."""
+        return next((one for one in self.coupons if one.name == name), None)
 
     @cached_property
     def asks_for_places(self) -> bool:

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
+from renkei.ledger.books import BASE
 from renkei.ledger.months import months_later
 from renkei.loyalty.calendar import clamped, midnight_after, month_end
 from renkei.loyalty.condition import LineCondition
-from renkei_contracts.base import Canonical, Slug
+from renkei_contracts.base import Canonical, Slug, Text
 
 Whole = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Percent = Annotated[int, Field(strict=True, ge=0, le=10_000)]
@@ -106,6 +107,24 @@ class Expiry(Canonical):
         return (
             this_year if this_year >= earliest else clamped(earliest.year + 1, self.month, self.day)
         )
+
+
+class PointType(Canonical):
+    """Points that live by their own ``expiry``, or are spent only at ``only_at``.
+
+    ``only_at`` names connections, or stores as connection/store; empty: everywhere.
+    """
+
+    name: Slug
+    title: Text = ""
+    expiry: Expiry = Expiry()
+    only_at: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_another(self) -> Self:
+        if self.name == BASE:
+            raise ValueError(f"{BASE} is the name of ordinary points")
+        return self
 
 
 class Redeem(Canonical):

@@ -23,11 +23,14 @@ Months = Annotated[int, Field(strict=True, ge=1, le=120)]
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 
+EVER = "ever"
+"""The only period of a window that rolls."""
+
 
 class Level(Canonical):
     """A tier, reached with ``at_least`` of the metric; conditions know it by its name.
 
-    ``bonus`` points are given, and ``coupon`` is what is to be issued, each time it is reached:
+    ``bonus`` points are given, and a ``coupon`` of that kind is issued, each time it is reached:
     once in each yearly period, or once for ever where the window rolls.
     """
 
@@ -42,9 +45,10 @@ class Tiers(Canonical):
     """Levels in rising order, and how a member reaches and keeps them.
 
     The ``metric`` of a member: ``spend`` is one for every ``per_yen`` yen of what they bought and
-    kept, tax included, before points; ``points`` what their sales earned; ``visits`` the days on
-    which they bought something; ``purchases`` how many sales. It is of the last ``months``
-    (``rolling``), or since the first day of month ``resets`` (``yearly``), in the program's zone.
+    kept, tax included, after coupons, before points; ``points`` what their sales earned;
+    ``visits`` the days on which they bought something; ``purchases`` how many sales. It is of the
+    last ``months`` (``rolling``), or since the first day of month ``resets`` (``yearly``), in the
+    program's zone.
 
     It is looked at with each sale (``at_once``, for the sales after it), on the first of each month
     (``monthly``) or when the year's period ends (``period_end``). A level is had while the metric
@@ -130,7 +134,7 @@ def reached(
     found: dict[tuple[str, str], Reached] = {}
     for look in _looks(tiers, tally.moments, until, zone):
         rolls = tiers.window == "rolling"
-        period = "ever" if rolls else look.start.astimezone(zone).date().isoformat()
+        period = EVER if rolls else look.start.astimezone(zone).date().isoformat()
         at = look.end if look.closes else look.end - TICK
         for level in tiers.levels[: tally.level(look)]:
             found.setdefault((level.name, period), Reached(level, at, period))
@@ -150,6 +154,14 @@ def looks_back(tiers: Tiers, at: datetime, zone: ZoneInfo) -> datetime:
     kept = {"while_met": 0, "months": tiers.kept_months, "next_period": 24}[tiers.kept]
     waits = 12 if tiers.recalculated == "period_end" else 1
     return _midnight(months_later(at.astimezone(zone).date(), -(window + kept + waits)), zone)
+
+
+def periods(tiers: Tiers, at: datetime, zone: ZoneInfo) -> tuple[str, ...]:
+    """Every period in which a level may be found reached at that instant, as Reached names it."""
+    if tiers.window == "rolling":
+        return (EVER,)
+    first, last = (one.astimezone(zone).year for one in (looks_back(tiers, at, zone), at))
+    return tuple(date(year, tiers.resets, 1).isoformat() for year in range(first - 1, last + 1))
 
 
 class _Tally:

@@ -99,6 +99,14 @@ class BookActivity:
             slides_months=rules.slides_months,
             yen_value=activity.points * rules.redeem.yen_per_point,
         )
+        if activity.point_type is not None:
+            typed = rules.typed(activity.point_type, activity.points, draft.event_at)
+            lot = lot._replace(
+                point_type=typed.point_type,
+                only_at=typed.only_at,
+                expires_at=typed.expires_at,
+                slides_months=typed.slides_months,
+            )
         grant(draft, "earn", A.ISSUED, lot, attempt.now)
         why = (f"{activity.title or activity.name}: {activity.points}",)
         attempt.enter(draft, Cause("activity", self.ask.key, program_version=version, reasons=why))

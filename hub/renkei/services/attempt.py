@@ -19,6 +19,7 @@ from renkei.errors import (
     UnknownQuota,
 )
 from renkei.ledger.books import Books, Channel, Group, Hold, HoldName, without_hold
+from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, finish
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.holds import in_home
@@ -87,6 +88,7 @@ class Attempt:
     merged: dict[str, str | None] = field(default_factory=dict)
     quotas: dict[tuple[str, str], Quota] = field(default_factory=dict)
     claims: dict[ClaimKey, tuple[int, int]] = field(default_factory=dict)
+    coupons: dict[str, IssuedCoupon] = field(default_factory=dict)
     staged: Staged = field(default_factory=Staged)
 
     @property
@@ -227,6 +229,21 @@ class Attempt:
             self.staged.claims.append(NewClaim(key, n + 1, mark))
         return min(mark, wanted)
 
+    def known_coupons(self) -> dict[str, IssuedCoupon]:
+        """The coupons that were asked for, by code, as this command has left them."""
+        return {**self.world.coupons, **self.coupons} if self.coupons else self.world.coupons
+
+    def issue_coupon(self, coupon: IssuedCoupon) -> None:
+        """Record a new coupon."""
+        self.coupons[coupon.code] = coupon
+        self.staged.coupons.append(coupon)
+
+    def move_coupon(self, moved: IssuedCoupon) -> None:
+        """Record a coupon's newest move."""
+        assert moved.last is not None
+        self.coupons[moved.code] = moved
+        self.staged.coupon_moves.append(moved.last)
+
     def _set_limit(self, name: QuotaKey, quota: Quota | None, limit: int | None) -> Quota:
         if limit is None:
             raise UnknownQuota(f"no quota {name[0]}/{name[1]} has been opened")
@@ -301,6 +318,7 @@ def keep(attempt: Attempt) -> None:
         (world.quotas, mine.new_quotas),
         (world.quotas, mine.quotas),
         (world.claims, attempt.claims),
+        (world.coupons, attempt.coupons),
     ):
         if staged:
             kept.update(staged)  # type: ignore[arg-type]

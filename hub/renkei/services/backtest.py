@@ -1,14 +1,16 @@
 """A draft of a program replayed over stored orders, beside what was booked for them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.quotas import Quota, claim
 from renkei.ledger.world import ClaimKey, NewRefund, OrderKey, QuotaKey
+from renkei.loyalty.coupon import NO_TERMS, Coupon
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
@@ -16,6 +18,7 @@ from renkei.services.budgets import bounded
 from renkei.services.circumstances import in_place, knows_products, read_circumstances
 from renkei.services.stored_members import read_members
 from renkei.services.target import facts_of_a_member
+from renkei.services.till_coupons import coupons_named
 from renkei.storage.engine import Database
 from renkei_contracts.order import Order
 
@@ -110,13 +113,22 @@ async def replayed(
             around = await read_circumstances(
                 beside, orders, program, products=products, by_now=by_now
             )
+            terms = await _terms(beside, orders)
             for row, sold in zip(rows, orders, strict=True):
                 kept = stored.kept(row.member_id, sold.placed_at, row.facts, row.program_version)
-                facts = in_place(facts_of_a_member(row.company_id, kept), sold, program, *around)
+                facts = facts_of_a_member(row.company_id, kept, terms if sold.coupons else NO_TERMS)
+                facts = in_place(facts, sold, program, *around)
                 result = evaluate_order(sold, program, facts)
                 draft = bounded(budgets, result, sold, program, row.member_id).earned
                 key = (sold.ref.connection, sold.ref.id)
                 yield Replayed(key, row.member_id, row.booked, draft)
+
+
+async def _terms(conn: AsyncConnection, orders: Iterable[Order]) -> Mapping[str, Coupon]:
+    """What the coupons that these orders used say, by code."""
+    codes = sorted({code for order in orders for code in order.coupons})
+    used = await coupons_named(conn, codes) if codes else []
+    return {one.coupon.code: one.terms for one in used}
 
 
 def _as_it_is(document: str, refunds: list[Any] | None) -> Order:

@@ -152,7 +152,8 @@ class Booking:
             if not due:
                 break
             commands = (
-                ReachTiers(row[0], rules_of(ProgramVersion(*row[2:])), row[1]) for row in due
+                ReachTiers(row[0], rules_of(ProgramVersion(*row[2:])), row[1], self.new_id("seed"))
+                for row in due
             )
             new = await asyncio.gather(*(self.committer.submit(one) for one in commands))
             count += sum(len(one) for one in new)

@@ -37,12 +37,29 @@ def _bounded(claims: Claims, part: Part, order: Order, program: Program, member:
     """The member's own limit first, so that a budget is not claimed for what it would not give."""
     if part.campaign is None or not part.campaign.is_limited:
         return part
+    if part.campaign.coupon is not None:
+        return _one_coupon(claims, part, part.campaign, program, order, member)
     points = part.points
     for key, limit in _limits(part.campaign, program, order, member):
         points = claims.claim(key, points, limit)
     if points == part.points:
         return part
     return part._replace(points=points, why=f"{part.why}, of {part.points} its limits leave")
+
+
+def _one_coupon(
+    claims: Claims,
+    part: Part,
+    campaign: Campaign,
+    program: Program,
+    order: Order,
+    member: str,
+) -> Part:
+    """The part if its limits leave one coupon; otherwise one that gives nothing."""
+    for key, limit in _limits(campaign, program, order, member):
+        if not claims.claim(key, 1, limit):
+            return part._replace(campaign=None, why=f"{part.why}, its limits leave none")
+    return part
 
 
 def _limits(

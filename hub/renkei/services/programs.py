@@ -151,12 +151,13 @@ def _flat(value: Any, place: str = "") -> dict[str, Any]:
 async def dry_run(database: Database, program: Program, order: Cart) -> Evaluation:
     """What the program gives the member for this cart, as its settlement would; books nothing.
 
-    What campaigns with a budget give may be less by then.
+    What campaigns with a budget give may be less by then. The order's coupons are names of kinds.
     """
     async with database.begin() as conn:
         products = await knows_products(conn)
         found = await read_circumstances(conn, [order], program, products=products)
         company = (await conn.execute(text(COMPANY), {"c": order.ref.connection})).scalar()
-    facts = Facts(member=order.member, company=company or "")
+    kinds = {name: kind for name in order.coupons if (kind := program.coupon(name)) is not None}
+    facts = Facts(member=order.member, company=company or "", coupons=kinds)
     facts = in_place(facts, order, program, *found)
     return evaluate_order(order, program, facts)

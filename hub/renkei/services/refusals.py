@@ -52,6 +52,27 @@ REFUSALS: dict[str, Refusal] = {
     "activity_unknown": Refusal(
         422, "この行動にはポイントが付きません", False, "proceed_without_points"
     ),
+    "coupon_not_found": Refusal(
+        404, "クーポンが見つかりません。もう一度読み取ってください", False, "rescan"
+    ),
+    "coupon_of_other_member": Refusal(
+        409, "このクーポンは他の会員のものです", False, "proceed_without_points"
+    ),
+    "coupon_used": Refusal(
+        409, "このクーポンは使用済みか取り消されています", False, "proceed_without_points"
+    ),
+    "coupon_held": Refusal(
+        409, "このクーポンは別のレジでお会計中です", False, "proceed_without_points"
+    ),
+    "coupon_not_usable": Refusal(
+        422, "このクーポンはここでは使えません", False, "proceed_without_points"
+    ),
+    "coupons_not_combinable": Refusal(
+        422, "このクーポンは他のクーポンと併用できません", False, "proceed_without_points"
+    ),
+    "coupon_without_member": Refusal(
+        422, "クーポン利用には会員証の読み取りが必要です", False, "rescan"
+    ),
     "key_reused": Refusal(
         409, "同じ番号で内容の違う取引があります。係員を呼んでください", False, "call_staff"
     ),

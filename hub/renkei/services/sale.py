@@ -1,5 +1,6 @@
 """A register's commit: a finished sale becomes an order, checked if it is still a request."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
@@ -10,18 +11,24 @@ from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
 from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
 from renkei.loyalty.basket import gross_of
+from renkei.loyalty.coupon import TakenOff, per_rate
+from renkei.loyalty.earn import coupons_off
+from renkei.loyalty.member import Kept
 from renkei.loyalty.program import Program
 from renkei.loyalty.terms import Redeem
 from renkei.services.activity import BookActivity
 from renkei.services.attempt import Attempt
+from renkei.services.coupon_holds import brought_by, require_usable
+from renkei.services.coupons import terms_used
 from renkei.services.hold import book_lapses, first_answer, parse_hold_id
+from renkei.services.member_facts import keep_facts
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
 from renkei.services.sale_activities import activities_of, book_with_sale
 from renkei.services.same_sale import sale_key
 from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
-from renkei.services.target import rules_for
+from renkei.services.target import facts_for, rules_for
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest
@@ -65,11 +72,12 @@ class CommitSale:
         first = first_answer(attempt, self.request, digest, CommitAnswer)
         if first is not None:
             return first
-        redeem = self._rules(attempt).redeem
-        self._check(attempt, redeem)
-        settled = self._worth(redeem.yen_per_point).decide(attempt)
+        rules = self._rules(attempt)
+        off = self._coupons(attempt, rules)
+        self._check(attempt, rules.redeem, per_rate(off))
+        settled = self._worth(rules.redeem.yen_per_point).decide(attempt)
         given = tuple(book_with_sale(attempt, one) for one in self._activities)
-        answer = self._answer(attempt, settled, given)
+        answer = self._answer(attempt, settled, given, sum(one.yen for one in off))
         attempt.remember(self.request, digest, answer)
         return answer
 
@@ -109,7 +117,26 @@ class CommitSale:
         found = rules_for(attempt, program, self._sale.order, row)
         return found[1] if found else Program()
 
-    def _check(self, attempt: Attempt, redeem: Redeem) -> None:
+    def _coupons(self, attempt: Attempt, rules: Program) -> tuple[TakenOff, ...]:
+        """What the sale's coupons take off, as far as they are known; refused if not usable."""
+        ask, order = self.ask, self._sale.order
+        if not ask.coupons or ask.voided:
+            return ()
+        if not ask.occurred:
+            require_usable(attempt, ask.coupons, ask.member, self.channel, order)
+        company, terms = attempt.connection(self.connection).company, terms_used(attempt, order)
+        kept = self._kept(attempt, rules)
+        facts = facts_for(order, rules, company, kept, attempt.world, terms)
+        return coupons_off(order, rules, facts)
+
+    def _kept(self, attempt: Attempt, rules: Program) -> Kept | None:
+        """What the sale will be judged by of its member, as settlement keeps it."""
+        member, order = self.ask.member, self._sale.order
+        if member is None or not attempt.knows(member):
+            return None
+        return keep_facts(attempt, order, known_order(attempt, self._sale.key), member, rules)
+
+    def _check(self, attempt: Attempt, redeem: Redeem, coupons: Mapping[int, int]) -> None:
         ask = self.ask
         require_plausible("sold_at", ask.sold_at, attempt.now)
         if ask.member is not None and not attempt.knows(ask.member):
@@ -121,7 +148,7 @@ class CommitSale:
         if ask.member is not None:
             book_lapses(attempt, ask.member)
         if ask.points_used and not ask.occurred and not ask.voided:
-            self._require_usable(redeem)
+            self._require_usable(redeem, coupons)
             self._require_covered(attempt)
 
     def _require_own_hold(self, attempt: Attempt, name: HoldName) -> None:
@@ -140,9 +167,9 @@ class CommitSale:
         if hold.how == "captured" and hold.order != here:
             raise refused("hold_used")
 
-    def _require_usable(self, redeem: Redeem) -> None:
+    def _require_usable(self, redeem: Redeem, coupons: Mapping[int, int]) -> None:
         """No more than the goods cost, in the program's units and limits."""
-        points, gross = self.ask.points_used, gross_of(self.ask.lines)
+        points, gross = self.ask.points_used, gross_of(self.ask.lines, coupons)
         if points * redeem.yen_per_point > gross:
             raise refused("points_exceed_total")
         if redeem.most(points, gross) != points:
@@ -168,7 +195,11 @@ class CommitSale:
         return (row.same or row.key) if row else key
 
     def _answer(
-        self, attempt: Attempt, settled: SettleAnswer, given: tuple[ActivityGiven, ...]
+        self,
+        attempt: Attempt,
+        settled: SettleAnswer,
+        given: tuple[ActivityGiven, ...],
+        coupon_value: int,
     ) -> CommitAnswer:
         spendable_now, version = 0, 0
         if settled.member is not None:
@@ -185,6 +216,8 @@ class CommitSale:
             spendable=spendable_now,
             balance_version=version,
             as_of=attempt.now,
+            coupon_value=coupon_value,
+            issued=brought_by(attempt, self._sale.key),
         )
 
 
@@ -203,6 +236,7 @@ def order_of(ask: CommitRequest, connection: str, yen_per_point: int = 1) -> Ord
         number=ask.sale.receipt_number,
         lines=ask.lines,
         points_used=ask.points_used,
+        coupons=ask.coupons,
         points_value=ask.points_used * yen_per_point,
         tenders=ask.tenders,
         till=ask.sale,

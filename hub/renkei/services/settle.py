@@ -28,6 +28,7 @@ from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
 from renkei.services.budgets import bounded, claims_for
 from renkei.services.circumstances import codes_asked, places_asked
+from renkei.services.coupons import coupon_needs, issue_coupons, terms_used, use_coupons
 from renkei.services.hold import book_lapses
 from renkei.services.member_facts import keep_facts, look_at_tiers, pasts_asked
 from renkei.services.rules import require_plausible
@@ -68,7 +69,8 @@ class SettleOrder:
     the member up). ``hold`` is the hold this sale captures. ``happened_at`` is when the change
     happened in the shop, where that is told apart from the vendor's clock. ``again``: this is no
     new sighting, and where the sale is counted is known. ``request``: the sale might have been
-    refused still, so that it uses only what can be spent now.
+    refused still, so that it uses only what can be spent now. ``alert_id`` is an id nobody can
+    guess: alerts are named by it, and the codes of coupons drawn from it.
     """
 
     order: Order
@@ -112,6 +114,7 @@ class SettleOrder:
             members=frozenset({self.member} if self.member else ()),
             identities=frozenset(self.identities),
             holds=frozenset({self.hold} if self.hold else ()),
+            coupons=frozenset(self.order.coupons),
             sightings=frozenset({Sighting(self.key[0], self.total, self.order.placed_at)}),
             since=self.order.placed_at,
         )
@@ -127,12 +130,14 @@ class SettleOrder:
         claims = {
             claim for member in members - {""} for claim in claims_for(self.order, rules, member)
         }
-        return Needs(
+        needs = Needs(
             claims=frozenset(claims),
             places=places_asked(self.order, rules),
             products=codes_asked(self.order, rules) if facts.products else frozenset(),
             pasts=pasts_asked(self.order, rules, row, [one for one in members if one]),
         )
+        also = coupon_needs(self.order, rules, row, filter(None, members))
+        return needs if also is None else needs | also
 
     def decide(self, attempt: Attempt) -> SettleAnswer:
         """Record the order, then post the difference."""
@@ -168,9 +173,12 @@ class SettleOrder:
         frozen = rules_for(attempt, facts.program, self.order, row)
         new = self._row(row, member, seen, facts.program, frozen, digest)
         _record(attempt, row, new, self)
+        use_coupons(attempt, self.order, row, self.alert_id)
         counts = self.order.placed_at >= facts.settles_from
         if counts and row and row.member and row.member != new.member:
             self._post(attempt, row.member, nothing(frozen, attempt.now), new, ())
+        if seen.same or seen.doubt or not counts or member is None:
+            issue_coupons(attempt, self.order, None, (), None, self.alert_id)
         if seen.same:
             self._give_hold_back(attempt, member, frozen, new)
             return self._alias(attempt, seen)
@@ -184,6 +192,7 @@ class SettleOrder:
         if member is None:
             return SettleAnswer("unlinked")
         evaluation = self._evaluated(attempt, row, member, now_sold, frozen)
+        issue_coupons(attempt, self.order, member, evaluation.issues, frozen, self.alert_id)
         target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)
         return self._post(attempt, member, target, new, self._hold_parts(attempt, member))
 
@@ -198,7 +207,8 @@ class SettleOrder:
         """What it earns; what that was judged by, and what is still sold, stays with the order."""
         company = attempt.connection(self.key[0]).company
         kept = keep_facts(attempt, self.order, row, member, frozen[1]) if frozen else None
-        evaluation = evaluation_of(sold, frozen, company, kept, attempt.world)
+        terms = terms_used(attempt, sold)
+        evaluation = evaluation_of(sold, frozen, company, kept, attempt.world, terms)
         spent = still_sold(sold, evaluation)
         stands = attempt.staged.orders[self.key]
         attempt.staged.orders[self.key] = stands._replace(spent=spent, facts=kept)

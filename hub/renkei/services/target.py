@@ -1,11 +1,13 @@
 """What an order should have earned and redeemed: the rules that count for it, and its target."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from renkei.ledger.settlement import Target
+from renkei.ledger.settlement import Target, TypedEarn
 from renkei.ledger.world import Known, OrderRow, World
 from renkei.loyalty.context import Facts
-from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.coupon import NO_TERMS, Coupon
+from renkei.loyalty.earn import Evaluation, Part, evaluate_order
 from renkei.loyalty.earn import nothing as nothing_earned
 from renkei.loyalty.member import Kept, member_facts
 from renkei.loyalty.program import Program
@@ -45,7 +47,18 @@ def target_of(
         store=order.location or (order.till.store if order.till else None),
         company=company,
         reasons=evaluation.reasons,
+        typed=_typed(evaluation.parts, rules, happened) if rules.point_types else (),
     )
+
+
+def _typed(parts: Iterable[Part], rules: Program, at: datetime) -> tuple[TypedEarn, ...]:
+    """How many of the points are of which type, with each type's own life."""
+    sums: dict[str, int] = {}
+    for part in parts:
+        kind = part.campaign.point_type if part.campaign else None
+        if kind is not None and part.points:
+            sums[kind] = sums.get(kind, 0) + part.points
+    return tuple(rules.typed(kind, points, at) for kind, points in sorted(sums.items()))
 
 
 def evaluation_of(
@@ -54,20 +67,38 @@ def evaluation_of(
     company: str,
     kept: Kept | None,
     world: World,
+    coupons: Mapping[str, Coupon] = NO_TERMS,
 ) -> Evaluation:
-    """What the rules that count say of it; no version in force: nothing, with that reason."""
+    """What the rules that count say of it; no version in force: nothing, with that reason.
+
+    ``coupons`` are the terms of those it uses, by code.
+    """
     if frozen is None:
         reason = "no program version was in force when it was placed"
         used = 0 if order.state is OrderState.CANCELLED else order.points_used
         return nothing_earned(reason, used)
-    facts = facts_of_a_member(company, kept)
-    facts = in_place(facts, order, frozen[1], world.places, world.products)
+    facts = facts_for(order, frozen[1], company, kept, world, coupons)
     return evaluate_order(order, frozen[1], facts)
 
 
-def facts_of_a_member(company: str, kept: Kept | None) -> Facts:
-    """What is known besides the sale and its place: of its member, and which company sells."""
-    return Facts(member=member_facts(kept or {}), company=company)
+def facts_for(
+    order: Order,
+    rules: Program,
+    company: str,
+    kept: Kept | None,
+    world: World,
+    coupons: Mapping[str, Coupon] = NO_TERMS,
+) -> Facts:
+    """What is known of a member's sale besides the sale itself, as far as it was loaded."""
+    facts = facts_of_a_member(company, kept, coupons)
+    return in_place(facts, order, rules, world.places, world.products)
+
+
+def facts_of_a_member(
+    company: str, kept: Kept | None, coupons: Mapping[str, Coupon] = NO_TERMS
+) -> Facts:
+    """What is known besides the sale and its place: its member, which company sells, coupons."""
+    return Facts(member=member_facts(kept or {}), company=company, coupons=coupons)
 
 
 def rules_known(known: Known, program: str, order: Order, row: OrderRow | None) -> Program | None:

@@ -8,12 +8,14 @@ from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant
 from renkei.ledger.entry import Cause
 from renkei.ledger.past import NewReach, PastOf, Reach
-from renkei.ledger.world import Needs
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
-from renkei.loyalty.tiers import Reached, looked_at, looks_back, reached
+from renkei.loyalty.tiers import Reached, looked_at, looks_back, periods, reached
 from renkei.services.attempt import Attempt
+from renkei.services.coupons import Occasion, grant_needs, issue
 from renkei.services.hold import book_lapses
 from renkei.services.member_facts import past_of
+from renkei.services.rules import rules_of
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class ReachTiers:
     """Book what a member has reached and was not given yet. ``asked_at`` is now.
 
     ``rules`` are in force, and say how far back the member's sales are looked at. What was reached
-    before the rules had that tier gives nothing.
+    before the rules had that tier gives nothing. ``seed`` is an id nobody can guess: the codes of
+    coupons are drawn from it.
     """
 
     member: str
     rules: Program
     asked_at: datetime
+    seed: str
 
     def needs(self) -> Needs:
         """The member and their past."""
@@ -34,6 +38,18 @@ class ReachTiers:
         since = looks_back(tiers, self.asked_at, self.rules.clock)
         past = PastOf(self.member, since, points=tiers.metric == "points", reached=True)
         return Needs(members=frozenset({self.member}), pasts=frozenset({past}))
+
+    def further(self, known: Known) -> Needs:
+        """The coupons that levels give, whatever version had them when they were reached."""
+        levels = {level for one in known.programs for level in rules_of(one).tiers.levels}
+        when = periods(self.rules.tiers, self.asked_at, self.rules.clock)
+        named = (
+            (self.member, level.coupon, _occasion(level.name, period))
+            for level in levels
+            for period in when
+            if level.coupon
+        )
+        return grant_needs(known, named)
 
     def decide(self, attempt: Attempt) -> tuple[Reached, ...]:
         """What was reached and is booked now, oldest first."""
@@ -82,15 +98,33 @@ class ReachTiers:
         root, level = attempt.group_of(self.member).root, one.level
         reach = Reach(level.name, one.period)
         attempt.staged.reached.append(NewReach(root, reach, one.at))
-        if not level.bonus:
-            return
+        if level.coupon:
+            self._give_coupon(attempt, one, level.coupon)
+        if level.bonus:
+            self._give_points(attempt, root, one, level.bonus, found)
+
+    def _give_coupon(self, attempt: Attempt, one: Reached, kind: str) -> None:
+        """With the terms the rules had then; nothing if the member had all there are of it."""
+        then = attempt.program_in_force(self._program(attempt), one.at)
+        at = min(one.at, attempt.now)
+        occasion = Occasion(_occasion(one.level.name, one.period), at, self.seed)
+        issue(attempt, self.member, kind, then, occasion)
+
+    def _give_points(
+        self, attempt: Attempt, root: str, one: Reached, bonus: int, found: tuple[int, Program]
+    ) -> None:
         version, rules = found
+        level = one.level
         book_lapses(attempt, root)
         draft = attempt.draft(root, min(one.at, attempt.now))
-        grant(draft, "earn", A.ISSUED, _bonus(level.bonus, rules, draft.event_at), attempt.now)
-        why = (f"reached {level.title or level.name}: {level.bonus}",)
+        grant(draft, "earn", A.ISSUED, _bonus(bonus, rules, draft.event_at), attempt.now)
+        why = (f"reached {level.title or level.name}: {bonus}",)
         key = f"{level.name}/{one.period}"
         attempt.enter(draft, Cause("tier", key, program_version=version, reasons=why))
+
+
+def _occasion(level: str, period: str) -> str:
+    return f"tier/{level}/{period}"
 
 
 def _bonus(points: int, rules: Program, at: datetime) -> Lot:

@@ -1,6 +1,6 @@
 """What a register may do: look a member up, quote, hold, release, commit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import text
@@ -10,12 +10,15 @@ from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
 from renkei.ledger.read_past import read_past
 from renkei.loyalty.context import Facts
-from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.coupon import per_rate
+from renkei.loyalty.earn import coupons_off, evaluate_order
 from renkei.loyalty.member import Kept, facts_at
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
 from renkei.services.booking import Booking
 from renkei.services.circumstances import in_place, read_circumstances
+from renkei.services.coupon_holds import HoldCoupon, ReleaseCoupon
+from renkei.services.coupons import holder_of
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
 from renkei.services.lookup import members_by
 from renkei.services.member_facts import past_asked
@@ -23,6 +26,15 @@ from renkei.services.personal import masked, opened_identity, opened_names
 from renkei.services.refusals import refused
 from renkei.services.sale import CommitSale
 from renkei.services.target import facts_of_a_member
+from renkei.services.till_coupons import (
+    Found,
+    Tried,
+    coupons_named,
+    coupons_of,
+    listed,
+    quoted,
+    tried,
+)
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Identity, IdentityKind
 from renkei_contracts.order import Order, OrderState
@@ -30,6 +42,9 @@ from renkei_contracts.point import Balance
 from renkei_contracts.till import (
     CommitAnswer,
     CommitRequest,
+    CouponHoldAnswer,
+    CouponHoldRequest,
+    CouponReleaseRequest,
     ExpiringPoints,
     HoldAnswer,
     HoldRequest,
@@ -74,6 +89,11 @@ class Terminal:
         """Where its points are spent."""
         return Channel(self.connection, self.store or None)
 
+    @property
+    def holder(self) -> str:
+        """How it is named where it sets a coupon aside."""
+        return holder_of(self.connection, self.store, self.till)
+
 
 @dataclass(frozen=True)
 class _Rules:
@@ -106,7 +126,9 @@ class TillService:
         named = [Identity(kind=kind, value=ask.value) for kind in GUESSES[ask.scheme]]
         member = await self._one_member(named)
         profile = await self._profile(member)
-        now, balance = await self._balance(terminal, member)
+        now, balance, homes = await self._balance(terminal, member)
+        async with self.booking.database.begin() as conn:
+            coupons = await coupons_of(conn, homes)
         return MemberAnswer(
             member=member,
             masked_name=profile.masked_name,
@@ -116,6 +138,7 @@ class TillService:
             by_expiry=tuple(
                 ExpiringPoints(points=points, expires_on=day) for day, points in balance.by_expiry
             ),
+            coupons=listed(coupons, terminal.channel, terminal.holder, now),
             balance_version=balance.balance.version,
             as_of=now,
         )
@@ -127,14 +150,18 @@ class TillService:
         """
         rules = await self._rules(terminal)
         spendable, seen = 0, None
+        homes: tuple[str, ...] = ()
         if ask.member is not None:
-            _, balance = await self._balance(terminal, ask.member)
+            _, balance, homes = await self._balance(terminal, ask.member)
             spendable, seen = balance.balance.spendable, balance.balance.version
-        most = max_usable(ask.lines, spendable, rules.program)
-        used = max_usable(ask.lines, min(ask.points_wanted, spendable), rules.program)
-        sale = _as_sold(terminal, ask, used, rules)
+        coupons = await self._tried(terminal, ask, homes, rules.now)
+        sale = _as_sold(terminal, ask, tuple(coupons.usable), rules)
         facts = await self._facts(ask.member, sale, rules)
-        basket = evaluate_order(sale, rules.program, facts)
+        facts = replace(facts, coupons=coupons.usable) if coupons.usable else facts
+        off = per_rate(coupons_off(sale, rules.program, facts)) if sale.coupons else {}
+        most = max_usable(ask.lines, spendable, rules.program, off)
+        used = max_usable(ask.lines, min(ask.points_wanted, spendable), rules.program, off)
+        basket = evaluate_order(_paying(sale, used, rules.program), rules.program, facts)
         return QuoteAnswer(
             earns=basket.earned,
             max_usable=most,
@@ -144,6 +171,7 @@ class TillService:
             program=rules.program.id,
             program_version=rules.version,
             balance_version=seen,
+            coupons=quoted(ask.coupons, coupons, basket),
             reasons=basket.reasons,
         )
 
@@ -162,6 +190,22 @@ class TillService:
         )
         return answer
 
+    async def hold_coupon(self, terminal: Terminal, ask: CouponHoldRequest) -> CouponHoldAnswer:
+        """Set a coupon aside for this register."""
+        answer: CouponHoldAnswer = await self.booking.committer.submit(
+            HoldCoupon(ask, terminal.channel, terminal.holder)
+        )
+        return answer
+
+    async def release_coupon(
+        self, terminal: Terminal, ask: CouponReleaseRequest
+    ) -> CouponHoldAnswer:
+        """Give a coupon back; again is the same as once."""
+        answer: CouponHoldAnswer = await self.booking.committer.submit(
+            ReleaseCoupon(ask, terminal.holder)
+        )
+        return answer
+
     async def commit(self, terminal: Terminal, ask: CommitRequest) -> CommitAnswer:
         """Book a finished sale; repeating it gives the first answer."""
         if (ask.sale.store, ask.sale.till) != (terminal.store, terminal.till):
@@ -175,8 +219,18 @@ class TillService:
 
     async def balance(self, terminal: Terminal, member: str) -> Balance:
         """The member's balance for this channel, now."""
-        _, found = await self._balance(terminal, member)
+        _, found, _ = await self._balance(terminal, member)
         return found.balance
+
+    async def _tried(
+        self, terminal: Terminal, ask: QuoteRequest, homes: tuple[str, ...], now: datetime
+    ) -> Tried:
+        """Which of the asked coupons this register could use now."""
+        found: list[Found] = []
+        if ask.coupons:
+            async with self.booking.database.begin() as conn:
+                found = await coupons_named(conn, ask.coupons)
+        return tried(found, ask.coupons, homes, terminal.channel, terminal.holder, now)
 
     async def _one_member(self, named: list[Identity]) -> str:
         found = await members_by(self.booking, named)
@@ -198,14 +252,18 @@ class TillService:
         card = opened_identity(ring, key, member, bytes(row[3])) if row[3] is not None else ""
         return _Profile(masked(opened_names(ring, key, member, bytes(row[1]))), card)
 
-    async def _balance(self, terminal: Terminal, member: str) -> tuple[datetime, ChannelBalance]:
+    async def _balance(
+        self, terminal: Terminal, member: str
+    ) -> tuple[datetime, ChannelBalance, tuple[str, ...]]:
+        """The clock, the balance for this channel, and all whose points count with it."""
         rules = await self._rules(terminal)
         async with self.booking.database.begin() as conn:
             group = (await read_groups(conn, [member])).get(member)
             now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         if group is None:
             raise refused("member_not_found", member)
-        return now, channel_balance(group, now, rules.program.clock, terminal.channel)
+        homes = tuple(books.member for books in group.homes)
+        return now, channel_balance(group, now, rules.program.clock, terminal.channel), homes
 
     async def _facts(self, member: str | None, sale: Order, rules: _Rules) -> Facts:
         """What is known besides the sale, as it would be judged by it."""
@@ -233,16 +291,23 @@ class TillService:
         return _Rules(row[0], Program.model_validate(row[1]), *row[2:])
 
 
-def _as_sold(terminal: Terminal, ask: QuoteRequest, points: int, rules: _Rules) -> Order:
-    """The basket as the sale it would be."""
+def _as_sold(
+    terminal: Terminal, ask: QuoteRequest, coupons: tuple[str, ...], rules: _Rules
+) -> Order:
+    """The basket as the sale it would be, before points."""
     return Order(
         ref=ExternalRef(connection=terminal.connection, id="quote"),
         changed_at=rules.now,
         placed_at=rules.now,
         state=OrderState.FULFILLED,
         lines=ask.lines,
-        points_used=points,
-        points_value=points * rules.program.redeem.yen_per_point,
+        coupons=coupons,
         tenders=ask.tenders,
         location=terminal.store,
     )
+
+
+def _paying(sale: Order, points: int, program: Program) -> Order:
+    """The sale when these points are used."""
+    value = points * program.redeem.yen_per_point
+    return sale.model_copy(update={"points_used": points, "points_value": value})

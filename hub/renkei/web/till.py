@@ -10,6 +10,9 @@ from renkei.web.served import TheHub
 from renkei_contracts.till import (
     CommitAnswer,
     CommitRequest,
+    CouponHoldAnswer,
+    CouponHoldRequest,
+    CouponReleaseRequest,
     HoldAnswer,
     HoldRequest,
     MemberAnswer,
@@ -77,6 +80,37 @@ async def release(hold: HoldId, terminal: Writer, hub: TheHub) -> HoldAnswer:
     return await hub.till.release(terminal, hold)
 
 
+COUPON_REFUSALS = (
+    "coupon_not_found",
+    "coupon_of_other_member",
+    "coupon_used",
+    "coupon_held",
+    "coupon_not_usable",
+)
+
+
+@router.post(
+    "/coupons:hold",
+    summary="Set a coupon aside for a sale",
+    responses=documented(*ALWAYS, *COUPON_REFUSALS, "member_not_found", "busy"),
+)
+async def hold_coupon(ask: CouponHoldRequest, terminal: Writer, hub: TheHub) -> CouponHoldAnswer:
+    """Again by the same till prolongs it; a sale of that till uses it, or it lapses."""
+    return await hub.till.hold_coupon(terminal, ask)
+
+
+@router.post(
+    "/coupons:release",
+    summary="Give a coupon back",
+    responses=documented(*ALWAYS, "coupon_not_found", "coupon_held", "busy"),
+)
+async def release_coupon(
+    ask: CouponReleaseRequest, terminal: Writer, hub: TheHub
+) -> CouponHoldAnswer:
+    """Releasing again, or a coupon that is not set aside, changes nothing."""
+    return await hub.till.release_coupon(terminal, ask)
+
+
 @router.post(
     "/transactions",
     summary="Book a finished sale, or restate one",
@@ -86,6 +120,9 @@ async def release(hold: HoldId, terminal: Writer, hub: TheHub) -> HoldAnswer:
         "insufficient_points",
         "points_exceed_total",
         "points_without_member",
+        *COUPON_REFUSALS,
+        "coupon_without_member",
+        "coupons_not_combinable",
         "hold_not_found",
         "hold_of_other_member",
         "key_reused",

@@ -32,6 +32,8 @@ MERGED = "a member is merged into whom the newest merge says, and never in a cir
 BALANCE = "a member's balances are the sums of their lots, and debt of its allocations"
 GUARD = "what is posted is never changed"
 
+NOBODY, SALE = "NULL, NULL", "'cart', 'o1'"
+
 TAMPERINGS = (
     Case(
         "posting_amount",
@@ -380,6 +382,52 @@ TAMPERINGS = (
         ("UPDATE member SET merged_into = NULL WHERE member_id = :jiro",),
         MERGED,
         "{jiro} merged",
+    ),
+    *(
+        Case(
+            f"coupon_{name}",
+            (
+                "INSERT INTO coupon VALUES"
+                " ('28', :hanako, 'default', 1, 'c', 'o', NULL, NULL, 0, now(), NULL, now())",
+                "INSERT INTO coupon_move VALUES"
+                + ",".join(
+                    f" ('28', {n}, '{what}', {holder}, {order}, now())"
+                    for n, what, holder, order in moves
+                ),
+            ),
+            "a coupon's moves are numbered without a gap, and it is used once until it is given"
+            " back",
+            "{hanako} coupon 28",
+        )
+        for name, moves in (
+            ("used_twice", ((1, "captured", NOBODY, SALE), (2, "captured", NOBODY, SALE))),
+            ("given_back_unused", ((1, "given_back", NOBODY, SALE),)),
+            ("move_missing", ((2, "captured", NOBODY, SALE),)),
+            (
+                "used_when_taken_back",
+                ((1, "taken_back", NOBODY, "NULL, NULL"), (2, "captured", NOBODY, SALE)),
+            ),
+            ("released_when_free", ((1, "released", NOBODY, "NULL, NULL"),)),
+        )
+    ),
+    *(
+        Case(
+            f"settled_typed_{n}",
+            (f"UPDATE settled SET typed = '{typed}' WHERE order_ref = 'o1'",),
+            "what an order earned of point types is no more than it earned, and there are such"
+            " lots",
+            "{hanako} order cart/o1",
+        )
+        for n, typed in enumerate(('[["gold", 1]]', '[["base", 999999]]', '{"base": 1}'))
+    ),
+    Case(
+        "coupon_for_points_nobody_gave",
+        (
+            "INSERT INTO coupon VALUES ('28', :hanako, 'default', 1, 'c', 'o', 'app', 'reward/k',"
+            " 150, now(), NULL, now())",
+        ),
+        "an exchange has its request, and its points as long as its coupon is not taken back",
+        "{hanako} coupon 28",
     ),
     Case("merge_deleted", ("DELETE FROM member_merge WHERE n = 2",), MERGED, "{jiro} merged"),
     Case(

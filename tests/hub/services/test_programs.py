@@ -1,5 +1,6 @@
 """Programs are read from TOML, published for ever, compared, and tried on stored orders."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from renkei.services.backtest import back_test
 from renkei.services.booking import Booking
 from renkei.services.programs import (
     differences,
+    dry_run,
     newest,
     preset,
     publish,
@@ -135,3 +137,21 @@ def test_a_cart_may_say_who_buys() -> None:
     assert read_cart(f"{{{order}}}").member == MemberFacts()
     with pytest.raises(RequestInvalid, match=r"member\.teir"):
         read_cart(f'{{{order}, "member": {{"teir": "gold"}}}}')
+
+
+async def test_a_dry_run_shows_what_a_coupon_takes_off_by_the_name_of_its_kind(
+    booking: Booking,
+) -> None:
+    draft = read('[[coupons]]\nname = "spring"\nyen = 300\nminimum = 1000\n')
+    cart = {
+        "ref": {"connection": "cart", "id": "1"},
+        "changed_at": "2026-11-10T00:00:00Z",
+        "placed_at": "2026-11-10T00:00:00Z",
+        "state": "paid",
+        "lines": [{"id": "1", "quantity": 1, "amount": 1_100, "tax_rate": 1000}],
+        "coupons": ["spring", "summer"],
+    }
+    result = await dry_run(booking.database, draft, read_cart(json.dumps(cart)))
+    assert [(rate.total, rate.coupon_discount) for rate in result.rates] == [(800, 300)]
+    assert "coupon spring: ¥300 off" in result.reasons
+    assert "coupon: summer is not known" in result.reasons

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,6 +31,10 @@ PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 SPENT = text("SELECT order_ref, spent FROM orders ORDER BY 1")
+COUPONS = text(
+    "SELECT member_id, program_version, kind, occasion, usable_from, usable_until FROM coupon "
+    "ORDER BY program_version"
+)
 TAX = {"tax_rate": 1000, "tax_included": True}
 
 TIERS = {
@@ -38,11 +43,13 @@ TIERS = {
         {"name": "gold", "at_least": 30_000, "bonus": 500, "coupon": "tea"},
     ]
 }
+TEA = {"name": "tea", "yen": 300, "valid_days": 30, "per_member": 1}
 DOUBLE = {"name": "gold-days", "when": "member.tier == 'gold'", "percent": 200}
+RULES = {"tiers": TIERS, "campaigns": [DOUBLE], "coupons": [TEA]}
 
 
 async def publish(booking: Booking, version: int = 2, **document: Any) -> Program:
-    parts = {"tiers": TIERS, "campaigns": [DOUBLE]} | document
+    parts = RULES | document
     async with booking.database.begin() as conn:
         await conn.execute(
             text("INSERT INTO program_version VALUES ('default', :v, '1970-01-02Z', :d)"),
@@ -83,6 +90,12 @@ async def gives_back(booking: Booking, id: str, **what: Any) -> None:
         **what,
     )
     await booking.committer.submit(BookRefund(refund, None, f"alr_{id}"))
+
+
+async def issued(booking: Booking) -> list[Any]:
+    """Every coupon: whose, the version and kind, why, from when and until when."""
+    async with booking.database.begin() as conn:
+        return [tuple(row) for row in await conn.execute(COUPONS)]
 
 
 async def verified(booking: Booking) -> None:
@@ -255,6 +268,52 @@ async def test_reaching_a_tier_gives_its_bonus_once(booking: Booking) -> None:
     await verified(booking)
 
 
+async def test_reaching_a_tier_issues_its_coupon_once(booking: Booking) -> None:
+    await publish(booking)
+    member = await enrolled(booking, "a")
+    await buys(booking, "a", "A", 33_000)
+    assert (await booking.reach_tiers(), await booking.reach_tiers()) == (1, 0)
+    tokyo = ZoneInfo("Asia/Tokyo")
+    ends = datetime(2026, 12, 2, tzinfo=tokyo)
+    assert await issued(booking) == [(member, 2, "tea", "tier/gold/ever", PLACED, ends)]
+    await buys(booking, "a", "A", 33_000, tick=1, state=OrderState.CANCELLED)
+    await buys(booking, "a", "B", 33_000, 1)
+    assert await booking.reach_tiers() == 0
+    assert len(await issued(booking)) == 1
+    await verified(booking)
+
+
+async def test_a_member_gets_no_more_coupons_of_tiers_than_there_are_for_each(
+    booking: Booking,
+) -> None:
+    both = [
+        {"name": "silver", "at_least": 10_000, "coupon": "tea"},
+        {"name": "gold", "at_least": 30_000, "coupon": "tea"},
+    ]
+    await publish(booking, tiers={"levels": both})
+    await enrolled(booking, "a")
+    await buys(booking, "a", "A", 33_000)
+    assert await booking.reach_tiers() == 2
+    assert [one[3] for one in await issued(booking)] == ["tier/silver/ever"]
+    await verified(booking)
+
+
+async def test_a_coupon_of_a_tier_has_the_terms_the_rules_had_when_it_was_reached(
+    booking: Booking,
+) -> None:
+    await publish(booking)
+    member = await enrolled(booking, "a")
+    await buys(booking, "a", "A", 33_000)
+    rules = RULES | {"coupons": [TEA | {"valid_days": 5}]}
+    async with booking.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 3, :since, :d)"),
+            {"since": PLACED + DAY, "d": json.dumps(rules)},
+        )
+    assert await booking.reach_tiers() == 1
+    assert [one[:3] for one in await issued(booking)] == [(member, 2, "tea")]
+
+
 async def test_members_who_are_one_are_given_a_bonus_once(booking: Booking) -> None:
     await publish(booking)
     one, other = await enrolled(booking, "a"), await enrolled(booking, "b")
@@ -274,7 +333,7 @@ async def test_what_was_reached_before_there_were_tiers_gives_nothing(booking: B
     async with booking.database.begin() as conn:
         await conn.execute(
             text("INSERT INTO program_version VALUES ('default', 2, :since, :d)"),
-            {"since": PLACED + DAY, "d": json.dumps({"tiers": TIERS, "campaigns": [DOUBLE]})},
+            {"since": PLACED + DAY, "d": json.dumps(RULES)},
         )
     assert await buys(booking, "a", "B", 11_000, 2) == 200
     assert await booking.reach_tiers() == 0
@@ -320,7 +379,7 @@ async def test_sales_that_were_there_before_count_as_those_that_come(
     lines = [line | {"id": "1", "amount": 999, "returned_amount": 100}, line | {"id": "2"}]
     lines = [LineItem.model_validate({"amount": 77} | one) for one in lines]
     await buys(booking, "a", "E", 0, lines=(*lines, LineItem(id="3", amount=5, **(line | TAX))))
-    script = files("renkei.storage.migrations.versions") / "0005_tiers.sql"
+    script = files("renkei.storage.migrations.versions") / "0006_tiers.sql"
     backfill = re.search(r"WITH line AS[^;]*", script.read_text(encoding="utf-8"))
     assert backfill
     async with owner_engine.begin() as conn:

@@ -39,6 +39,8 @@ def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
         ("post", "/pos/v1/quotes"),
         ("post", "/pos/v1/holds"),
         ("post", "/pos/v1/holds/{hold}:release"),
+        ("post", "/pos/v1/coupons:hold"),
+        ("post", "/pos/v1/coupons:release"),
         ("post", "/pos/v1/transactions"),
         ("get", "/pos/v1/changes"),
         ("post", "/v1/quotes"),

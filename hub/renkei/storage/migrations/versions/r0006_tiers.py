@@ -2,8 +2,8 @@
 
 from renkei.storage.migrations.scripts import has_running_role, never_down, run, run_file
 
-revision = "0005"
-down_revision = "0007"
+revision = "0006"
+down_revision = "0005"
 
 RIGHTS = """
 GRANT SELECT, INSERT ON tier_reached, tier_due TO renkei_app;
@@ -15,7 +15,7 @@ GRANT UPDATE (birthday) ON member_profile TO renkei_app;
 
 def upgrade() -> None:
     """Add what tiers need; orders that are there already count, too."""
-    run_file("0005_tiers.sql")
+    run_file("0006_tiers.sql")
     if has_running_role():
         run(RIGHTS)
 
