@@ -81,7 +81,12 @@ class _Work:
     program: Program
     facts: Facts
     basket: Basket
-    values: dict[str, Any]
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """What conditions may speak of; a program without conditions never asks."""
+        total = sum(rate.total + rate.points_discount for rate in self.basket.rates)
+        return order_values(self.order, self.facts, self.program.clock, total)
 
     @cached_property
     def names(self) -> Any:
@@ -107,9 +112,7 @@ def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> E
     off = coupons_off(order, program, facts) if order.coupons else ()
     barred = _barred(program, facts)
     basket = basket_of(order.lines, order.points_value, program.earn, barred, per_rate(off))
-    total = sum(rate.total + rate.points_discount for rate in basket.rates)
-    values = order_values(order, facts, program.clock, total)
-    work = _Work(order, program, facts, basket, values)
+    work = _Work(order, program, facts, basket)
     own, refused = _own_parts(work)
     extra, passed = _campaign_parts(work, own)
     parts = (*own, *extra)
