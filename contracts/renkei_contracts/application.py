@@ -4,9 +4,10 @@ A member is named by our id, or by ``customer``, the channel's own id of its cus
 whole points, amounts whole yen, instants carry their zone.
 """
 
-from typing import Self
+from datetime import date
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text
 from renkei_contracts.order import Lines, Tender
@@ -48,3 +49,35 @@ class ActivityTold(Canonical):
         if (self.member is None) == (self.customer is None):
             raise ValueError("give member or customer, and not both")
         return self
+
+
+class FactTold(Canonical):
+    """A fact of a business day: of an area, of one store of this channel, or of everywhere.
+
+    ``store`` is the channel's own id of it. What a merchant calls an area is theirs.
+    """
+
+    name: Slug
+    area: Slug | None = None
+    store: Annotated[Text, Field(max_length=200)] = ""
+    day: date
+    value: StrictBool = True
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.area is not None and self.store:
+            raise ValueError("a fact is of an area or of a store, not of both")
+        return self
+
+
+class FactsTold(Canonical):
+    """Facts for sales from now on."""
+
+    facts: Annotated[tuple[FactTold, ...], Field(min_length=1, max_length=1_000)]
+
+
+class FactsKept(Canonical):
+    """How many were new, and how many had been stated otherwise before: those stay as they were."""
+
+    new: int
+    differ: int

@@ -1,11 +1,12 @@
-"""What a merchant's own cart, app or site may do: ask for a cart's quote, tell of an activity."""
+"""What a merchant's own cart, app or site may do: ask for a quote, tell of activities, facts."""
 
 from renkei.errors import BookingRefused, KeyReused, UnknownMember
 from renkei.services.activity import BookActivity
+from renkei.services.facts import NewFact, state
 from renkei.services.lookup import customer_of, members_by
 from renkei.services.refusals import refused
 from renkei.services.till import Terminal, TillService
-from renkei_contracts.application import ActivityTold, CartQuote
+from renkei_contracts.application import ActivityTold, CartQuote, FactsKept, FactsTold
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.point import ActivityAnswer, ActivitySeen
 from renkei_contracts.till import QuoteAnswer, QuoteRequest
@@ -46,6 +47,24 @@ async def activity(till: TillService, caller: Terminal, ask: ActivityTold) -> Ac
     except BookingRefused as refusal:
         raise refused(refusal.code, ask.kind) from None
     return answer
+
+
+async def facts(till: TillService, caller: Terminal, ask: FactsTold) -> FactsKept:
+    """State them; raises RequestInvalid where two of them contradict each other."""
+    source = f"{caller.connection}/{caller.till}"
+    stated = [
+        NewFact(
+            name=one.name,
+            area=one.area or "",
+            store=f"{caller.connection}/{one.store}" if one.store else "",
+            day=one.day,
+            value=one.value,
+            source=source,
+        )
+        for one in ask.facts
+    ]
+    done = await state(till.booking.database, stated)
+    return FactsKept(new=done.new, differ=len(done.differ))
 
 
 async def _member_of(till: TillService, caller: Terminal, customer: str) -> str:

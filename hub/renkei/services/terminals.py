@@ -18,7 +18,7 @@ from renkei_contracts.errors import SettingsInvalid
 
 KEY: TypeAdapter[str] = TypeAdapter(Key)
 SCOPES = ("till:read", "till:write")
-APPLICATION_SCOPES = ("quotes:read", "activities:write")
+APPLICATION_SCOPES = ("quotes:read", "activities:write", "facts:write")
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 ADD = """

@@ -204,5 +204,8 @@ Writer = Annotated[Terminal, Security(_caller, scopes=["till:write"])]
 QuoteReader = Annotated[Terminal, Security(_caller, scopes=["quotes:read"])]
 """An application that may ask what a cart earns."""
 
+FactTeller = Annotated[Terminal, Security(_caller, scopes=["facts:write"])]
+"""An application that may state facts."""
+
 ActivityTeller = Annotated[Terminal, Security(_caller, scopes=["activities:write"])]
 """An application that may tell of activities."""

@@ -40,7 +40,7 @@ def test_an_application_gets_a_credential_of_its_own_scopes(
         ),
         {"key": ran.document["key_id"]},
     ).one()
-    assert tuple(row) == ("", "site", ["quotes:read", "activities:write"])
+    assert tuple(row) == ("", "site", ["quotes:read", "activities:write", "facts:write"])
     assert ran.document["secret"]
 
 

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from renkei_contracts.order import Order
 
 QUOTES = "/v1/quotes"
 ACTIVITIES = "/v1/activities"
+FACTS = "/v1/facts"
 SALES = "/pos/v1/transactions"
 
 PROGRAM = {
@@ -27,6 +29,7 @@ PROGRAM = {
         {"name": "review", "points": 5, "per_object": 1, "per_day": 2},
     ],
 }
+TODAY = datetime.now(ZoneInfo("Asia/Tokyo")).date()
 LINES = [{"id": "1", "quantity": 1, "amount": 11_000, "tax_rate": 1000}]
 
 
@@ -178,3 +181,41 @@ async def test_activities_of_a_sale_without_a_member_give_nobody_anything(
 ) -> None:
     ask = new_sale("8", None, activities=[{"kind": "own-bag"}])
     assert (await register.post(SALES, ask)).json()["activities"] == []
+
+
+def rain(**more: Any) -> dict[str, Any]:
+    return {"facts": [{"name": "rain", "day": TODAY.isoformat()} | more]}
+
+
+async def test_a_fact_that_was_stated_counts_for_the_next_quote(application: Any) -> None:
+    before = (await application.post(QUOTES, {"lines": LINES})).json()
+    told = await application.post(FACTS, rain())
+    assert (told.status_code, told.json()) == (200, {"new": 1, "differ": 0})
+    after = (await application.post(QUOTES, {"lines": LINES})).json()
+    assert after["earns"] - before["earns"] == 5
+
+
+async def test_what_was_stated_first_stays(application: Any) -> None:
+    await application.post(FACTS, rain(area="kyoto"))
+    assert (await application.post(FACTS, rain(area="kyoto", value=False))).json() == {
+        "new": 0,
+        "differ": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"facts": []},
+        rain(area="kyoto", store="s1"),
+        rain(value="yes"),
+        rain(area="京都"),
+        {"facts": [*rain()["facts"], *rain(value=False)["facts"]]},
+    ],
+)
+async def test_facts_that_say_nothing_clear_are_refused(application: Any, wrong: Any) -> None:
+    assert (await application.post(FACTS, wrong)).status_code == 422
+
+
+async def test_a_register_may_state_no_facts(register: Any) -> None:
+    assert refusal(await register.post(FACTS, rain())) == (403, "scope_missing")
