@@ -45,6 +45,7 @@ def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
         ("get", "/pos/v1/changes"),
         ("post", "/v1/quotes"),
         ("post", "/v1/activities"),
+        ("post", "/v1/facts"),
         ("get", "/livez"),
         ("get", "/readyz"),
         ("get", "/metrics"),
