@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, StrictBool, model_validator
 
 from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text
-from renkei_contracts.order import Lines, Tender
+from renkei_contracts.order import CouponCodes, Lines, Tender
 
 
 class CartQuote(Canonical):
@@ -21,6 +21,7 @@ class CartQuote(Canonical):
     lines: Lines
     points_wanted: Points = 0
     tenders: tuple[Tender, ...] = ()
+    coupons: CouponCodes = ()
 
     @model_validator(mode="after")
     def _one_name(self) -> Self:

@@ -18,7 +18,11 @@ async def quote(till: TillService, caller: Terminal, ask: CartQuote) -> QuoteAns
     if ask.customer is not None:
         member = await _member_of(till, caller, ask.customer)
     asked = QuoteRequest(
-        member=member, lines=ask.lines, points_wanted=ask.points_wanted, tenders=ask.tenders
+        member=member,
+        lines=ask.lines,
+        points_wanted=ask.points_wanted,
+        tenders=ask.tenders,
+        coupons=ask.coupons,
     )
     return await till.quote(caller, asked)
 

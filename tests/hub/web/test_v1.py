@@ -219,3 +219,10 @@ async def test_facts_that_say_nothing_clear_are_refused(application: Any, wrong:
 
 async def test_a_register_may_state_no_facts(register: Any) -> None:
     assert refusal(await register.post(FACTS, rain())) == (403, "scope_missing")
+
+
+async def test_a_cart_hears_why_a_coupon_takes_nothing_off(application: Any) -> None:
+    ask = {"customer": "c1", "lines": LINES, "coupons": ["123456789012345678"]}
+    [tried] = (await application.post(QUOTES, ask)).json()["coupons"]
+    assert (tried["code"], tried["value"]) == ("123456789012345678", 0)
+    assert tried["reason"]
