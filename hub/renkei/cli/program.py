@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 commands = typer.Typer(help="The rules of a program: write, check, publish, compare, try.")
 
 File = Annotated[Path, typer.Argument(help="a program as TOML", exists=True, dir_okay=False)]
+PRESETS = "plain, good-program, group-program, id-pos-program"
+"""Written down, so that help needs to load nothing."""
+
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
 
@@ -32,7 +35,7 @@ def group() -> None:
 
 @commands.command("new")
 def new(
-    preset: Annotated[str, typer.Option(help="what to begin with")] = "plain",
+    preset: Annotated[str, typer.Option(help=f"what to begin with: {PRESETS}")] = "plain",
 ) -> None:
     """Print a preset: `renkei program new > program.toml`."""
     from renkei.services.programs import preset as text_of

@@ -39,7 +39,8 @@ class Target(NamedTuple):
     ``confirmed`` is the part of ``earned`` whose condition is met; the rest stays pending.
     ``usable_from`` and ``expires_at`` are for what is confirmed now; ``restored_until`` for points
     given back to a lot whose time is over. ``net_base`` is yen, net of tax. ``typed`` says how much
-    of ``earned`` is of which point type; the rest is ordinary points.
+    of ``earned`` is of which point type; the rest is ordinary points. ``keeps_alive``: it is an
+    activity for which sliding points live on.
     """
 
     earned: int
@@ -56,6 +57,7 @@ class Target(NamedTuple):
     company: str | None = None
     reasons: tuple[str, ...] = ()
     typed: tuple[TypedEarn, ...] = ()
+    keeps_alive: bool = False
 
 
 class Settled(NamedTuple):

@@ -11,6 +11,7 @@ from renkei_contracts.base import Canonical, Slug, Text
 from renkei_contracts.point import ActivitySeen
 
 Times = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Month = Annotated[int, Field(strict=True, ge=1, le=12)]
 
 
 class Activity(Canonical):
@@ -19,6 +20,7 @@ class Activity(Canonical):
     ``per_object`` bounds how often the same object counts (a product, an article, a store), ever;
     ``per_receipt`` how often it counts for one sale. What names none counts as one and the same.
     The points are ordinary ones unless ``point_type`` names another.
+    With ``months`` (1 to 12) it counts in these months of each year only.
     """
 
     name: Slug
@@ -30,6 +32,11 @@ class Activity(Canonical):
     per_object: Times | None = None
     per_receipt: Times | None = None
     point_type: Slug | None = None
+    months: tuple[Month, ...] = ()
+
+    def counts_in(self, month: int) -> bool:
+        """Whether it gives something in this month of the year."""
+        return not self.months or month in self.months
 
 
 class Cap(NamedTuple):

@@ -37,7 +37,7 @@ class Campaign(Canonical):
     stacking: Literal["best", "add", "multiply"] = "add"
     budget: Whole | None = None
     per_member: Whole | None = None
-    member_period: Literal["day", "month", "campaign"] = "campaign"
+    member_period: Literal["day", "month", "year", "campaign"] = "campaign"
     funded_by: Slug = "head-office"
 
     @model_validator(mode="after")

@@ -159,6 +159,10 @@ class Program(Canonical):
         """The month an instant lies in, in the program's zone: ``2026-11``."""
         return self._day(at).isoformat()[:7]
 
+    def year_of(self, at: datetime) -> str:
+        """The year an instant lies in, in the program's zone: ``2026``."""
+        return self._day(at).isoformat()[:4]
+
     def day_of(self, at: datetime) -> str:
         """The day an instant lies in, in the program's zone: ``2026-11-26``."""
         return self._day(at).isoformat()

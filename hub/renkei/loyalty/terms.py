@@ -68,7 +68,8 @@ class Expiry(Canonical):
     """How long points live.
 
     ``fixed``: so many months (or days) after the sale. ``sliding``: after the member's last
-    activity. ``yearly``: on ``month``/``day`` of each year, at least ``months`` after the sale.
+    activity, which is a sale that earned or used points or, with ``slides_on`` ``use``, one that
+    used some. ``yearly``: on ``month``/``day`` of each year, at least ``months`` after the sale.
     They end with the day, or with the month (``ends``). What is given back to points that are over
     lives ``restore_days`` more.
     """
@@ -80,6 +81,12 @@ class Expiry(Canonical):
     month: Annotated[int, Field(strict=True, ge=1, le=12)] = 12
     day: Annotated[int, Field(strict=True, ge=1, le=31)] = 31
     restore_days: Annotated[int, Field(strict=True, ge=1, le=3660)] = 30
+    slides_on: Literal["purchase", "use"] = "purchase"
+
+    def is_activity(self, earned: int, redeemed: int) -> bool:
+        """Whether a sale that earned and used so many points makes sliding points live on."""
+        counts = redeemed if self.slides_on == "use" else earned or redeemed
+        return self.kind == "sliding" and counts > 0
 
     @model_validator(mode="after")
     def _lives(self) -> Self:

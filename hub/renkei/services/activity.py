@@ -67,6 +67,9 @@ class BookActivity:
             raise BookingRefused(
                 "activity_unknown", f"program {program} gives nothing for {self.ask.kind!r:.60}"
             )
+        if not activity.counts_in(self.ask.occurred_at.astimezone(found[1].clock).month):
+            months = ", ".join(str(month) for month in activity.months)
+            return self._answer(attempt, 0, f"only in months {months}")
         caps = list(self._caps(found[1]))
         full = self._full(attempt, caps)
         if full is not None:
@@ -94,7 +97,7 @@ class BookActivity:
             origin="activity",
             granted=activity.points,
             granted_at=draft.event_at,
-            usable_from=draft.event_at,
+            usable_from=rules.usable_from(draft.event_at),
             expires_at=rules.expires_at(draft.event_at),
             slides_months=rules.slides_months,
             yen_value=activity.points * rules.redeem.yen_per_point,

@@ -71,6 +71,7 @@ def _limits(
         period = {
             "day": program.day_of(order.placed_at),
             "month": program.period_of(order.placed_at),
+            "year": program.year_of(order.placed_at),
             "campaign": "all",
         }[campaign.member_period]
         yield (f"{scope}/{member}", period, claimant), campaign.per_member

@@ -301,7 +301,7 @@ class SettleOrder:
         homes = {part.home for part in parts} | homes_of(before)
         for home in sorted({member} | homes):
             book_lapses(attempt, home)
-        if target.slides_months and (target.earned or target.redeemed):
+        if target.keeps_alive:
             attempt.was_active(member, target.event_at)
         draft = attempt.draft(
             member,

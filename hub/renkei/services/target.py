@@ -48,6 +48,7 @@ def target_of(
         company=company,
         reasons=evaluation.reasons,
         typed=_typed(evaluation.parts, rules, happened) if rules.point_types else (),
+        keeps_alive=rules.expiry.is_activity(evaluation.earned, evaluation.redeemed),
     )
 
 

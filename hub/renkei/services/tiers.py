@@ -133,7 +133,7 @@ def _bonus(points: int, rules: Program, at: datetime) -> Lot:
         origin="tier",
         granted=points,
         granted_at=at,
-        usable_from=at,
+        usable_from=rules.usable_from(at),
         expires_at=rules.expires_at(at),
         slides_months=rules.slides_months,
         yen_value=points * rules.redeem.yen_per_point,

@@ -25,6 +25,7 @@ ACTIVITIES = [
     {"name": "check-in", "points": 1, "per_day": 1, "per_month": 10},
     {"name": "review", "points": 5, "per_object": 1},
     {"name": "sign-up", "points": 1000, "per_lifetime": 1},
+    {"name": "bonus", "points": 500, "per_month": 1, "months": [5, 11]},
     {"name": "both", "points": 2, "per_day": 2, "per_lifetime": 3},
 ]
 
@@ -117,3 +118,14 @@ async def test_what_the_program_does_not_know_and_who_is_no_member_is_refused(
     future = datetime.now(UTC) + timedelta(days=9)
     with pytest.raises(RequestInvalid, match="occurred_at"):
         await does(booking, member, "favourite", "k", occurred_at=future)
+
+
+async def test_an_activity_of_some_months_gives_nothing_in_others(
+    booking: Booking, member: str
+) -> None:
+    answers = [
+        await does(booking, member, "bonus", f"k{n}", occurred_at=LAST_NIGHT + timedelta(minutes=n))
+        for n in range(2)
+    ]
+    assert [one.points for one in answers] == [0, 500]
+    assert answers[0].reason == "only in months 5, 11"
