@@ -14,7 +14,10 @@ from renkei_contracts.order import CouponCodes, Lines, Tender
 
 
 class CartQuote(Canonical):
-    """What would this cart earn, and how many points may it use? Binds nobody; may be nobody's."""
+    """What would this cart earn, and how many points may it use? Binds nobody; may be nobody's.
+
+    ``pickup``: it will be collected in a store.
+    """
 
     member: Key | None = None
     customer: Key | None = None
@@ -22,6 +25,7 @@ class CartQuote(Canonical):
     points_wanted: Points = 0
     tenders: tuple[Tender, ...] = ()
     coupons: CouponCodes = ()
+    pickup: StrictBool = False
 
     @model_validator(mode="after")
     def _one_name(self) -> Self:

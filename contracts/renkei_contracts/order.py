@@ -97,8 +97,8 @@ CouponCodes = Annotated[tuple[Key, ...], Field(max_length=20)]
 """Codes of coupons of ours that one sale uses."""
 
 
-def _none(codes: object) -> bool:
-    return not codes
+def _none(told: object) -> bool:
+    return not told
 
 
 class Order(Canonical):
@@ -109,7 +109,7 @@ class Order(Canonical):
     ``hold_codes`` name holds of ours that this sale claims, ``coupons`` coupons of ours that it
     uses: the amounts of the lines are before them, as they are before points. ``till`` is the
     natural key of a till sale; ``same_as`` names the same sale at other vendors, where the vendor
-    itself says so.
+    itself says so. ``pickup``: ordered online, collected in a store.
     """
 
     ref: ExternalRef
@@ -126,6 +126,7 @@ class Order(Canonical):
     points_value: Yen = 0
     hold_codes: tuple[Key, ...] = ()
     coupons: CouponCodes = Field(default=(), exclude_if=_none)
+    pickup: StrictBool = Field(default=False, exclude_if=_none)
     tenders: tuple[Tender, ...] = ()
     till: TillKey | None = None
     same_as: tuple[ExternalRef, ...] = ()

@@ -65,7 +65,8 @@ class MemberAnswer(Canonical):
 class QuoteRequest(Canonical):
     """What would this basket earn, and how many points may it use? Binds nobody.
 
-    ``coupons`` are codes that the sale would use; the lines are before them.
+    ``coupons`` are codes that the sale would use; the lines are before them. ``pickup``: it is
+    ordered online and collected in a store.
     """
 
     member: Key | None = None
@@ -73,6 +74,7 @@ class QuoteRequest(Canonical):
     points_wanted: Points = 0
     tenders: tuple[Tender, ...] = ()
     coupons: CouponCodes = ()
+    pickup: StrictBool = False
 
 
 class QuotedCoupon(Canonical):
@@ -100,12 +102,17 @@ class RateTotal(Canonical):
 
 
 class QuoteAnswer(Canonical):
-    """The answer, with what it assumed: program and balance version."""
+    """The answer, with what it assumed: program and balance version.
+
+    ``ships_free``: whether the program says so for this basket; what shipping costs else is the
+    cart's own.
+    """
 
     earns: Points
     max_usable: Points
     points_used: Points
     total: Yen
+    ships_free: StrictBool = False
     rates: tuple[RateTotal, ...]
     program: Text
     program_version: int

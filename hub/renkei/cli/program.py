@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 commands = typer.Typer(help="The rules of a program: write, check, publish, compare, try.")
 
 File = Annotated[Path, typer.Argument(help="a program as TOML", exists=True, dir_okay=False)]
-PRESETS = "plain, good-program, group-program, id-pos-program"
+PRESETS = (
+    "plain, good-program, mile-program, group-program, coupon-program, stars-program, "
+    "id-pos-program"
+)
 """Written down, so that help needs to load nothing."""
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]

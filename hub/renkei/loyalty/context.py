@@ -110,7 +110,6 @@ class Facts:
     stated: Mapping[str, bool] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     day_ends: timedelta = timedelta()
-    pickup: bool = False
     coupons: "Mapping[str, Coupon]" = field(default_factory=dict)
 
     def classes_of(self, line: LineItem) -> tuple[str, ...]:
@@ -144,7 +143,7 @@ def order_values(order: Order, facts: Facts, zone: ZoneInfo, total: int) -> dict
         "order.tenders": sorted({tender.kind for tender in order.tenders}),
         "order.classes": sorted(classes),
         "order.jans": sorted({facts.jan_of(line) for line in order.lines} - {""}),
-        "order.pickup": facts.pickup,
+        "order.pickup": order.pickup,
         "member.known": facts.member is not None,
         "member.tier": member.tier,
         "member.birth_month": member.birthday.month if member.birthday else 0,

@@ -12,6 +12,7 @@ from fractions import Fraction
 from renkei.loyalty.activity import Activity
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.program import Program
+from renkei.loyalty.reward import Reward
 
 SMALL_PURCHASE = 1_000
 SMALL_PREMIUM = 200
@@ -60,6 +61,7 @@ def warnings(program: Program) -> tuple[LawWarning, ...]:
         *_of_redeeming(program),
         *(one for campaign in program.campaigns for one in _of_campaign(campaign, program)),
         *(one for activity in program.activities for one in _of_activity(activity, program)),
+        *(one for reward in program.rewards for one in _of_reward(reward, program)),
         *_of_earning(program),
     )
 
@@ -151,6 +153,20 @@ def _of_activity(activity: Activity, program: Program) -> Iterator[LawWarning]:
             "points depend on what it says or how many stars it gives",
             "景品表示法 5条3号, ステマ告示 (October 2023)",
         )
+
+
+def _of_reward(reward: Reward, program: Program) -> Iterator[LawWarning]:
+    """A certain product for points is a premium on the purchases that earn them."""
+    coupon = program.coupon(reward.coupon)
+    if coupon is None or coupon.gift is None:
+        return
+    yen = reward.points * program.earn.per_yen // program.earn.points
+    yield LawWarning(
+        f"rewards {reward.name}",
+        f"a product for points: worth at most ¥{_limit(yen):,}, if the ¥{yen:,} that earn "
+        f"{reward.points} points at the program's own rate are what it is given for",
+        PREMIUMS,
+    )
 
 
 def _premium(place: str, text: str) -> LawWarning:

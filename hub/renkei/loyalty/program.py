@@ -14,6 +14,7 @@ from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.coupon import Coupon
 from renkei.loyalty.reward import Reward
+from renkei.loyalty.shipping import Shipping
 from renkei.loyalty.terms import Earn, Expiry, PointType, Redeem
 from renkei.loyalty.tiers import Tiers
 from renkei_contracts.base import Canonical, Slug, Text
@@ -48,6 +49,7 @@ class Program(Canonical):
     coupons: tuple[Coupon, ...] = ()
     rewards: tuple[Reward, ...] = ()
     point_types: tuple[PointType, ...] = ()
+    shipping: Shipping = Shipping()
 
     @model_validator(mode="before")
     @classmethod

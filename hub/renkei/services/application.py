@@ -23,6 +23,7 @@ async def quote(till: TillService, caller: Terminal, ask: CartQuote) -> QuoteAns
         points_wanted=ask.points_wanted,
         tenders=ask.tenders,
         coupons=ask.coupons,
+        pickup=ask.pickup,
     )
     return await till.quote(caller, asked)
 

@@ -11,7 +11,7 @@ from renkei.ledger.loading import read_groups
 from renkei.ledger.read_past import read_past
 from renkei.loyalty.context import Facts
 from renkei.loyalty.coupon import per_rate
-from renkei.loyalty.earn import coupons_off, evaluate_order
+from renkei.loyalty.earn import coupons_off, evaluate_order, still_sold
 from renkei.loyalty.member import Kept, facts_at
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
@@ -168,6 +168,7 @@ class TillService:
             points_used=used,
             total=sum(rate.total for rate in basket.rates),
             rates=tuple(RateTotal(**rate._asdict()) for rate in basket.rates),
+            ships_free=rules.program.shipping.is_free(still_sold(sale, basket), pickup=ask.pickup),
             program=rules.program.id,
             program_version=rules.version,
             balance_version=seen,
@@ -304,6 +305,7 @@ def _as_sold(
         coupons=coupons,
         tenders=ask.tenders,
         location=terminal.store,
+        pickup=ask.pickup,
     )
 
 

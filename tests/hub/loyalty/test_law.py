@@ -95,3 +95,19 @@ def test_reviews_for_points_are_advertising(fields: dict[str, Any]) -> None:
 def test_a_campaign_that_hangs_on_a_fact_must_say_who_decides_it() -> None:
     (said,) = found(**campaign(when='facts["rain"]', percent=200)).values()
     assert "who decides" in said
+
+
+def test_a_product_for_points_is_a_premium_and_a_discount_is_none() -> None:
+    parts = {
+        "earn": {"points": 1, "per_yen": 50},
+        "coupons": [{"name": "drink", "gift": "4900000000018"}, {"name": "less", "yen": 500}],
+        "rewards": [
+            {"name": "drink", "points": 150, "coupon": "drink"},
+            {"name": "sip", "points": 10, "coupon": "drink"},
+            {"name": "less", "points": 150, "coupon": "less"},
+        ],
+    }
+    said = found(**parts)
+    assert {*said} == {"rewards drink", "rewards sip"}
+    assert "at most ¥1,500" in said["rewards drink"]
+    assert "at most ¥200" in said["rewards sip"]

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,21 +11,25 @@ import pytest
 from sqlalchemy import text
 
 from renkei.ledger.lots import spendable
+from renkei.ledger.past import PastOf
 from renkei.ledger.verify import verify
 from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
+from renkei.loyalty.tiers import looks_back, tier_at
 from renkei.services.activity import BookActivity
 from renkei.services.attempt import Attempt, Command, further_needs
 from renkei.services.booking import Booking
 from renkei.services.expire import ExpireLots
+from renkei.services.member_facts import past_of
 from renkei.services.programs import preset, read
+from renkei.services.rewards import ExchangeReward
 from renkei.services.tiers import ReachTiers
 from renkei.services.till import Terminal, TillService
 from renkei.storage.committer import Committer
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey
-from renkei_contracts.point import ActivityAnswer, ActivitySeen
+from renkei_contracts.point import ActivityAnswer, ActivitySeen, RewardAnswer, RewardExchange
 from renkei_contracts.till import CommitAnswer, CommitRequest, TillActivity
 
 JAPAN = ZoneInfo("Asia/Tokyo")
@@ -75,6 +79,23 @@ class Look:
     def decide(self, attempt: Attempt) -> int:
         group = attempt.group_of(self.member)
         return spendable(group.lots, group.debt, attempt.now)
+
+
+@dataclass(frozen=True)
+class LookAtTier:
+    """Which tier a member has."""
+
+    member: str
+    rules: Program
+    now: datetime
+
+    def needs(self) -> Needs:
+        since = looks_back(self.rules.tiers, self.now, JAPAN)
+        past = PastOf(self.member, since, points=True)
+        return Needs(members=frozenset({self.member}), pasts=frozenset({past}))
+
+    def decide(self, attempt: Attempt) -> str:
+        return tier_at(self.rules.tiers, past_of(attempt, self.member).sales, self.now, JAPAN)
 
 
 @dataclass
@@ -172,10 +193,31 @@ class Walk:
 
     async def reaches(self) -> list[str]:
         """The tiers that are reached since it was looked at last."""
+        command = ReachTiers(self.member, self.rules, self.now, self.booking.new_id("seed"))
+        return [one.level.name for one in await self.submit(command)]
+
+    async def tier(self) -> str:
+        """The tier that a sale now would be judged by."""
+        look = LookAtTier(self.member, self.rules, self.now + timedelta(microseconds=1))
+        return str(await self.submit(look))
+
+    async def coupons(self) -> list[tuple[str, str, datetime, datetime | None]]:
+        """Code, kind, first and last instant (in Japan) of every coupon, oldest first."""
+        async with self.booking.database.begin() as conn:
+            found = await conn.execute(
+                text("SELECT code, kind, usable_from, usable_until FROM coupon ORDER BY 3, 2")
+            )
         return [
-            one.level.name
-            for one in await self.submit(ReachTiers(self.member, self.rules, self.now))
+            (code, kind, starts.astimezone(JAPAN), ends.astimezone(JAPAN) if ends else None)
+            for code, kind, starts, ends in found
         ]
+
+    async def exchanges(self, reward: str) -> RewardAnswer:
+        """Points for a reward."""
+        key = str(next(self.numbers))
+        ask = RewardExchange(key=key, source="app", member=self.member, reward=reward)
+        answer: RewardAnswer = await self.submit(ExchangeReward(ask, self.booking.new_id("seed")))
+        return answer
 
     async def issuers(self) -> list[str]:
         """The company that issued each lot, oldest first."""
