@@ -101,8 +101,10 @@ BROKEN = {
 @pytest.mark.parametrize("fault", BROKEN)
 @pytest.mark.usefixtures("broken_ledgers")
 def test_a_broken_ledger_is_found_and_named(playground: Scratch, fault: str) -> None:
-    result = played(playground, Scenario(22, 250, 6), Conduct(worker=broken(fault)))
-    assert BROKEN[fault] in {one.invariant for one in result.findings}
+    """Within a few seeds: what meets what depends on how fast the workers happen to be."""
+    how = Conduct(worker=broken(fault))
+    runs = (played(playground, Scenario(seed, 400, 4), how) for seed in range(22, 34))
+    assert any(BROKEN[fault] in {one.invariant for one in run.findings} for run in runs)
 
 
 @pytest.mark.proof
