@@ -104,7 +104,7 @@ def dry_run(
     """
     from renkei.services.programs import read_cart
 
-    draft, order = _read(file), read_cart(cart.read_text(encoding="utf-8"))
+    draft, order = _read(file), read_cart(_text(cart))
     result = with_hub(invocation(context).settings(), lambda hub: _try(hub, draft, order))
     if json:
         parts = [{"rule": one.rule, "points": one.points, "why": one.why} for one in result.parts]
@@ -145,7 +145,18 @@ def backtest(
 def _read(file: Path) -> "Program":
     from renkei.services.programs import read
 
-    return read(file.read_text(encoding="utf-8"))
+    return read(_text(file))
+
+
+def _text(file: Path) -> str:
+    """What the file says; raises FileInvalid where it is not in UTF-8."""
+    from renkei.errors import FileInvalid
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        fault = f"is not UTF-8 from byte {error.start} on: save it as UTF-8"
+        raise FileInvalid(file.name, [fault]) from None
 
 
 async def _try(hub: "Hub", draft: "Program", order: "Cart") -> "Evaluation":

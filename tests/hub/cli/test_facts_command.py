@@ -178,3 +178,8 @@ def test_validate_says_where_a_law_is_touched(renkei: Command, tmp_path: Path) -
     assert "たばこ事業法" in said.out
     (tmp_path / "p.toml").write_text("", encoding="utf-8")
     assert "law" not in renkei("program", "validate", "p.toml").out
+
+
+def test_a_program_that_is_not_in_utf_8_is_refused_by_name(renkei: Command, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_bytes('title = "緑茶"\n'.encode("cp932"))
+    assert "p.toml: is not UTF-8" in renkei("program", "validate", "p.toml").refusal
