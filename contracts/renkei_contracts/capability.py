@@ -6,7 +6,7 @@ thinks is a plain function. A plugin keeps no state, retries nothing and rounds 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
 
 from renkei_contracts.delivery import Delivery
@@ -21,7 +21,14 @@ from renkei_contracts.till import TillAnswer, TillCommand
 
 @runtime_checkable
 class Webhooks(Protocol):
-    """Deliveries from the vendor. Pure: no call, no clock of its own."""
+    """Deliveries from the vendor. Pure: no call, no clock of its own.
+
+    ``signs_body``: whether the vendor signs what it sends, or only shows a secret. ``tolerance``:
+    how far the signed time of a delivery may be from now (None: the vendor signs no time).
+    """
+
+    signs_body: bool
+    tolerance: timedelta | None
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
         """Check the raw bytes in constant time; raise SignatureInvalid. No secret: refuse all."""

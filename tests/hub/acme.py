@@ -66,6 +66,9 @@ class Cloud:
 class Webhooks:
     """Bodies are JSON of our own contracts; an empty body is a hint about order o1."""
 
+    signs_body = True
+    tolerance = None
+
     def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
 

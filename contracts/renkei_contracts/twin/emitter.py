@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from renkei_contracts.stage import Mischief
+from renkei_contracts.stage import STRAIGHT, Mischief
 
 RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Waits between tries of a twin; the vendors' own take hours."""
-
-
-STRAIGHT = Mischief()
 
 
 @dataclass(frozen=True)

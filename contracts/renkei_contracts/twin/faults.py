@@ -6,18 +6,41 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 FaultKind = Literal[
-    "unauthorized", "rate_limited", "server_error", "drop_before", "drop_after", "half_page"
+    "unauthorized",
+    "forbidden",
+    "rate_limited",
+    "server_error",
+    "drop_before",
+    "drop_after",
+    "slow",
+    "half_page",
+    "not_json",
+    "field_removed",
+    "type_changed",
 ]
-"""``drop_before`` breaks the connection before the vendor acts, ``drop_after`` when it has."""
+"""``drop_before`` breaks the connection before the vendor acts, ``drop_after`` when it has.
+
+``slow`` acts and never answers; ``field_removed`` and ``type_changed`` are schema drift.
+"""
+
+BEFORE: frozenset[FaultKind] = frozenset(
+    {"unauthorized", "forbidden", "rate_limited", "server_error", "drop_before"}
+)
+"""The faults after which nothing has happened at the vendor."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault for the next call whose path contains ``path`` (empty: any call)."""
+    """One fault for the next call whose path contains ``path`` (empty: any call).
+
+    ``retry_after`` is in seconds (None: the vendor does not say). ``field`` is the key of the JSON
+    answer that schema drift hits, wherever it occurs.
+    """
 
     kind: FaultKind
     path: str = ""
     retry_after: int | None = None
+    field: str = ""
 
 
 @dataclass

@@ -13,9 +13,9 @@ from renkei_shopify.webhooks import ShopifyWebhooks
 
 def _twin(context: StageContext) -> CartStage:
     # Imported here: the twin needs a web framework, the plugin must run without one.
-    from renkei_shopify.twin import ShopifyStage
+    from renkei_shopify.twin import ShopifyTwin
 
-    return ShopifyStage(context)
+    return ShopifyTwin(context)
 
 
 VENDOR = Vendor(

@@ -1,12 +1,11 @@
 """Shopify on a stage: the twin store served on loopback, with shopper and merchant."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from renkei_contracts.stage import Item, Mischief, Shopper, StageContext, Webhook
-from renkei_contracts.twin.emitter import STRAIGHT, Emitter, Outgoing
-from renkei_contracts.twin.server import serve
+from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext, Webhook
+from renkei_contracts.twin.base import TwinBase
+from renkei_contracts.twin.emitter import Outgoing
 from renkei_shopify import twin_rest
 from renkei_shopify.check import TOPICS
 from renkei_shopify.settings import ShopifySettings
@@ -16,26 +15,18 @@ from renkei_shopify.twin_shop import CATALOGUE, TwinShop
 
 POINTS = metafield_name({"key": ShopifySettings.model_fields["metafield_key"].default})
 
+CAN: frozenset[Action] = frozenset({"register", "refund"})
 
-class ShopifyStage:
+
+class ShopifyTwin(TwinBase):
     """A web shop by the name of renkei-twin; nothing of it outlives the block it is used in."""
 
     kind: Literal["cart", "till"] = "cart"
+    can = CAN
 
     def __init__(self, context: StageContext) -> None:
-        self.twin = TwinApp(TwinShop(seed=context.seed, now=None))
-        self.emitter = Emitter(retries=True)
-        self._running = contextlib.AsyncExitStack()
-        self._base_url = ""
-
-    async def __aenter__(self) -> Self:
-        """Serve the twin."""
-        self._base_url = await self._running.enter_async_context(serve(self.twin.asgi()))
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        """Stop it."""
-        await self._running.aclose()
+        self.twin = TwinApp(TwinShop(seed=context.seed, now=context.now))
+        super().__init__(context, self.twin.asgi(), self.twin.faults, retries=True)
 
     def settings(self) -> Mapping[str, object]:
         """With the client credentials grant, as one brand's own app has it.
@@ -44,19 +35,15 @@ class ShopifyStage:
         """
         return {
             "shop": DOMAIN,
-            "base_url": self._base_url,
+            "base_url": self.base_url,
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "trust_verified_email": True,
         }
 
-    def address(self) -> str:
-        """A page with the customers, their points, and the orders."""
-        return f"{self._base_url}/"
-
     async def listen(self, webhook: Webhook) -> None:
         """Subscribe the hub to every topic it needs."""
-        self.emitter.url, self.emitter.extra_headers = webhook.url, webhook.headers
+        await super().listen(webhook)
         self.twin.topics.update(dict.fromkeys(TOPICS, webhook.url))
 
     async def catalogue(self) -> Sequence[Item]:
@@ -79,7 +66,9 @@ class ShopifyStage:
         await self._tell(told, mischief)
         return str(order.id)
 
-    async def refund(self, order: str, sku: str, quantity: int) -> None:
+    async def refund(
+        self, order: str, sku: str, quantity: int, mischief: Mischief = STRAIGHT
+    ) -> None:
         """refunds/create and orders/updated."""
         bought = self.twin.shop.orders[int(order)]
         refund = self.twin.shop.refund(bought, sku, quantity)
@@ -87,7 +76,7 @@ class ShopifyStage:
             ("refunds/create", twin_rest.refund(bought, refund)),
             ("orders/updated", twin_rest.order(bought)),
         ]
-        await self._tell(told, STRAIGHT)
+        await self._tell(told, mischief)
 
     async def points_shown(self, customer: str) -> int | None:
         """The points metafield in the app's own namespace."""

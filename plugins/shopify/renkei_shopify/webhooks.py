@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +42,9 @@ IGNORED = {
 
 class ShopifyWebhooks:
     """Orders and customers come whole; refunds, edits, deletions and merges only as hints."""
+
+    signs_body = True
+    tolerance: timedelta | None = None
 
     def __init__(self, connection: Connection[ShopifySettings]) -> None:
         self._id = connection.id

@@ -18,9 +18,9 @@ from renkei_smaregi.webhooks import SmaregiWebhooks
 
 def _twin(context: StageContext) -> TillStage:
     # Imported here: the twin needs a web framework, the plugin must run without one.
-    from renkei_smaregi.twin import SmaregiStage
+    from renkei_smaregi.twin import SmaregiTwin
 
-    return SmaregiStage(context)
+    return SmaregiTwin(context)
 
 
 VENDOR = Vendor(

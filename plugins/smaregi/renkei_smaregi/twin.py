@@ -1,45 +1,37 @@
 """Smaregi on a stage: the twin contract served on loopback, with a cashier."""
 
-import contextlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Literal, Self
+from typing import Literal
 
-from renkei_contracts.stage import Item, Mischief, StageContext, TillAccess, Webhook
-from renkei_contracts.twin.emitter import Emitter, Outgoing
-from renkei_contracts.twin.server import serve
+from renkei_contracts.stage import Action, Item, Mischief, StageContext
+from renkei_contracts.twin.base import TwinBase
+from renkei_contracts.twin.emitter import Outgoing
 from renkei_smaregi.twin_app import CLIENT_ID, CLIENT_SECRET, CONTRACT, TwinApp
-from renkei_smaregi.twin_pos import CATALOGUE
+from renkei_smaregi.twin_pos import CATALOGUE, TwinPos
 
 HEADER_NAME = "X-Renkei-Secret"
 HEADER_SECRET = "twin-header-secret"  # noqa: S105 - a twin's, known to all
 PATH_SECRET = "twin-path-secret"  # noqa: S105 - a twin's, known to all
 
 
-class SmaregiStage:
+CAN: frozenset[Action] = frozenset({"guest"})
+
+
+class SmaregiTwin(TwinBase):
     """A register in one store, spending its own copy of the points."""
 
     kind: Literal["cart", "till"] = "till"
+    can = CAN
     asks_hub = False
     place = ("1", "1")
 
     def __init__(self, context: StageContext) -> None:
-        self.twin = TwinApp()
-        self.emitter = Emitter(retries=False)
+        self.twin = TwinApp(TwinPos(context.now))
         self._random = Random(context.seed)  # noqa: S311 - names deliveries, guards nothing
-        self._running = contextlib.AsyncExitStack()
-        self._base_url = ""
-
-    async def __aenter__(self) -> Self:
-        """Serve the twin."""
-        self._base_url = await self._running.enter_async_context(serve(self.twin.asgi()))
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        """Stop it."""
-        await self._running.aclose()
+        super().__init__(context, self.twin.asgi(), self.twin.faults, retries=False)
 
     def settings(self) -> Mapping[str, object]:
         """As a merchant's private app has it."""
@@ -50,20 +42,9 @@ class SmaregiStage:
             "header_name": HEADER_NAME,
             "header_secret": HEADER_SECRET,
             "path_secret": PATH_SECRET,
-            "id_url": self._base_url,
-            "api_url": self._base_url,
+            "id_url": self.base_url,
+            "api_url": self.base_url,
         }
-
-    def address(self) -> str:
-        """A page with the members, their points, and the sales."""
-        return f"{self._base_url}/"
-
-    async def listen(self, webhook: Webhook) -> None:
-        """Set the one address and the custom header of the developer console."""
-        self.emitter.url, self.emitter.extra_headers = webhook.url, webhook.headers
-
-    async def connect(self, access: TillAccess) -> None:
-        """Nothing: this register never asks the hub."""
 
     async def catalogue(self) -> Sequence[Item]:
         """Sweets, tea and what belongs to it."""

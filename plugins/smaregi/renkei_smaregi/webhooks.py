@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from renkei_contracts.connection import Connection
@@ -20,6 +20,9 @@ MAX_ID_DIGITS = 18
 
 class SmaregiWebhooks:
     """A delivery says what to read again, never what it has become."""
+
+    signs_body = False
+    tolerance: timedelta | None = None
 
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
         self._id = connection.id

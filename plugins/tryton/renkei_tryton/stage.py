@@ -12,6 +12,7 @@ from renkei_contracts.order import LineItem, Order
 from renkei_contracts.stage import Item, Mischief, StageContext, TillAccess, Webhook
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest
 from renkei_contracts.toolkit.transport import TIMEOUT
+from renkei_contracts.twin.actions import NoActions
 from renkei_contracts.twin.process import free_port
 from renkei_tryton import mapping, wire
 from renkei_tryton.client import TrytonClient
@@ -29,7 +30,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class TrytonStage:
+class TrytonStage(NoActions):
     """A store with one till whose add-on holds, rings up, and commits what Tryton then says."""
 
     kind: Literal["cart", "till"] = "till"

@@ -8,8 +8,9 @@ from typing import Literal, Self
 import httpx
 
 from renkei_contracts.connection import Connection, MemoryTokens
-from renkei_contracts.stage import Item, Mischief, Shopper, StageContext, Webhook
+from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext, Webhook
 from renkei_contracts.toolkit.transport import TIMEOUT
+from renkei_contracts.twin.actions import NoActions
 from renkei_contracts.twin.process import free_port
 from renkei_vendure import documents, mapping, wire
 from renkei_vendure.client import VendureClient
@@ -24,7 +25,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class VendureStage:
+class VendureStage(NoActions):
     """A web shop with its own emitter.
 
     A real shop does no mischief: each delivery is sent once, in its order, and tried again after
@@ -32,6 +33,7 @@ class VendureStage:
     """
 
     kind: Literal["cart", "till"] = "cart"
+    can: frozenset[Action] = frozenset({"register", "refund"})
 
     def __init__(self, context: StageContext) -> None:
         self._work_dir = context.work_dir
@@ -88,7 +90,9 @@ class VendureStage:
         placed = await self._running.buy(email, [(item.sku, item.quantity) for item in items])
         return placed.id
 
-    async def refund(self, order: str, sku: str, quantity: int) -> None:
+    async def refund(
+        self, order: str, sku: str, quantity: int, mischief: Mischief = STRAIGHT
+    ) -> None:
         """The merchant cancels the pieces and pays them back."""
         await self._running.refund_line(order, sku, quantity)
 

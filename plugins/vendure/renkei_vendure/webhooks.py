@@ -30,6 +30,9 @@ class VendureWebhooks:
     Vendure tells after its commit, so that a read at once sees the change.
     """
 
+    signs_body = True
+    tolerance: timedelta | None = WINDOW
+
     def __init__(self, connection: Connection[VendureSettings]) -> None:
         self._id = connection.id
         self._settings = connection.settings

@@ -54,6 +54,9 @@ class AcmeSettings(BaseModel):
 class AcmeWebhooks:
     """An invented vendor's deliveries."""
 
+    signs_body = True
+    tolerance = None
+
     def __init__(self, connection: Connection[AcmeSettings]) -> None:
         self._settings = connection.settings
 

@@ -29,6 +29,9 @@ class AcmeSettings(BaseModel):
 class AcmeWebhooks:
     """Unsigned: the address is the secret."""
 
+    signs_body = False
+    tolerance = None
+
     def __init__(self, connection: Connection[AcmeSettings]) -> None:
         self._secret = connection.settings.path_secret.get_secret_value()
 

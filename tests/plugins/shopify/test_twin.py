@@ -26,7 +26,7 @@ from renkei_contracts.vendor import PROTOCOLS, Vendor
 from renkei_shopify import register_vendor
 from renkei_shopify.plugin import VENDOR
 from renkei_shopify.settings import ShopifySettings
-from renkei_shopify.twin import ShopifyStage
+from renkei_shopify.twin import ShopifyTwin
 from renkei_shopify.twin_app import Bucket, TwinApp
 from renkei_shopify.twin_shop import CATALOGUE
 from renkei_shopify.webhooks import ShopifyWebhooks
@@ -73,15 +73,15 @@ async def hub(now: datetime) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, hub: Hub) -> AsyncIterator[ShopifyStage]:
-    async with ShopifyStage(StageContext(tmp_path)) as staged:
+async def stage(tmp_path: Path, hub: Hub) -> AsyncIterator[ShopifyTwin]:
+    async with ShopifyTwin(StageContext(tmp_path)) as staged:
         await staged.listen(Webhook(hub.url, {"X-Way": "hub"}))
         yield staged
 
 
 @pytest.fixture
 async def connection(
-    stage: ShopifyStage, now: datetime
+    stage: ShopifyTwin, now: datetime
 ) -> AsyncIterator[Connection[ShopifySettings]]:
     async with httpx.AsyncClient(trust_env=False) as http:
         settings = ShopifySettings.model_validate(stage.settings())
@@ -107,7 +107,7 @@ class TestVendor:
 
 class TestStage:
     async def test_registering_tells_of_a_proven_address(
-        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+        self, stage: ShopifyTwin, hub: Hub, connection: Connection[ShopifySettings]
     ) -> None:
         id = await stage.register(HANAKO)
         trusting = replace(connection, settings=ShopifySettings.model_validate(stage.settings()))
@@ -117,7 +117,7 @@ class TestStage:
         assert seen.member.identities[1].grade is Grade.VERIFIED
 
     async def test_every_delivery_is_signed_as_the_settings_say(
-        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings], now: datetime
+        self, stage: ShopifyTwin, hub: Hub, connection: Connection[ShopifySettings], now: datetime
     ) -> None:
         customer = await stage.register(HANAKO)
         await stage.buy(customer, CATALOGUE[:2], Mischief())
@@ -127,7 +127,7 @@ class TestStage:
             assert delivery.header("X-Way") == "hub"
 
     async def test_buying_tells_of_an_order_first_unpaid_then_paid(
-        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+        self, stage: ShopifyTwin, hub: Hub, connection: Connection[ShopifySettings]
     ) -> None:
         customer = await stage.register(HANAKO)
         id = await stage.buy(customer, (await stage.catalogue())[:2], Mischief())
@@ -140,7 +140,7 @@ class TestStage:
         assert second.order.ref.id == id
 
     async def test_a_reversed_and_doubled_delivery_keeps_its_keys(
-        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+        self, stage: ShopifyTwin, hub: Hub, connection: Connection[ShopifySettings]
     ) -> None:
         customer = await stage.register(HANAKO)
         await stage.buy(customer, CATALOGUE[:1], Mischief(times=2, reversed=True))
@@ -150,7 +150,7 @@ class TestStage:
         assert len(set(keys)) == 2
 
     async def test_a_lost_delivery_leaves_the_order_to_be_polled(
-        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+        self, stage: ShopifyTwin, hub: Hub, connection: Connection[ShopifySettings]
     ) -> None:
         customer = await stage.register(HANAKO)
         id = await stage.buy(customer, CATALOGUE[:1], Mischief(lost=True))
@@ -159,7 +159,7 @@ class TestStage:
         assert (await VENDOR.orders(connection).fetch(id)).state is OrderState.PAID
 
     async def test_a_refund_tells_a_hint_and_the_order(
-        self, stage: ShopifyStage, hub: Hub, connection: Connection[ShopifySettings]
+        self, stage: ShopifyTwin, hub: Hub, connection: Connection[ShopifySettings]
     ) -> None:
         customer = await stage.register(HANAKO)
         id = await stage.buy(customer, CATALOGUE[:2], Mischief())
@@ -171,14 +171,14 @@ class TestStage:
         assert isinstance(seen, OrderSeen)
         assert [line.returned_amount for line in seen.order.lines] == [0, 3240]
 
-    async def test_more_than_was_bought_is_not_taken_back(self, stage: ShopifyStage) -> None:
+    async def test_more_than_was_bought_is_not_taken_back(self, stage: ShopifyTwin) -> None:
         customer = await stage.register(HANAKO)
         id = await stage.buy(customer, CATALOGUE[:1], Mischief())
         with pytest.raises(ValueError, match="KYUSU-01"):
             await stage.refund(id, "KYUSU-01", 2)
 
     async def test_the_shopper_sees_what_the_hub_wrote(
-        self, stage: ShopifyStage, connection: Connection[ShopifySettings], now: datetime
+        self, stage: ShopifyTwin, connection: Connection[ShopifySettings], now: datetime
     ) -> None:
         customer = await stage.register(HANAKO)
         assert await stage.points_shown(customer) is None
@@ -191,14 +191,14 @@ class TestStage:
         assert "<td>132</td>" in page
 
     async def test_the_page_shows_names_as_text(
-        self, stage: ShopifyStage, connection: Connection[ShopifySettings]
+        self, stage: ShopifyTwin, connection: Connection[ShopifySettings]
     ) -> None:
         await stage.register(Shopper("x@example.com", "<script>", "{domain}"))
         page = (await connection.http.get(stage.address())).text
         assert "&lt;script&gt; {domain}" in page
 
     async def test_a_hub_that_listens_is_subscribed(
-        self, stage: ShopifyStage, connection: Connection[ShopifySettings]
+        self, stage: ShopifyTwin, connection: Connection[ShopifySettings]
     ) -> None:
         assert VENDOR.check is not None
         assert await VENDOR.check(connection).check() == []
@@ -207,13 +207,13 @@ class TestStage:
         self, tmp_path: Path, hub: Hub
     ) -> None:
         hub.failures = 1
-        async with ShopifyStage(StageContext(tmp_path)) as stage:
+        async with ShopifyTwin(StageContext(tmp_path)) as stage:
             await stage.listen(Webhook(hub.url))
             await stage.register(HANAKO)
         first, again = hub.tries
         assert (first.headers, first.body) == (again.headers, again.body)
 
-    async def test_bodies_are_japanese_as_utf8(self, stage: ShopifyStage, hub: Hub) -> None:
+    async def test_bodies_are_japanese_as_utf8(self, stage: ShopifyTwin, hub: Hub) -> None:
         await stage.register(HANAKO)
         assert "山田".encode() in hub.heard[0].body
         assert json.loads(hub.heard[0].body)["last_name"] == "山田"

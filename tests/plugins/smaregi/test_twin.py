@@ -27,7 +27,7 @@ from renkei_smaregi import register_vendor
 from renkei_smaregi.plugin import VENDOR
 from renkei_smaregi.settings import SmaregiSettings
 from renkei_smaregi.sync import SmaregiBalances, SmaregiMemberCreation, SmaregiOrders
-from renkei_smaregi.twin import PATH_SECRET, SmaregiStage
+from renkei_smaregi.twin import PATH_SECRET, SmaregiTwin
 from renkei_smaregi.twin_app import CONTRACT, TOKEN_SECONDS, TwinApp
 from renkei_smaregi.twin_pos import CATALOGUE
 from renkei_smaregi.twin_wire import split
@@ -63,15 +63,15 @@ async def hub(now: datetime) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, hub: Hub) -> AsyncIterator[SmaregiStage]:
-    async with SmaregiStage(StageContext(tmp_path)) as staged:
+async def stage(tmp_path: Path, hub: Hub) -> AsyncIterator[SmaregiTwin]:
+    async with SmaregiTwin(StageContext(tmp_path)) as staged:
         await staged.listen(Webhook(hub.url, {"X-Way": "hub"}))
         yield staged
 
 
 @pytest.fixture
 async def connection(
-    stage: SmaregiStage, now: datetime
+    stage: SmaregiTwin, now: datetime
 ) -> AsyncIterator[Connection[SmaregiSettings]]:
     async with httpx.AsyncClient(trust_env=False) as http:
         settings = SmaregiSettings.model_validate(stage.settings())
@@ -108,7 +108,7 @@ class TestVendor:
 
 class TestSelling:
     async def test_a_sale_is_told_with_a_delivery_the_hub_accepts(
-        self, stage: SmaregiStage, hub: Hub, connection: Connection[SmaregiSettings], now: datetime
+        self, stage: SmaregiTwin, hub: Hub, connection: Connection[SmaregiSettings], now: datetime
     ) -> None:
         id = await stage.sell("", CATALOGUE[:1], 0, Mischief())
         (delivery,) = hub.heard
@@ -120,7 +120,7 @@ class TestSelling:
         assert delivery.header("X-Way") == "hub"
         assert "Smaregi-Platform-Api-Webhook" in (delivery.header("user-agent") or "")
 
-    async def test_the_body_is_as_smaregi_sends_it(self, stage: SmaregiStage, hub: Hub) -> None:
+    async def test_the_body_is_as_smaregi_sends_it(self, stage: SmaregiTwin, hub: Hub) -> None:
         await stage.sell("", CATALOGUE[:1], 0, Mischief())
         assert hub.heard[0].body == (
             b'{"contractId":"twin01","event":"pos:transactions","action":"created",'
@@ -128,7 +128,7 @@ class TestSelling:
         )
 
     async def test_the_sale_can_be_read_with_its_points(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         await known(connection, 132)
         id = await stage.sell(CARD, CATALOGUE[:2], 50, Mischief())
@@ -138,14 +138,14 @@ class TestSelling:
         assert [one.value for one in order.identities] == [CARD]
 
     async def test_points_spent_leave_the_registers_copy(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         await known(connection, 132)
         await stage.sell(CARD, CATALOGUE[:1], 50, Mischief())
         assert await stage.points_shown(CARD) == 82
 
     async def test_the_register_grants_nothing_itself(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         await known(connection, 0)
         await stage.sell(CARD, CATALOGUE, 0, Mischief())
@@ -154,7 +154,7 @@ class TestSelling:
     @pytest.mark.parametrize("points", [133, 10_000])
     async def test_more_points_than_it_shows_are_refused(
         self,
-        stage: SmaregiStage,
+        stage: SmaregiTwin,
         hub: Hub,
         connection: Connection[SmaregiSettings],
         points: int,
@@ -166,7 +166,7 @@ class TestSelling:
         assert await stage.points_shown(CARD) == 132
 
     async def test_more_points_than_the_sale_costs_are_refused(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         await known(connection, 5000)
         with pytest.raises(ValueError, match="for 2160 yen"):
@@ -174,7 +174,7 @@ class TestSelling:
 
     @pytest.mark.parametrize(("card", "points"), [("unknown", 0), ("", 1)])
     async def test_a_card_it_does_not_know_buys_nothing(
-        self, stage: SmaregiStage, card: str, points: int
+        self, stage: SmaregiTwin, card: str, points: int
     ) -> None:
         with pytest.raises(ValueError, match="register"):
             await stage.sell(card, CATALOGUE[:1], points, Mischief())
@@ -184,18 +184,18 @@ class TestSelling:
         [(Mischief(), 1), (Mischief(times=2, reversed=True), 2), (Mischief(lost=True), 0)],
     )
     async def test_a_delivery_may_come_twice_or_never(
-        self, stage: SmaregiStage, hub: Hub, mischief: Mischief, times: int
+        self, stage: SmaregiTwin, hub: Hub, mischief: Mischief, times: int
     ) -> None:
         await stage.sell("", CATALOGUE[:1], 0, mischief)
         assert len(hub.heard) == times
         assert len({delivery.header("smaregi-event-id") for delivery in hub.heard}) <= 1
 
-    async def test_a_failed_delivery_is_not_sent_again(self, stage: SmaregiStage, hub: Hub) -> None:
+    async def test_a_failed_delivery_is_not_sent_again(self, stage: SmaregiTwin, hub: Hub) -> None:
         hub.status = 500
         await stage.sell("", CATALOGUE[:1], 0, Mischief())
         assert stage.emitter.answers == [500]
 
-    async def test_each_delivery_has_an_id_of_its_own(self, stage: SmaregiStage, hub: Hub) -> None:
+    async def test_each_delivery_has_an_id_of_its_own(self, stage: SmaregiTwin, hub: Hub) -> None:
         for _ in range(2):
             await stage.sell("", CATALOGUE[:1], 0, Mischief())
         first, second = (delivery.header("smaregi-event-id") for delivery in hub.heard)
@@ -203,17 +203,17 @@ class TestSelling:
 
 
 class TestSeeing:
-    async def test_an_unknown_card_shows_nothing(self, stage: SmaregiStage) -> None:
+    async def test_an_unknown_card_shows_nothing(self, stage: SmaregiTwin) -> None:
         assert await stage.points_shown(CARD) is None
 
     async def test_a_card_the_hub_made_known_shows_its_points(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         await known(connection, 132)
         assert await stage.points_shown(CARD) == 132
 
     async def test_the_page_shows_members_points_and_sales(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         await known(connection, 132)
         await stage.sell(CARD, CATALOGUE[:1], 50, Mischief())
@@ -223,7 +223,7 @@ class TestSeeing:
         assert "2,110 円" in page
 
     async def test_the_page_shows_names_as_text(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         odd = HANAKO.model_copy(update={"family_name": "<script>", "given_name": "{contract}"})
         await SmaregiMemberCreation(connection).create(odd)
@@ -231,12 +231,12 @@ class TestSeeing:
         assert "&lt;script&gt; {contract}" in page
 
     async def test_the_stage_passes_the_connection_check(
-        self, stage: SmaregiStage, connection: Connection[SmaregiSettings]
+        self, stage: SmaregiTwin, connection: Connection[SmaregiSettings]
     ) -> None:
         assert VENDOR.check is not None
         assert await VENDOR.check(connection).check() == []
 
-    async def test_it_does_not_need_the_hubs_till_endpoint(self, stage: SmaregiStage) -> None:
+    async def test_it_does_not_need_the_hubs_till_endpoint(self, stage: SmaregiTwin) -> None:
         await stage.connect(TillAccess("http://127.0.0.1:1", "key", "secret"))
         assert len(await stage.catalogue()) >= 3
 
@@ -326,7 +326,7 @@ class TestBehaviour:
     def test_webhooks_fit_the_schema_too(self, tmp_path: Path) -> None:
         schema = json.loads((Path(__file__).parent / "schema" / "wire.json").read_text())
         hooks = jsonschema_rs.validator_for({**schema, "$ref": "#/$defs/webhook"})
-        sent = SmaregiStage(StageContext(tmp_path))._outgoing("created", "25")
+        sent = SmaregiTwin(StageContext(tmp_path))._outgoing("created", "25")
         hooks.validate(json.loads(sent.body))
 
     @pytest.mark.parametrize(

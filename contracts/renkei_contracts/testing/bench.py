@@ -1,0 +1,213 @@
+"""What a check works with: the plugin on a connection to its twin, a clock, ears and eyes."""
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from renkei_contracts import capability
+from renkei_contracts.connection import Connection, MemoryTokens
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.stage import StageContext, Webhook
+from renkei_contracts.testing.checks import NotApplicable
+from renkei_contracts.twin.base import Twin
+from renkei_contracts.twin.server import serve
+from renkei_contracts.vendor import Vendor
+
+C = TypeVar("C")
+
+CONNECTION = "shop"
+START = datetime(2026, 7, 1, 3, 0, 0, tzinfo=UTC)
+TIMEOUT = httpx.Timeout(1.0)
+"""Short, so that a vendor who never answers costs a check little."""
+
+
+class Clock:
+    """A clock that moves when it is told to, for the plugin and its twin alike (UTC)."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+
+    def __call__(self) -> datetime:
+        """What it shows."""
+        return self._now
+
+    def forward(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._now += by
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call the plugin made and its answer; the answer is None where there was none."""
+
+    request: httpx.Request
+    response: httpx.Response | None
+
+
+@dataclass
+class Bench:
+    """One plugin on one twin. Use it as an async context manager, once for each check.
+
+    ``exchanges`` are the calls the plugin made, ``records`` the log lines of the whole process.
+    """
+
+    vendor: Vendor
+    page_size: int | None = 2
+    clock: Clock = field(default_factory=Clock)
+    exchanges: list[Exchange] = field(default_factory=list)
+    records: list[logging.LogRecord] = field(default_factory=list)
+    _open: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    _received: list[Delivery] = field(default_factory=list)
+    _twin: Twin | None = None
+    _http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start the twin and open the connection."""
+        work_dir = self._open.enter_context(tempfile.TemporaryDirectory())
+        self._open.enter_context(_listening(self.records))
+        if self.vendor.twin is not None:
+            context = StageContext(Path(work_dir), 1, self.clock, self.page_size)
+            twin = await self._open.enter_async_context(self.vendor.twin(context))
+            if not isinstance(twin, Twin):
+                raise NotApplicable(f"the twin of {self.vendor.name} is no Twin: see twin/base.py")
+            self._twin = twin
+        self._http = await self._open.enter_async_context(_Recorder(self.exchanges).client())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Stop everything."""
+        await self._open.aclose()
+
+    @property
+    def twin(self) -> Twin:
+        """The vendor's twin; a plugin without one can be checked for its manifest only."""
+        if self._twin is None:
+            raise NotApplicable(f"{self.vendor.name} has no twin")
+        return self._twin
+
+    def settings(self, **changed: object) -> Mapping[str, object]:
+        """The settings of the twin, as a person would enter them, with some of them changed."""
+        return {**self.twin.settings(), **changed}
+
+    def connection(
+        self, settings: Mapping[str, object] | None = None, *, id: str = CONNECTION
+    ) -> Connection[Any]:
+        """A connection to the twin with tokens of its own."""
+        given = self.settings() if settings is None else settings
+        model = self.vendor.settings.model_validate(given)
+        assert self._http is not None, "use the bench as an async context manager"
+        return Connection(id, model, self._http, MemoryTokens(), self.clock)
+
+    def secrets(self) -> frozenset[str]:
+        """The names of the settings that are secret."""
+        model = self.vendor.settings.model_validate(self.settings())
+        named = {name: getattr(model, name) for name in type(model).model_fields}
+        return frozenset(
+            name for name, value in named.items() if isinstance(value, SecretStr) and value
+        )
+
+    async def deliveries(self, act: Callable[[], Awaitable[object]]) -> list[Delivery]:
+        """What the vendor sends while ``act`` is done, exactly as it arrives."""
+        before = len(self._received)
+        await self._listen()
+        await act()
+        return self._received[before:]
+
+    async def _listen(self) -> None:
+        if self.twin.emitter.url:
+            return
+        routes = [Route("/webhooks/{path:path}", self._receive, methods=["POST"])]
+        url = await self._open.enter_async_context(serve(Starlette(routes=routes)))
+        await self.twin.listen(Webhook(f"{url}/webhooks/{CONNECTION}"))
+
+    async def _receive(self, request: Request) -> Response:
+        headers = tuple((key.decode(), value.decode()) for key, value in request.headers.raw)
+        parts = request.path_params["path"].split("/")
+        secret = parts[1] if len(parts) > 1 else ""
+        body = await request.body()
+        self._received.append(Delivery(CONNECTION, self.clock(), headers, body, secret))
+        return Response()
+
+    def webhooks(self, settings: Mapping[str, object] | None = None) -> capability.Webhooks:
+        """The capability on a connection with these settings."""
+        return _made(self.vendor.webhooks, self.connection(settings))
+
+    def orders(self) -> capability.Orders:
+        """The capability on the twin."""
+        return _made(self.vendor.orders, self.connection())
+
+    def members(self) -> capability.Members:
+        """The capability on the twin."""
+        return _made(self.vendor.members, self.connection())
+
+    def balances(self) -> capability.Balances:
+        """The capability on the twin."""
+        return _made(self.vendor.balances, self.connection())
+
+
+def _made(factory: Callable[[Connection[Any]], C] | None, connection: Connection[Any]) -> C:
+    if factory is None:
+        raise NotApplicable("the plugin does not have this capability")
+    return factory(connection)
+
+
+class _Recorder:
+    """An HTTP client that keeps every exchange."""
+
+    def __init__(self, exchanges: list[Exchange]) -> None:
+        self._exchanges = exchanges
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        transport = _Recording(self._exchanges)
+        async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT) as client:
+            yield client
+
+
+class _Recording(httpx.AsyncHTTPTransport):
+    def __init__(self, exchanges: list[Exchange]) -> None:
+        super().__init__(trust_env=False)
+        self._exchanges = exchanges
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            response = await super().handle_async_request(request)
+        except httpx.TransportError:
+            self._exchanges.append(Exchange(request, None))
+            raise
+        self._exchanges.append(Exchange(request, response))
+        return response
+
+
+class _Ears(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__(logging.DEBUG)
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+@contextlib.contextmanager
+def _listening(records: list[logging.LogRecord]) -> Any:
+    root, ears = logging.getLogger(), _Ears(records)
+    level = root.level
+    root.addHandler(ears)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.removeHandler(ears)
+        root.setLevel(level)

@@ -1,0 +1,72 @@
+"""Running checks: in a test, or for a report."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.checks import CHECKS, Check, CheckFailed, NotApplicable
+from renkei_contracts.vendor import Vendor
+
+DEADLINE = 20.0
+"""Seconds for one check; a plugin that hangs fails it."""
+
+Status = Literal["passed", "failed", "not applicable", "exempt"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check; ``text`` says why, unless it passed."""
+
+    check: Check
+    status: Status
+    text: str = ""
+    seconds: float = 0.0
+
+
+def checks_for(vendor: Vendor) -> list[Check]:
+    """The checks that a vendor's capabilities choose."""
+    have = set(vendor.capabilities())
+    return [check for check in CHECKS.values() if check.needs <= have]
+
+
+async def run_check(vendor: Vendor, check: Check, exempt: str = "") -> Outcome:
+    """Run one check on a fresh bench. An exempt one still runs; that it passes is a failure."""
+    began = time.monotonic()
+    status, text = await _verdict(vendor, check)
+    seconds = time.monotonic() - began
+    if exempt and status == "failed":
+        return Outcome(check, "exempt", exempt, seconds)
+    if exempt and status == "passed":
+        told = f"it passes: take the exemption away that says {exempt!r}"
+        return Outcome(check, "failed", told, seconds)
+    return Outcome(check, status, text, seconds)
+
+
+async def run_checks(vendor: Vendor, exempt: Mapping[str, str] | None = None) -> list[Outcome]:
+    """Run every check that applies, one after another; ``exempt``: reasons by check id."""
+    reasons = exempt or {}
+    return [await run_check(vendor, one, reasons.get(one.id, "")) for one in checks_for(vendor)]
+
+
+async def _verdict(vendor: Vendor, check: Check) -> tuple[Status, str]:
+    try:
+        async with asyncio.timeout(DEADLINE), Bench(vendor) as bench:
+            if lacking := check.actions - _can(bench, check.actions):
+                return "not applicable", f"the vendor does not: {', '.join(sorted(lacking))}"
+            await check.run(bench)
+    except NotApplicable as reason:
+        return "not applicable", str(reason)
+    except CheckFailed as failure:
+        return "failed", str(failure)
+    except TimeoutError:
+        return "failed", f"it did not end within {DEADLINE:.0f} s: answer, or raise Unavailable"
+    except Exception as error:  # whatever a plugin raises is its failure
+        return "failed", f"it raised {type(error).__name__}: {error}; raise a canonical error"
+    return "passed", ""
+
+
+def _can(bench: Bench, actions: Iterable[str]) -> frozenset[str]:
+    return frozenset(bench.twin.can) if actions else frozenset()

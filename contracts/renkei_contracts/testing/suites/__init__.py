@@ -1,0 +1,3 @@
+"""The suites, one file each; importing this package registers their checks."""
+
+from renkei_contracts.testing.suites import webhooks as webhooks
