@@ -147,6 +147,7 @@ class Refund(Canonical):
 
     ``order`` is the order it is about; at a till its id is the text of the sale's ``TillKey``.
     ``points_returned`` of the points used go back to the member, worth ``value_returned`` yen.
+    ``shares_points``: instead, as large a share of the points goes back as of the goods' amount.
     ``whole``: everything that is still there is given back.
     """
 
@@ -156,4 +157,5 @@ class Refund(Canonical):
     lines: Annotated[tuple[RefundLine, ...], Field(max_length=5_000)] = ()
     points_returned: Points = 0
     value_returned: Yen = 0
+    shares_points: StrictBool = Field(default=False, exclude_if=_none)
     whole: StrictBool = False

@@ -82,6 +82,14 @@ class Lot(NamedTuple):
         )
 
 
+class HoldExtension(NamedTuple):
+    """A part of a hold (home and version) ends later than was said before."""
+
+    home: str
+    version: int
+    lapses_at: datetime
+
+
 class Hold(NamedTuple):
     """The open part of a hold that lies in one home: which of its lots, and how much of each.
 

@@ -127,6 +127,7 @@ def _heads(page: Page, world: World) -> None:
     staged = world.staged
     active = [{"m": member, "at": at} for member, at in sorted(staged.activities)]
     page.put(sql.ACTIVITIES, active)
+    page.put(sql.EXTENSIONS, as_rows.extension_rows(world))
     at = world.now
     merges = [{"m": one.member, "into": one.into, "by": one.by, "at": at} for one in staged.merges]
     page.put(sql.MERGES, merges)

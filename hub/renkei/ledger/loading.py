@@ -72,7 +72,7 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
     asked = _locks(needs, groups) | _books(groups, settled, needs.since)
     asked |= _other_programs(groups, programs)
     asked |= {"pasts": past_statement(needs.pasts, groups, orders) if needs.pasts else None}
-    found = await _ask(conn, asked | _beside(needs, identities, windows))
+    found = await _ask(conn, asked | _beside(needs, orders, identities, windows))
     _require_same_groups(groups, found)
     return World(
         now=found["clock"][0][0],
@@ -226,6 +226,7 @@ def _require_same_groups(groups: Rows, found: Found) -> None:
 
 def _beside(
     needs: Needs,
+    orders: Iterable[OrderKey],
     identities: Mapping[IdentityKey, tuple[str, str]],
     windows: Windows,
 ) -> dict[str, Statement | None]:
@@ -234,7 +235,7 @@ def _beside(
     personal = sorted({member for member, _ in identities.values()} | needs.keys_of)
     requests = [{"s": scope, "k": key} for scope, key in needs.requests]
     claims = [{"s": scope, "p": period, "c": who} for scope, period, who in needs.claims]
-    refunded = [{"c": connection, "r": ref} for connection, ref in needs.orders]
+    refunded = [{"c": connection, "r": ref} for connection, ref in {*needs.orders, *orders}]
     return {
         "requests": _for(requests, sql.REQUESTS, keys=as_json(requests)),
         "holds_named": _for(needs.holds, sql.NAMED_HOLDS, names=_hold_names(needs.holds)),

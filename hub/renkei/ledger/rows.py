@@ -178,6 +178,14 @@ def hold_end_row(end: HoldEnd) -> Row:
     }
 
 
+def extension_rows(world: World) -> list[Row]:
+    """Parts of holds that end later now."""
+    every = world.staged.extensions
+    return [
+        {"m": one.home, "v": one.version, "at": one.lapses_at, "now": world.now} for one in every
+    ]
+
+
 def head_rows(world: World) -> list[Row]:
     """The heads of the members for whom something was entered."""
     return [_head(world, member) for member in sorted({e.member for e in world.staged.entries})]

@@ -92,6 +92,15 @@ INSERT INTO hold_end (member_id, version, end_version, how, captured)
 SELECT m, v, e, how, captured FROM json_to_recordset(CAST(:p AS json))
   AS x(m text, v bigint, e bigint, how text, captured bigint)"""
 
+# Numbered from the last one on; a batch may extend a hold more than once.
+EXTENSIONS = """
+INSERT INTO hold_extension (member_id, version, n, lapses_at, recorded_at)
+SELECT x.m, x.v,
+       (SELECT count(*) FROM hold_extension e WHERE (e.member_id, e.version) = (x.m, x.v))
+       + row_number() OVER (PARTITION BY x.m, x.v ORDER BY x.at), x.at, x.now
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(m text, v bigint, at timestamptz, now timestamptz)"""
+
 HEADS = """
 UPDATE member SET version = x.v, lots = x.lots, chain = decode(x.chain, 'hex'),
        pending = x.pending, available = x.available, held = x.held, debt = x.debt

@@ -11,7 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from renkei.ledger.books import Books, HoldName, Lot, LotRef
+from renkei.ledger.books import Books, HoldExtension, HoldName, Lot, LotRef
 from renkei.ledger.coupons import CouponMove, CouponName, IssuedCoupon
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.past import NewReach, Past, PastOf
@@ -296,6 +296,7 @@ class Staged:
     entries: list[Entry] = field(default_factory=list)
     holds: list[NewHold] = field(default_factory=list)
     hold_ends: list[HoldEnd] = field(default_factory=list)
+    extensions: list[HoldExtension] = field(default_factory=list)
     lots: dict[tuple[str, int], Lot] = field(default_factory=dict)
     orders: dict[OrderKey, OrderRow] = field(default_factory=dict)
     revisions: list[tuple[OrderRow, str | None]] = field(default_factory=list)

@@ -8,9 +8,10 @@ from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLi
 
 def effective(order: Order, refunds: Sequence[NewRefund]) -> Order:
     """The order less what these refunds gave back; never less than nothing."""
+    left = order
     for refund in refunds:
-        order = _less(order, Refund.model_validate(refund.document))
-    return order
+        left = _less(order, left, Refund.model_validate(refund.document))
+    return left
 
 
 def exceeding(order: Order, refund: Refund) -> list[str]:
@@ -26,18 +27,37 @@ def exceeding(order: Order, refund: Refund) -> list[str]:
     return faults
 
 
-def _less(order: Order, refund: Refund) -> Order:
+def _less(start: Order, order: Order, refund: Refund) -> Order:
     if refund.whole:
         return order.model_copy(update={"state": OrderState.CANCELLED})
     back = {line.id: line for line in refund.lines}
-    lines = tuple(_line_less(line, back.get(line.id)) for line in order.lines)
-    return order.model_copy(
+    left = order.model_copy(
+        update={"lines": tuple(_line_less(line, back.get(line.id)) for line in order.lines)}
+    )
+    points, value = refund.points_returned, refund.value_returned
+    if refund.shares_points:
+        points, value = _shares(start, order, left)
+    return left.model_copy(
         update={
-            "lines": lines,
-            "points_used": max(0, order.points_used - refund.points_returned),
-            "points_value": max(0, order.points_value - refund.value_returned),
+            "points_used": max(0, order.points_used - points),
+            "points_value": max(0, order.points_value - value),
         }
     )
+
+
+def _shares(start: Order, before: Order, after: Order) -> tuple[int, int]:
+    """Points and their yen that go back with the goods, cumulative so that parts add up."""
+    whole = _still_there(start)
+    if not whole:
+        return 0, 0
+    gone, more = whole - _still_there(before), whole - _still_there(after)
+    points = start.points_used * more // whole - start.points_used * gone // whole
+    value = start.points_value * more // whole - start.points_value * gone // whole
+    return points, value
+
+
+def _still_there(order: Order) -> int:
+    return sum(line.amount - line.returned_amount for line in order.lines)
 
 
 def _line_less(line: LineItem, back: RefundLine | None) -> LineItem:

@@ -18,7 +18,7 @@ from renkei.errors import (
     UnknownMember,
     UnknownQuota,
 )
-from renkei.ledger.books import Books, Channel, Group, Hold, HoldName, without_hold
+from renkei.ledger.books import Books, Channel, Group, Hold, HoldExtension, HoldName, without_hold
 from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, finish
 from renkei.ledger.groups import groups_in, root_of
@@ -204,6 +204,16 @@ class Attempt:
             version = entries[part.home].version
             self.staged.hold_ends.append(HoldEnd(part.home, part.version, version, how, used))
             self.books[part.home] = without_hold(self.books[part.home], part.version)
+
+    def extend_hold(self, part: Hold, lapses_at: datetime) -> None:
+        """Record that a part of a hold ends later."""
+        self.staged.extensions.append(HoldExtension(part.home, part.version, lapses_at))
+        books = self.books_of(part.home)
+        longer = (
+            one._replace(lapses_at=lapses_at) if one.version == part.version else one
+            for one in books.holds
+        )
+        self.books[part.home] = books._replace(holds=tuple(longer))
 
     def was_active(self, member: str, at: datetime) -> None:
         """The member was active then: what slides in any of their homes lives longer."""

@@ -121,7 +121,7 @@ def use_coupons(attempt: Attempt, order: Order, row: OrderRow | None, alert_id: 
     if not known and not order.coupons:
         return
     key = (order.ref.connection, order.ref.id)
-    codes = () if _undone(effective(order, refunds_of(attempt, key))) else order.coupons
+    codes = () if _undone(effective(order, refunds_of(attempt, order))) else order.coupons
     for coupon in known.values():
         if coupon.used_at == key and coupon.code not in codes:
             attempt.move_coupon(coupon.moved("given_back", sale=key))

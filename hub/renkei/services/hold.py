@@ -15,6 +15,7 @@ from renkei.ledger.lots import Taken, spendable
 from renkei.ledger.world import Entry, Needs, NewHold, RequestKey
 from renkei.services.attempt import Attempt
 from renkei.services.refusals import refused
+from renkei_contracts.aftersale import ExtendRequest
 from renkei_contracts.till import HoldAnswer, HoldRequest
 
 HOLD_PREFIX = "hld_"
@@ -110,6 +111,35 @@ class ReleaseHold:
             raise refused("hold_not_found", hold_id(self.name))
         end_hold(attempt, self.name[0], attempt.parts_of(self.name), "released")
         return hold_answer(attempt, known.for_member, self.name, 0, attempt.now, self.channel)
+
+
+@dataclass(frozen=True)
+class ExtendHold:
+    """Keep a hold open for longer; again, or for a shorter time, changes nothing."""
+
+    name: HoldName
+    ask: ExtendRequest
+    channel: Channel
+
+    def needs(self) -> Needs:
+        """The member and the hold."""
+        return ReleaseHold(self.name, self.channel).needs()
+
+    def decide(self, attempt: Attempt) -> HoldAnswer:
+        """Refused once its time is over or it has ended: what it held may be spent by now."""
+        known = attempt.known_hold(self.name)
+        if known is None or known.connection != self.channel.connection:
+            raise refused("hold_not_found", hold_id(self.name))
+        parts = attempt.parts_of(self.name)
+        if not parts:
+            raise refused("hold_ended", hold_id(self.name))
+        until = attempt.now + timedelta(seconds=self.ask.ttl_seconds)
+        for part in parts:
+            if part.lapses_at < until:
+                attempt.extend_hold(part, until)
+        lapses_at = max(until, *(part.lapses_at for part in parts))
+        points = sum(part.amount for part in parts)
+        return hold_answer(attempt, known.for_member, self.name, points, lapses_at, self.channel)
 
 
 @dataclass(frozen=True)

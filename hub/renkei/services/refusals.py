@@ -43,6 +43,19 @@ REFUSALS: dict[str, Refusal] = {
         422, "ポイント利用には会員証の読み取りが必要です", False, "rescan"
     ),
     "hold_not_found": Refusal(404, "ポイントの仮押さえが見つかりません", False, "rescan"),
+    "hold_ended": Refusal(409, "仮押さえは終了しています。もう一度お試しください", False, "rescan"),
+    "sale_not_found": Refusal(
+        404, "取引が見つかりません。係員を呼んでください", False, "call_staff"
+    ),
+    "sale_of_other_member": Refusal(
+        409, "この取引には別の会員が付いています。係員を呼んでください", False, "call_staff"
+    ),
+    "void_on_other_day": Refusal(
+        409, "営業日が違うため取消できません。返品で処理してください", False, "call_staff"
+    ),
+    "refund_exceeds_sale": Refusal(
+        422, "返品の内容が取引を超えています。係員を呼んでください", False, "call_staff"
+    ),
     "hold_used": Refusal(
         409, "仮押さえは別の取引で使われました。係員を呼んでください", False, "call_staff"
     ),

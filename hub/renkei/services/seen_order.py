@@ -15,10 +15,18 @@ def known_order(attempt: Attempt, key: OrderKey) -> OrderRow | None:
     return attempt.staged.orders.get(key) or attempt.world.orders.get(key)
 
 
-def refunds_of(attempt: Attempt, key: OrderKey) -> tuple[NewRefund, ...]:
-    """The order's refunds, with one that this command has staged."""
-    staged = (one for one in attempt.staged.refunds if one.key[:2] == key)
-    return (*attempt.world.refunds.get(key, ()), *staged)
+def names_of(order: Order) -> tuple[OrderKey, ...]:
+    """What refunds call the order: its reference, and a sale at a till by its natural key, too."""
+    named = (order.ref.connection, order.ref.id)
+    natural = (order.ref.connection, str(order.till)) if order.till is not None else named
+    return (named,) if natural == named else (named, natural)
+
+
+def refunds_of(attempt: Attempt, order: Order) -> tuple[NewRefund, ...]:
+    """The order's refunds by whatever name, with one that this command has staged."""
+    names = names_of(order)
+    known = (one for name in names for one in attempt.world.refunds.get(name, ()))
+    return (*known, *(one for one in attempt.staged.refunds if one.key[:2] in names))
 
 
 def restated(row: OrderRow) -> Order:

@@ -37,6 +37,7 @@ from renkei.services.seen_order import (
     compare,
     content_of,
     known_order,
+    names_of,
     refunds_of,
 )
 from renkei.services.target import evaluation_of, nothing, rules_for, rules_known, target_of
@@ -109,7 +110,7 @@ class SettleOrder:
         also = {(ref.connection, ref.id) for ref in self.order.same_as}
         return Needs(
             connections=frozenset({self.key[0]} | {connection for connection, _ in also}),
-            orders=frozenset({self.key} | also),
+            orders=frozenset({*names_of(self.order), *also}),
             sales=frozenset({sale_key(self.key[0], self.order.till)} if self.order.till else ()),
             members=frozenset({self.member} if self.member else ()),
             identities=frozenset(self.identities),
@@ -184,7 +185,7 @@ class SettleOrder:
             return self._alias(attempt, seen)
         if seen.doubt:
             return self._doubt(attempt, row, seen.doubt)
-        now_sold = effective(self.order, refunds_of(attempt, self.key))
+        now_sold = effective(self.order, refunds_of(attempt, self.order))
         if not counts:
             stands = attempt.staged.orders[self.key]
             attempt.staged.orders[self.key] = stands._replace(spent=still_sold(now_sold))

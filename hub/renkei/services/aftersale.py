@@ -1,0 +1,164 @@
+"""What a register may do after a sale: ask for it, void it, refund it, say whose it was."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from renkei.ledger.world import Known, Needs, OrderRow
+from renkei.loyalty.refunds import effective
+from renkei.services.attempt import Attempt
+from renkei.services.booking import Booking
+from renkei.services.hold import ExtendHold, parse_hold_id
+from renkei.services.late_link import LinkOrder
+from renkei.services.refusals import refused
+from renkei.services.same_sale import sale_key
+from renkei.services.seen_order import refunds_of, restated
+from renkei.services.till import Terminal
+from renkei.services.till_refunds import VOID, counted_sale, refund_of, void_of
+from renkei_contracts.aftersale import (
+    AttachRequest,
+    ExtendRequest,
+    RefundAnswer,
+    RefundRequest,
+    SaleAnswer,
+    VoidRequest,
+)
+from renkei_contracts.order import OrderState, TillKey
+from renkei_contracts.till import HoldAnswer
+
+
+@dataclass(frozen=True)
+class AfterSale:
+    """The register's use cases after a sale; every refusal is a TillRefused."""
+
+    booking: Booking
+
+    async def extend(self, terminal: Terminal, hold: str, ask: ExtendRequest) -> HoldAnswer:
+        """Keep a hold open for longer."""
+        command = ExtendHold(parse_hold_id(hold), ask, terminal.channel)
+        answer: HoldAnswer = await self.booking.committer.submit(command)
+        return answer
+
+    async def find(self, terminal: Terminal, sale: TillKey) -> SaleAnswer:
+        """The sale as it is booked now."""
+        answer: SaleAnswer = await self.booking.committer.submit(
+            LookAtSale(sale, terminal.connection)
+        )
+        return answer
+
+    async def void(self, terminal: Terminal, ask: VoidRequest) -> RefundAnswer:
+        """Undo a sale of this register."""
+        _require_own(terminal, ask.sale)
+        command = void_of(ask, terminal.connection, self._alert(), terminal.store)
+        answer: RefundAnswer = await self.booking.committer.submit(command)
+        return answer
+
+    async def refund(self, terminal: Terminal, ask: RefundRequest) -> RefundAnswer:
+        """Take goods back that were sold at any till of this connection."""
+        _require_own(terminal, ask.receipt)
+        command = refund_of(ask, terminal.connection, self._alert(), terminal.store)
+        answer: RefundAnswer = await self.booking.committer.submit(command)
+        return answer
+
+    async def attach(self, terminal: Terminal, ask: AttachRequest) -> SaleAnswer:
+        """Say whose a sale was; told again, it is the same."""
+        command = AttachMember(ask, terminal.connection, self._alert())
+        answer: SaleAnswer = await self.booking.committer.submit(command)
+        return answer
+
+    def _alert(self) -> str:
+        return self.booking.new_id("alr")
+
+
+def _require_own(terminal: Terminal, receipt: TillKey) -> None:
+    if (receipt.store, receipt.till) != (terminal.store, terminal.till):
+        raise refused("sale_of_other_till")
+
+
+@dataclass(frozen=True)
+class LookAtSale:
+    """Reads a sale under its lock: what was told before, by whatever call, is in it."""
+
+    sale: TillKey
+    connection: str
+
+    def needs(self) -> Needs:
+        """The sale by either name."""
+        return Needs(
+            connections=frozenset({self.connection}),
+            orders=frozenset({(self.connection, str(self.sale))}),
+            sales=frozenset({sale_key(self.connection, self.sale)}),
+        )
+
+    def decide(self, attempt: Attempt) -> SaleAnswer:
+        """Refused where no such sale has come."""
+        row = counted_sale(attempt, self.connection, self.sale)
+        if row is None:
+            raise refused("sale_not_found", str(self.sale))
+        return self.answer(attempt, row)
+
+    def answer(self, attempt: Attempt, row: OrderRow) -> SaleAnswer:
+        """The sale as it stands."""
+        order = restated(row)
+        refunds = refunds_of(attempt, order)
+        stands = effective(order, refunds)
+        named = [str(one.document["ref"]["id"]) for one in refunds]
+        name = (row.member or "", row.key)
+        settled = attempt.staged.settled.get(name) or attempt.settled_of(*name)
+        return SaleAnswer(
+            sale=str(self.sale),
+            revision=self._revision(row),
+            voided=stands.state is OrderState.CANCELLED,
+            member=row.member or "",
+            lines=stands.lines,
+            earned=settled.earned,
+            used=settled.redeemed,
+            refunds=tuple(name for name in named if name != VOID),
+            as_of=attempt.now,
+        )
+
+    def _revision(self, row: OrderRow) -> int:
+        """The register's own count (services/sale.py order_of); 0 for a vendor's order."""
+        if row.key[1] != str(self.sale):
+            return 0
+        day = datetime.combine(self.sale.business_date, time(), UTC)
+        return (row.clock - day) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class AttachMember:
+    """A sale becomes a member's who showed the card afterwards."""
+
+    ask: AttachRequest
+    connection: str
+    alert_id: str
+
+    def needs(self) -> Needs:
+        """The sale and the member."""
+        return self._look.needs() | self._link((self.connection, str(self.ask.sale))).needs()
+
+    def further(self, known: Known) -> Needs:
+        """What settling it for the member needs."""
+        rows = (row for row in known.orders.values() if row.key[0] == self.connection)
+        return Needs.of_all([Needs(), *(self._link(row.key).further(known) for row in rows)])
+
+    def decide(self, attempt: Attempt) -> SaleAnswer:
+        """Refused where the sale has not come, or is somebody else's."""
+        if not attempt.knows(self.ask.member):
+            raise refused("member_not_found", self.ask.member)
+        row = counted_sale(attempt, self.connection, self.ask.sale)
+        if row is None:
+            raise refused("sale_not_found", str(self.ask.sale))
+        mates = {books.member for books in attempt.group_of(self.ask.member).homes}
+        if row.member is not None and row.member not in mates:
+            raise refused("sale_of_other_member")
+        self._link(row.key).decide(attempt)
+        linked = counted_sale(attempt, self.connection, self.ask.sale)
+        assert linked is not None
+        return self._look.answer(attempt, linked)
+
+    @property
+    def _look(self) -> LookAtSale:
+        return LookAtSale(self.ask.sale, self.connection)
+
+    def _link(self, order: tuple[str, str]) -> LinkOrder:
+        return LinkOrder(order, self.ask.member, self.alert_id)

@@ -1,0 +1,189 @@
+"""Voids and refunds told by a register: facts about a sale, which may not have come yet."""
+
+from dataclasses import dataclass
+
+from renkei.ledger.books import Channel
+from renkei.ledger.entry import digest_of
+from renkei.ledger.holds import as_if_lapsed
+from renkei.ledger.lots import spendable
+from renkei.ledger.settlement import Settled
+from renkei.ledger.world import Alert, Known, Needs, NewRefund, OrderKey, OrderRow, RequestKey
+from renkei.loyalty.refunds import effective, exceeding
+from renkei.services.attempt import Attempt
+from renkei.services.hold import first_answer
+from renkei.services.refusals import refused
+from renkei.services.rules import require_plausible
+from renkei.services.same_sale import awaited, sale_key
+from renkei.services.seen_order import known_order, refunds_of, restated
+from renkei.services.settle import SettleAnswer, SettleOrder
+from renkei_contracts.aftersale import RefundAnswer, RefundRequest, VoidRequest
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.order import Refund, TillKey
+
+VOID = "void"
+"""The name of a sale's void among its refunds: there is at most one."""
+
+
+@dataclass(frozen=True)
+class RefundSale:
+    """A refund of a till's sale. It is kept under the sale's natural key, however the sale came.
+
+    The same ``request`` gives the first answer again. ``strict``: it is refused where it gives back
+    more than the sale has, as long as the sale is known.
+    """
+
+    refund: Refund
+    sale: TillKey
+    request: RequestKey
+    channel: Channel
+    alert_id: str
+    strict: bool = True
+
+    @property
+    def named(self) -> OrderKey:
+        """The sale by its natural key."""
+        return (self.channel.connection, str(self.sale))
+
+    def needs(self) -> Needs:
+        """The sale by either name, with its refunds."""
+        return Needs(
+            connections=frozenset({self.channel.connection}),
+            orders=frozenset({self.named}),
+            sales=frozenset({sale_key(self.channel.connection, self.sale)}),
+            requests=frozenset({self.request}),
+            since=self.refund.occurred_at,
+        )
+
+    def further(self, known: Known) -> Needs:
+        """What settling the sale anew needs, if it is there."""
+        rows = [row for row in known.orders.values() if not row.awaited]
+        again = (self._again(row) for row in rows if row.key[0] == self.channel.connection)
+        return Needs.of_all([Needs(), *(one.needs() | one.further(known) for one in again)])
+
+    def decide(self, attempt: Attempt) -> RefundAnswer:
+        """Keep it; settle the sale anew if it is there."""
+        # A void has nothing to say but that it is one: told again at another time, it is the same.
+        said = (
+            {"void": str(self.sale)} if self.refund.whole else self.refund.model_dump(mode="json")
+        )
+        digest = digest_of(said)
+        first = first_answer(attempt, self.request, digest, RefundAnswer)
+        if first is not None:
+            return first
+        require_plausible("occurred_at", self.refund.occurred_at, attempt.now)
+        attempt.connection(self.channel.connection)
+        row = counted_sale(attempt, self.channel.connection, self.sale)
+        answer = self._park(attempt) if row is None else self._book(attempt, row)
+        attempt.remember(self.request, digest, answer)
+        return answer
+
+    def _park(self, attempt: Attempt) -> RefundAnswer:
+        self._keep(attempt, None)
+        return self._answer(attempt, "parked", SettleAnswer("unlinked"), Settled(), 0)
+
+    def _book(self, attempt: Attempt, row: OrderRow) -> RefundAnswer:
+        before = Settled()
+        if row.member is not None:
+            before = attempt.settled_of(row.member, row.key)
+        order = restated(row)
+        stood = effective(order, refunds_of(attempt, order))
+        self._require_fits(attempt, row, exceeding(stood, self.refund))
+        self._keep(attempt, row)
+        stands = effective(order, refunds_of(attempt, order))
+        used = stood.points_used - (0 if self.refund.whole else stands.points_used)
+        settled = self._again(row).post(attempt, row, row.member, row.digest)
+        return self._answer(attempt, "booked", settled, before, used)
+
+    def _require_fits(self, attempt: Attempt, row: OrderRow, faults: list[str]) -> None:
+        if not faults:
+            return
+        if self.strict:
+            raise refused("refund_exceeds_sale", "; ".join(faults[:3]))
+        message = f"refund {self.refund.ref}: {'; '.join(faults[:3])}"
+        alert = Alert(f"{self.alert_id}.exceeds", "refund_exceeds", row.member, row.key, message)
+        attempt.staged.alerts.append(alert)
+
+    def _keep(self, attempt: Attempt, row: OrderRow | None) -> None:
+        document = self.refund.model_dump(mode="json")
+        key = (*self.named, str(self.refund.ref))
+        attempt.staged.refunds.append(NewRefund(key, digest_of(document), document))
+        if known_order(attempt, self.named) is None:
+            place = awaited(self.named, self.refund.occurred_at)
+            attempt.staged.orders[self.named] = place._replace(same=row.key if row else None)
+
+    def _again(self, row: OrderRow) -> SettleOrder:
+        return SettleOrder(
+            order=restated(row),
+            read_at=row.read_at,
+            delivery_key=None,
+            alert_id=self.alert_id,
+            happened_at=self.refund.occurred_at,
+            again=True,
+        )
+
+    def _answer(
+        self,
+        attempt: Attempt,
+        outcome: str,
+        settled: SettleAnswer,
+        before: Settled,
+        points_returned: int,
+    ) -> RefundAnswer:
+        left, debt, version = 0, 0, 0
+        if settled.member is not None:
+            group = as_if_lapsed(attempt.group_of(settled.member), attempt.now)
+            left = spendable(group.lots, group.debt, attempt.now, self.channel)
+            debt, version = -group.debt, group.version
+        return RefundAnswer.model_validate(
+            {
+                "sale": str(self.sale),
+                "outcome": outcome,
+                "member": settled.member or "",
+                "earned_back": max(0, before.earned - settled.earned),
+                "points_returned": points_returned if settled.member else 0,
+                "earned": settled.earned,
+                "used": settled.redeemed,
+                "spendable": left,
+                "debt": debt,
+                "balance_version": version,
+                "as_of": attempt.now,
+            }
+        )
+
+
+def counted_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow | None:
+    """The order at which a till's sale is counted; None where it has not come yet."""
+    ref = attempt.world.sales.get(sale_key(connection, sale), str(sale))
+    row = known_order(attempt, (connection, ref))
+    if row is not None and row.same is not None:
+        row = known_order(attempt, row.same)
+    return None if row is None or row.awaited else row
+
+
+def refund_of(ask: RefundRequest, connection: str, alert_id: str, store: str) -> RefundSale:
+    """A refund with its own receipt as a command."""
+    refund = Refund(
+        ref=ExternalRef(connection=connection, id=str(ask.receipt)),
+        order=ExternalRef(connection=connection, id=str(ask.sale)),
+        occurred_at=ask.refunded_at,
+        lines=ask.lines,
+        points_returned=ask.points_returned or 0,
+        value_returned=ask.value_returned or ask.points_returned or 0,
+        shares_points=ask.points_returned is None,
+    )
+    request = (f"refund/{connection}", str(ask.receipt))
+    return RefundSale(refund, ask.sale, request, Channel(connection, store), alert_id)
+
+
+def void_of(ask: VoidRequest, connection: str, alert_id: str, store: str) -> RefundSale:
+    """A void as a command; raises TillRefused on another day than the sale's."""
+    if ask.business_date != ask.sale.business_date and not ask.occurred:
+        raise refused("void_on_other_day")
+    refund = Refund(
+        ref=ExternalRef(connection=connection, id=VOID),
+        order=ExternalRef(connection=connection, id=str(ask.sale)),
+        occurred_at=ask.voided_at,
+        whole=True,
+    )
+    request = (f"void/{connection}", str(ask.sale))
+    return RefundSale(refund, ask.sale, request, Channel(connection, store), alert_id, strict=False)

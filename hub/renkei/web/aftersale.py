@@ -1,0 +1,96 @@
+"""/pos/v1 after the sale: holds that last longer, voids, refunds, late members, and questions."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from renkei.services.aftersale import AfterSale
+from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
+from renkei.web.problems import documented
+from renkei.web.served import TheHub
+from renkei.web.till import ALWAYS, HoldId
+from renkei_contracts.aftersale import (
+    AttachRequest,
+    ExtendRequest,
+    RefundAnswer,
+    RefundRequest,
+    SaleAnswer,
+    VoidRequest,
+)
+from renkei_contracts.base import Key, Text
+from renkei_contracts.order import TillKey
+from renkei_contracts.till import HoldAnswer
+
+router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], dependencies=SCHEMES)
+
+
+@router.post(
+    "/holds/{hold}:extend",
+    summary="Keep a hold open for longer",
+    responses=documented(*ALWAYS, "hold_not_found", "hold_ended", "busy"),
+)
+async def extend(hold: HoldId, ask: ExtendRequest, terminal: Writer, hub: TheHub) -> HoldAnswer:
+    """It never ends earlier than it would have; extending again is harmless."""
+    return await AfterSale(hub.till.booking).extend(terminal, hold, ask)
+
+
+@router.get(
+    "/transactions",
+    summary="How a sale stands",
+    responses=documented(*ALWAYS, "sale_not_found", "busy"),
+)
+async def find(
+    terminal: Reader,
+    hub: TheHub,
+    store: Annotated[Key, Query()],
+    till: Annotated[Key, Query()],
+    business_date: Annotated[date, Query()],
+    receipt_number: Annotated[Key, Query()],
+    settlement_count: Annotated[int, Query(ge=0, le=999)] = 0,
+    company: Annotated[Text, Query()] = "",
+) -> SaleAnswer:
+    """By its natural key: after a time-out this says whether and how it was booked."""
+    sale = TillKey(
+        store=store,
+        till=till,
+        business_date=business_date,
+        settlement_count=settlement_count,
+        receipt_number=receipt_number,
+        company=company,
+    )
+    return await AfterSale(hub.till.booking).find(terminal, sale)
+
+
+@router.post(
+    "/transactions:void",
+    summary="Undo a whole sale on its business day",
+    responses=documented(*ALWAYS, "sale_of_other_till", "void_on_other_day", "busy"),
+)
+async def void(ask: VoidRequest, terminal: Writer, hub: TheHub) -> RefundAnswer:
+    """Told before the sale itself it waits for it; told again it is the same void."""
+    return await AfterSale(hub.till.booking).void(terminal, ask)
+
+
+@router.post(
+    "/transactions:refund",
+    summary="Take back goods of a sale",
+    responses=documented(
+        *ALWAYS, "sale_of_other_till", "refund_exceeds_sale", "key_reused", "busy"
+    ),
+)
+async def refund(ask: RefundRequest, terminal: Writer, hub: TheHub) -> RefundAnswer:
+    """Of any store of this connection, in parts, and before the sale has come."""
+    return await AfterSale(hub.till.booking).refund(terminal, ask)
+
+
+@router.post(
+    "/transactions:attach",
+    summary="Say whose a sale was",
+    responses=documented(
+        *ALWAYS, "member_not_found", "sale_not_found", "sale_of_other_member", "busy"
+    ),
+)
+async def attach(ask: AttachRequest, terminal: Writer, hub: TheHub) -> SaleAnswer:
+    """The sale earns as if the card had been shown in time."""
+    return await AfterSale(hub.till.booking).attach(terminal, ask)

@@ -1,0 +1,219 @@
+"""After the sale, as a register sees it: void, refund, attach, extend, and asking again."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Member
+
+SALES = "/pos/v1/transactions"
+HOLDS = "/pos/v1/holds"
+RESOLVE = "/pos/v1/members:resolve"
+DAY = "2026-11-26"
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json()["code"]
+
+
+def key(receipt: str, till: str = "1") -> dict[str, Any]:
+    return {"store": "shibuya", "till": till, "business_date": DAY, "receipt_number": receipt}
+
+
+def void(receipt: str, **more: Any) -> dict[str, Any]:
+    at = {"voided_at": f"{DAY}T11:00:00+09:00", "business_date": DAY}
+    return {"sale": key(receipt)} | at | more
+
+
+def refund(receipt: str, of: str, yen: int, till: str = "1", **more: Any) -> dict[str, Any]:
+    lines = [{"id": "1", "quantity": 0, "amount": yen}]
+    said = {"receipt": key(receipt, till), "sale": key(of), "lines": lines}
+    return said | {"refunded_at": f"{DAY}T12:00:00+09:00"} | more
+
+
+async def stands(register: Any, receipt: str) -> dict[str, Any]:
+    query = f"store=shibuya&till=1&business_date={DAY}&receipt_number={receipt}"
+    answer = await register.get(SALES, query)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def spendable(register: Any, card: str) -> int:
+    answer = await register.post(RESOLVE, {"value": card})
+    return int(answer.json()["spendable"])
+
+
+@pytest.fixture
+async def newcomer(hub: Any) -> str:
+    """Another member, without points."""
+    ref = ExternalRef(connection="signing", id="c2")
+    seen = Member(ref=ref, changed_at=datetime(2026, 1, 1, tzinfo=UTC))
+    member: str = (await hub.booking.enrol(seen)).member
+    return member
+
+
+class TestVoid:
+    """A sale is undone on its day."""
+
+    async def test_a_voided_sale_is_as_if_it_had_not_been(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000, points_used=200))
+        answer = (await register.post(f"{SALES}:void", void("1001"))).json()
+        assert (answer["outcome"], answer["points_returned"]) == ("booked", 200)
+        assert (answer["earned"], answer["used"], answer["spendable"]) == (0, 0, 500)
+        assert (await stands(register, "1001"))["voided"] is True
+
+    async def test_a_void_told_again_at_another_moment_is_the_same_void(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id))
+        first = (await register.post(f"{SALES}:void", void("1001"))).json()
+        later = void("1001", voided_at=f"{DAY}T11:05:00+09:00")
+        assert (await register.post(f"{SALES}:void", later)).json() == first
+
+    async def test_a_void_that_comes_before_its_sale_waits_for_it(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        parked = (await register.post(f"{SALES}:void", void("1001"))).json()
+        assert parked["outcome"] == "parked"
+        booked = (await register.post(SALES, new_sale("1001", regular.id, yen=11_000))).json()
+        assert (booked["earned"], booked["spendable"]) == (0, 500)
+
+    async def test_on_another_day_it_is_a_return_unless_it_has_happened(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id))
+        late = void("1001", business_date="2026-11-27")
+        assert refusal(await register.post(f"{SALES}:void", late)) == (409, "void_on_other_day")
+        done = await register.post(f"{SALES}:void", late | {"occurred": True})
+        assert done.json()["outcome"] == "booked"
+
+    async def test_another_till_cannot_void_it(
+        self, register: Any, add_terminal: Any, client: httpx.AsyncClient
+    ) -> None:
+        other = type(register)(client, await add_terminal("2"))
+        answer = await other.post(f"{SALES}:void", void("1001"))
+        assert refusal(answer) == (403, "sale_of_other_till")
+
+
+class TestRefund:
+    """Goods come back in parts."""
+
+    async def test_points_go_back_in_proportion_and_the_parts_add_up(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000, points_used=100))
+        back = []
+        for receipt, yen in (("2001", 3_667), ("2002", 3_667), ("2003", 3_666)):
+            answer = await register.post(f"{SALES}:refund", refund(receipt, "1001", yen))
+            back.append(answer.json())
+        assert [one["points_returned"] for one in back] == [33, 33, 34]
+        assert (back[-1]["earned"], back[-1]["used"], back[-1]["spendable"]) == (0, 0, 500)
+
+    async def test_another_till_takes_them_back_before_the_sale_has_come(
+        self,
+        register: Any,
+        regular: Any,
+        new_sale: Any,
+        add_terminal: Any,
+        client: httpx.AsyncClient,
+    ) -> None:
+        other = type(register)(client, await add_terminal("2"))
+        ask = refund("9001", "1001", 5_500, till="2")
+        assert (await other.post(f"{SALES}:refund", ask)).json()["outcome"] == "parked"
+        booked = (await register.post(SALES, new_sale("1001", regular.id, yen=11_000))).json()
+        assert (booked["earned"], booked["spendable"]) == (50, 550)
+        assert (await stands(register, "1001"))["lines"][0]["returned_amount"] == 5_500
+
+    async def test_the_same_refund_is_answered_the_same_and_another_is_refused(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+        ask = refund("2001", "1001", 1_100)
+        first, again = [(await register.post(f"{SALES}:refund", ask)).json() for _ in range(2)]
+        assert first == again
+        changed = refund("2001", "1001", 2_200)
+        assert refusal(await register.post(f"{SALES}:refund", changed)) == (409, "key_reused")
+
+    async def test_more_than_was_sold_is_refused(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=1_100))
+        answer = await register.post(f"{SALES}:refund", refund("2001", "1001", 1_101))
+        assert refusal(answer) == (422, "refund_exceeds_sale")
+
+    async def test_points_spent_meanwhile_become_debt_and_the_refund_is_not_refused(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=110_000))
+        await register.post(SALES, new_sale("1002", regular.id, yen=1_500, points_used=1_500))
+        answer = (await register.post(f"{SALES}:refund", refund("2001", "1001", 110_000))).json()
+        assert (answer["earned_back"], answer["debt"], answer["spendable"]) == (1_000, 1_000, 0)
+
+
+class TestAttach:
+    """The card is shown after the sale."""
+
+    async def test_a_sale_without_a_member_earns_when_the_card_is_shown_later(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", None, yen=11_000))
+        ask = {"sale": key("1001"), "member": regular.id}
+        for _ in range(2):
+            found = (await register.post(f"{SALES}:attach", ask)).json()
+            assert (found["member"], found["earned"]) == (regular.id, 100)
+        assert await spendable(register, regular.card) == 600
+
+    async def test_a_sale_that_has_not_come_cannot_be_attached(
+        self, register: Any, regular: Any
+    ) -> None:
+        ask = {"sale": key("404"), "member": regular.id}
+        assert refusal(await register.post(f"{SALES}:attach", ask)) == (404, "sale_not_found")
+
+    async def test_nobody_takes_over_another_members_sale(
+        self, register: Any, regular: Any, new_sale: Any, newcomer: str
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id))
+        answer = await register.post(f"{SALES}:attach", {"sale": key("1001"), "member": newcomer})
+        assert refusal(answer) == (409, "sale_of_other_member")
+
+
+class TestExtend:
+    """A hold lasts longer."""
+
+    async def test_an_extended_hold_ends_later_and_never_earlier(
+        self, register: Any, regular: Any
+    ) -> None:
+        ask = {"key": "h1", "member": regular.id, "points": 300, "ttl_seconds": 60}
+        held = (await register.post(HOLDS, ask)).json()
+        path = f"{HOLDS}/{held['hold']}:extend"
+        longer = (await register.post(path, {"ttl_seconds": 900})).json()
+        assert longer["lapses_at"] > held["lapses_at"]
+        assert (longer["points"], longer["spendable"]) == (300, 200)
+        shorter = (await register.post(path, {"ttl_seconds": 10})).json()
+        assert shorter["lapses_at"] == longer["lapses_at"]
+
+    async def test_a_released_hold_cannot_be_extended(self, register: Any, regular: Any) -> None:
+        ask = {"key": "h1", "member": regular.id, "points": 1}
+        held = (await register.post(HOLDS, ask)).json()
+        await register.post(f"{HOLDS}/{held['hold']}:release")
+        answer = await register.post(f"{HOLDS}/{held['hold']}:extend", {})
+        assert refusal(answer) == (409, "hold_ended")
+
+
+async def test_a_sale_that_never_came_is_not_found(register: Any) -> None:
+    query = f"store=shibuya&till=1&business_date={DAY}&receipt_number=1"
+    assert refusal(await register.get(SALES, query)) == (404, "sale_not_found")
+
+
+async def test_a_sale_says_its_newest_revision(register: Any, regular: Any, new_sale: Any) -> None:
+    await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+    await register.post(SALES, new_sale("1001", regular.id, yen=5_500, revision=3))
+    found = await stands(register, "1001")
+    assert (found["revision"], found["earned"], found["member"]) == (3, 50, regular.id)
