@@ -48,11 +48,11 @@ class Faulty:
         body = await request.body()
         fault = self._script.take(self._name(request, body))
         if fault is None:
-            await self._app(scope, _given(body, receive), send)
+            await self._app(scope, given(body, receive), send)
         elif fault.kind in BEFORE:
             await self._before(fault, scope, receive, send)
         else:
-            await self._after(fault, scope, _given(body, receive), send)
+            await self._after(fault, scope, given(body, receive), send)
 
     async def _before(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.kind == "drop_before":
@@ -61,7 +61,7 @@ class Faulty:
             await self._refuse(fault)(scope, receive, send)
 
     async def _after(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Kept()
+        answer = Kept()
         await self._app(scope, receive, answer.send)
         if fault.kind == "slow":
             await _until_gone(receive)
@@ -73,26 +73,28 @@ class Faulty:
             await answer.replay(send, changed)
 
 
-class _Kept:
-    """An answer that is kept back."""
+class Kept:
+    """An answer that is kept back: give ``send`` to the application, then look, or replay it."""
 
     def __init__(self) -> None:
         self.start: Message = {}
         self.body = b""
 
     async def send(self, message: Message) -> None:
+        """Keep a message."""
         if message["type"] == "http.response.start":
             self.start = message
         else:
             self.body += message.get("body", b"")
 
     async def replay(self, send: Send, body: bytes) -> None:
+        """Give the answer, with this body instead of its own."""
         headers = [(key, value) for key, value in self.start["headers"] if key != b"content-length"]
         await send({**self.start, "headers": [*headers, (b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
 
 
-def _given(body: bytes, receive: Receive) -> Receive:
+def given(body: bytes, receive: Receive) -> Receive:
     """The request's body once more, then whatever else comes."""
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
