@@ -1,4 +1,4 @@
-"""Access tokens by the client credentials grant: authlib's OAuth 2 client over the hub's own HTTP.
+"""Access tokens by credentials or by a code: authlib's OAuth 2 client over the hub's own HTTP.
 
 Needs the extra ``renkei-contracts[oauth]``.
 """
@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 EARLY = timedelta(minutes=1)
 """A token this close to its end is not used any more."""
+
+CLIENT_CREDENTIALS: Mapping[str, str] = {"grant_type": "client_credentials"}
+"""The grant for which who we are is enough."""
 
 ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 """What RFC 6749 §5.2 calls an error; anything else is not repeated in a message."""
@@ -64,16 +67,21 @@ class OverHubClient(httpx.AsyncBaseTransport):
 
 
 async def fetch_grant(
-    http: httpx.AsyncClient, credentials: ClientCredentials, now: datetime
+    http: httpx.AsyncClient,
+    credentials: ClientCredentials,
+    now: datetime,
+    form: Mapping[str, str] = CLIENT_CREDENTIALS,
 ) -> Grant:
     """Ask the token endpoint; raises AuthenticationFailed, TryLater or PayloadInvalid.
+
+    ``form`` is the grant: by the credentials alone, or by the code of an authorization.
 
     Whatever the endpoint refuses is AuthenticationFailed, 404 too: a NotFound would be taken for
     a missing order by whoever wanted to read one.
     """
     where = f"POST {httpx.URL(credentials.endpoint).path}"
     try:
-        answer = await _ask(http, credentials, where)
+        answer = await _ask(http, credentials, form, where)
     except OAuthError as error:
         code = error.error if ERROR_CODE.fullmatch(str(error.error)) else "an unknown error"
         raise AuthenticationFailed(
@@ -90,7 +98,7 @@ async def fetch_grant(
 
 
 async def _ask(
-    http: httpx.AsyncClient, credentials: ClientCredentials, where: str
+    http: httpx.AsyncClient, credentials: ClientCredentials, form: Mapping[str, str], where: str
 ) -> Mapping[str, Any]:
     def refused(response: httpx.Response) -> httpx.Response:
         # 400 and 401 with a body name an error code, which authlib reads.
@@ -109,9 +117,7 @@ async def _ask(
     )
     client.register_compliance_hook("access_token_response", refused)
     async with client:
-        token: Mapping[str, Any] = await client.fetch_token(
-            credentials.endpoint, grant_type="client_credentials"
-        )
+        token: Mapping[str, Any] = await client.fetch_token(credentials.endpoint, **form)
     return token
 
 
