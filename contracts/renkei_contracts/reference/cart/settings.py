@@ -24,6 +24,9 @@ class ReferenceSettings(BaseModel):
     base_url: Annotated[str, AfterValidator(_https_or_loopback)] = Field(
         description="Address of the shop, e.g. https://shop.example.jp"
     )
+    shop: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = Field(
+        description="Name of the shop, which its deliveries carry"
+    )
     client_id: Annotated[str, Field(min_length=1)] = Field(description="Client id of the app")
     client_secret: Annotated[SecretStr, Field(min_length=1)] = Field(
         description="Client secret of the app"

@@ -7,12 +7,13 @@ from typing import Literal, get_args
 
 from renkei_contracts.reference.cart.twin_app import CLIENT_ID, CLIENT_SECRET, SCHEMA, TwinApp
 from renkei_contracts.reference.cart.twin_shop import CATALOGUE, Row, TwinShop, owed
-from renkei_contracts.reference.cart.webhooks import ID, SIGNATURE, TIME, signed_message
+from renkei_contracts.reference.cart.webhooks import ID, SHOP, SIGNATURE, TIME, signed_message
 from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext, Webhook
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
 from renkei_contracts.twin.base import TwinBase
 from renkei_contracts.twin.emitter import Outgoing
 
+NAME = "reference-shop"
 WEBHOOK_SECRET = "reference-webhook-secret"  # noqa: S105 - a twin's, known to all
 
 DATA = {
@@ -42,6 +43,7 @@ class ReferenceTwin(TwinBase):
         new, *old = reversed(self._secrets[-2:])
         return {
             "base_url": self.base_url,
+            "shop": NAME,
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "webhook_secret": new,
@@ -153,4 +155,4 @@ class ReferenceTwin(TwinBase):
         body = json.dumps({"topic": topic, "at": now.isoformat(), "data": data}).encode()
         id, time = f"evt-{self.shop.number()}", str(int(now.timestamp()))
         signature = hmac_sha256_base64(self._secrets[-1], signed_message(id, time, body))
-        return Outgoing({ID: id, TIME: time, SIGNATURE: signature}, body)
+        return Outgoing({SHOP: NAME, ID: id, TIME: time, SIGNATURE: signature}, body)

@@ -7,7 +7,7 @@ from typing import Any
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.errors import PayloadInvalid, SignatureInvalid
 from renkei_contracts.event import (
     BalanceSeen,
     Ignored,
@@ -21,9 +21,14 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.mapping import to_member, to_order
 from renkei_contracts.reference.cart.settings import ReferenceSettings
-from renkei_contracts.toolkit.signature import require_hmac_base64, require_recent
+from renkei_contracts.toolkit.signature import require_hmac_base64, require_recent, same
 
-ID, TIME, SIGNATURE = "Reference-Id", "Reference-Time", "Reference-Signature"
+SHOP, ID, TIME, SIGNATURE = (
+    "Reference-Shop",
+    "Reference-Id",
+    "Reference-Time",
+    "Reference-Signature",
+)
 WINDOW = timedelta(minutes=5)
 
 
@@ -40,14 +45,18 @@ class ReferenceWebhooks:
 
     def __init__(self, connection: Connection[ReferenceSettings]) -> None:
         self._id = connection.id
+        self._shop = connection.settings.shop
         self._secrets = connection.settings.signing_secrets()
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The signature over everything we read, then the age."""
+        """The signature over everything we read, then the age and the shop."""
         id, time = delivery.header(ID) or "", delivery.header(TIME) or ""
         message = signed_message(id, time, delivery.body)
         require_hmac_base64(delivery.header(SIGNATURE), self._secrets, message)
         require_recent(time, now, WINDOW)
+        # A merchant may give two shops one secret.
+        if not same(delivery.header(SHOP) or "", self._shop):
+            raise SignatureInvalid("the delivery is from another shop than this connection's")
 
     def key(self, delivery: Delivery) -> str | None:
         """The delivery's id, which is signed and the same on every try."""
