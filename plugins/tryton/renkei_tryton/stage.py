@@ -13,12 +13,12 @@ from renkei_contracts.stage import Item, Mischief, StageContext, TillAccess, Web
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest
 from renkei_contracts.toolkit.transport import TIMEOUT
 from renkei_contracts.twin.actions import NoActions
+from renkei_contracts.twin.hub_client import HubClient, HubRefused
 from renkei_contracts.twin.process import free_port
 from renkei_tryton import mapping, wire
 from renkei_tryton.client import TrytonClient
 from renkei_tryton.peer.software import DISCOUNT, TrytonShop
 from renkei_tryton.settings import TrytonSettings
-from renkei_tryton.stage_hub import HubClient, HubRefused
 from renkei_tryton.sync import TrytonOrders
 
 STORE = "shop"

@@ -24,6 +24,7 @@ from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.paging import Window
 from renkei_contracts.stage import Item, Mischief, StageContext, TillAccess, TillStage
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest, ResolveMember
+from renkei_contracts.twin.hub_client import HubRefused
 from renkei_contracts.twin.server import serve
 from renkei_tryton import stage as staging
 from renkei_tryton import sync
@@ -31,7 +32,6 @@ from renkei_tryton.peer.software import Sale
 from renkei_tryton.plugin import VENDOR
 from renkei_tryton.settings import TrytonSettings
 from renkei_tryton.stage import TrytonStage
-from renkei_tryton.stage_hub import HubRefused
 from renkei_tryton.sync import TrytonOrders
 
 CARD, SECRET, KEY = "2900000000017", "the-registers-s3cr3t", "key_1"

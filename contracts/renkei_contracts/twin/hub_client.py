@@ -1,4 +1,4 @@
-"""The register's side of /pos/v1: it signs each request, as docs/pos-v1.md has it."""
+"""The register's side of /pos/v1, for stages that ask the hub: signed as docs/pos-v1.md has it."""
 
 import hashlib
 import secrets
