@@ -130,7 +130,9 @@ class Bench:
             return
         routes = [Route("/webhooks/{path:path}", self._receive, methods=["POST"])]
         url = await self._open.enter_async_context(serve(Starlette(routes=routes)))
-        await self.twin.listen(Webhook(f"{url}/webhooks/{CONNECTION}"))
+        secret = self.settings().get("path_secret")
+        address = f"{url}/webhooks/{CONNECTION}" + (f"/{secret}" if secret else "")
+        await self.twin.listen(Webhook(address))
 
     async def _receive(self, request: Request) -> Response:
         headers = tuple((key.decode(), value.decode()) for key, value in request.headers.raw)

@@ -1,0 +1,125 @@
+"""Reading sales and members, creating members, and mirroring points by difference."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from renkei_contracts.connection import Connection
+from renkei_contracts.errors import OutcomeUnknown, PayloadInvalid, Rejected
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Member, MemberState, NewMember
+from renkei_contracts.order import Order
+from renkei_contracts.paging import Page, Window
+from renkei_contracts.point import BalanceWrite, BalanceWritten
+from renkei_contracts.reference.till import mapping, wire
+from renkei_contracts.reference.till.client import TillClient, path_id
+from renkei_contracts.reference.till.settings import TillSettings
+from renkei_contracts.toolkit.transport import json_of
+
+T = TypeVar("T")
+
+
+class TillOrders:
+    """Sales at the register."""
+
+    def __init__(self, connection: Connection[TillSettings]) -> None:
+        self._id = connection.id
+        self._client = TillClient(connection)
+
+    async def fetch(self, id: str) -> Order:
+        """The sale."""
+        return self._order(await self._client.get(f"/sales/{path_id(id, 'sale')}"))
+
+    async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
+        """A page of sales; what cannot be understood is set aside."""
+        return _page(await self._client.page("/sales", _walk(window, cursor)), self._order)
+
+    def _order(self, row: Any) -> Order:
+        return mapping.to_order(wire.parse(wire.Sale, row, "a sale"), self._id)
+
+
+class TillMembers:
+    """Members."""
+
+    def __init__(self, connection: Connection[TillSettings]) -> None:
+        self._id = connection.id
+        self._client = TillClient(connection)
+
+    async def fetch(self, id: str) -> Member:
+        """The member."""
+        return self._member(await self._client.get(f"/members/{path_id(id, 'member')}"))
+
+    async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
+        """A page of members; what cannot be understood is set aside."""
+        return _page(await self._client.page("/members", _walk(window, cursor)), self._member)
+
+    def _member(self, row: Any) -> Member:
+        return mapping.to_member(wire.parse(wire.Member, row, "a member"), self._id)
+
+
+class TillMemberCreation:
+    """Making a card known to the register; a card is unique there."""
+
+    def __init__(self, connection: Connection[TillSettings]) -> None:
+        self._id = connection.id
+        self._client = TillClient(connection)
+
+    async def create(self, member: NewMember) -> ExternalRef:
+        """Find the member with this card, or create one; asking again creates no second."""
+        found = await self._client.page("/members", {"card": member.card})
+        for row in found.rows:
+            return self._holder(wire.parse(wire.Member, row, "members by card"))
+        names = {"family_name": member.family_name, "given_name": member.given_name}
+        answer = await self._client.post("/members", {"card": member.card, **names})
+        try:
+            return self._holder(wire.parse(wire.Member, json_of(answer), "the new member"))
+        except PayloadInvalid as error:
+            raise OutcomeUnknown(f"the member is created, but not named: {error}") from None
+
+    def _holder(self, member: wire.Member) -> ExternalRef:
+        if mapping.MEMBER_STATES.get(member.status) is not MemberState.ACTIVE:
+            raise Rejected(f"member {member.id} holds this card, and has left")
+        return ExternalRef(connection=self._id, id=member.id)
+
+
+class TillBalances:
+    """Points by difference: a sale rung up meanwhile is not overwritten."""
+
+    mode: Literal["absolute", "delta"] = "delta"
+    idempotent = False
+    shows_expiry = False
+
+    def __init__(self, connection: Connection[TillSettings]) -> None:
+        self._client = TillClient(connection)
+
+    async def read(self, id: str) -> int:
+        """The points of the member's record."""
+        row = await self._client.get(f"/members/{path_id(id, 'member')}")
+        return wire.parse(wire.Points, row, f"member {id}").points
+
+    async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
+        """Add the change."""
+        path = f"/members/{path_id(id, 'member')}/points"
+        answer = await self._client.post(path, {"change": write.change, "note": write.note})
+        try:
+            shown = wire.parse(wire.Points, json_of(answer), f"points of member {id}")
+        except PayloadInvalid as error:
+            # The points are added: any other error would invite a second time.
+            raise OutcomeUnknown(f"written, then {error}") from None
+        return BalanceWritten(points=shown.points)
+
+
+def _walk(window: Window, cursor: str | None) -> dict[str, str]:
+    """The vendor's cursor stands between (updated_at, id) pairs: ties are told apart by it."""
+    asked = {"since": window.since.isoformat(), "until": window.until.isoformat()}
+    return asked if cursor is None else {**asked, "after": cursor}
+
+
+def _page(page: wire.Page, read: Callable[[Any], T]) -> Page[T]:
+    items: list[T] = []
+    rejected: list[tuple[str, str]] = []
+    for row in page.rows:
+        try:
+            items.append(read(row))
+        except PayloadInvalid as error:
+            rejected.append((str(row.get("id", "unknown")), str(error)))
+    return Page(tuple(items), page.next, tuple(rejected))
