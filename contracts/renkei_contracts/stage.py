@@ -27,20 +27,6 @@ def machine_clock() -> datetime:
 
 
 @dataclass(frozen=True)
-class StageContext:
-    """Where a stage may keep files, the seed of everything random on it, and its clock.
-
-    ``page_size`` is how many rows a twin puts on a page, where it decides that (None: as many as
-    the vendor does); real software pays no heed to clock and page size.
-    """
-
-    work_dir: Path
-    seed: int = 1
-    now: Callable[[], datetime] = machine_clock
-    page_size: int | None = None
-
-
-@dataclass(frozen=True)
 class Webhook:
     """Where the hub listens for this connection, and the secret it expects besides a signature."""
 
@@ -67,6 +53,22 @@ class Item:
     quantity: int
     yen: int
     tax_rate: int = 1000
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Where a stage may keep files, the seed of everything random on it, and its clock.
+
+    ``page_size`` is how many rows a twin puts on a page, where it decides that (None: as many as
+    the vendor does); ``items`` are what it sells (none: a catalogue of its own). Real software pays
+    no heed to clock, page size and items.
+    """
+
+    work_dir: Path
+    seed: int = 1
+    now: Callable[[], datetime] = machine_clock
+    page_size: int | None = None
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class ShopifyTwin(TwinBase):
 
     async def catalogue(self) -> Sequence[Item]:
         """Tea and what belongs to it; the first two together are worth 132 points at 1 in 100."""
-        return CATALOGUE
+        return self.context.items or CATALOGUE
 
     async def register(self, shopper: Shopper) -> str:
         """A customer with a proven address: customers/create."""

@@ -48,7 +48,7 @@ class SmaregiTwin(TwinBase):
 
     async def catalogue(self) -> Sequence[Item]:
         """Sweets, tea and what belongs to it."""
-        return CATALOGUE
+        return self.context.items or CATALOGUE
 
     async def sell(self, card: str, items: Sequence[Item], points: int, mischief: Mischief) -> str:
         """Ring up a sale for the card (empty: nobody's) and tell of it.
