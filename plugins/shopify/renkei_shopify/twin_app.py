@@ -1,20 +1,25 @@
-"""The twin as a web application: token endpoint, GraphQL with cost and faults, and a page."""
+"""The twin as a web application: token endpoint, GraphQL with its cost, and a page."""
 
 import html
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from renkei_contracts.toolkit.signature import same
 from renkei_contracts.twin.faults import Fault, FaultScript
+from renkei_contracts.twin.faulty import STATUS, Faulty
+from renkei_contracts.twin.graphql_schema import GraphqlSchema
 from renkei_shopify.twin_graphql import Desk
 from renkei_shopify.twin_shop import TwinShop
 
@@ -24,15 +29,28 @@ CLIENT_SECRET = "twin-client-secret"  # noqa: S105 - a twin's, known to all
 API_VERSION = "2026-07"
 TOKEN_SECONDS = 86_399
 
-SCOPES = ("read_orders", "read_all_orders", "write_customers", "read_locations")
+SCOPES = (
+    "read_orders",
+    "read_all_orders",
+    "write_customers",
+    "read_locations",
+    "read_customer_merge",
+)
 
-COSTS = {"RenkeiOrder": 235, "RenkeiPointsWrite": 10}
-"""Requested cost by operation, in points; anything else is 60."""
+COST, COSTS = 60, {"RenkeiOrder": 235, "RenkeiPointsWrite": 10}
+"""Requested cost of an operation, in points, and of those that have another."""
+
+SERVED_SECRETS = 2
+"""The newest client secret and the one before it."""
 
 
 @dataclass
 class Bucket:
-    """The leaky bucket of query cost."""
+    """The leaky bucket of query cost.
+
+    It fills by the machine's clock: it holds back the calls of real seconds, and a clock that
+    stands still would let nobody call again.
+    """
 
     maximum: float = 2000
     restore_rate: float = 100
@@ -66,82 +84,78 @@ class Bucket:
         }
 
 
-class Broken(Response):
-    """Promises more than it sends: the server closes and the client is left with a part."""
-
-    def __init__(self, part: bytes) -> None:
-        super().__init__()
-        self._part = part
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start, send the part, and leave."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"100000")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": self._part, "more_body": True})
+@cache
+def schema() -> GraphqlSchema:
+    """What this plugin uses of Shopify's own schema (schema/SOURCE.md)."""
+    file = files("renkei_shopify") / "schema" / "admin_2026-07.graphql"
+    return GraphqlSchema(file.read_text(encoding="utf-8"))
 
 
 @dataclass
 class TwinApp:
-    """One store and what surrounds it."""
+    """One store and what surrounds it.
+
+    ``secrets``: the app's client secrets, newest first. ``page_size``: the most nodes a page has.
+    ``tokens``: when each ends. ``wrong`` holds every answer of the twin's own that did not fit the
+    schema: there must be none.
+    """
 
     shop: TwinShop
     faults: FaultScript = field(default_factory=FaultScript)
     bucket: Bucket = field(default_factory=Bucket)
     scopes: tuple[str, ...] = SCOPES
     topics: dict[str, str] = field(default_factory=dict)
-    tokens: set[str] = field(default_factory=set)
+    secrets: list[str] = field(default_factory=lambda: [CLIENT_SECRET])
+    page_size: int | None = None
+    tokens: dict[str, datetime] = field(default_factory=dict)
     granted: int = 0
+    wrong: list[str] = field(default_factory=list)
 
-    def asgi(self) -> Starlette:
-        """The application."""
+    def asgi(self) -> ASGIApp:
+        """The application, with its faults around it."""
         version = f"/admin/api/{API_VERSION}/graphql.json"
-        return Starlette(
-            routes=[
-                Route("/", self._page),
-                Route("/admin/oauth/access_token", self._token, methods=["POST"]),
-                Route(version, self._graphql, methods=["POST"]),
-            ]
-        )
+        routes = [
+            Route("/", self._page),
+            Route("/admin/oauth/access_token", self._token, methods=["POST"]),
+            Route(version, self._graphql, methods=["POST"]),
+        ]
+        return Faulty(Starlette(routes=routes), self.faults, refuse=refuse, name=_called)
 
     async def _token(self, request: Request) -> Response:
-        fault = self.faults.take(request.url.path)
-        if fault:
-            return _faulty(fault, b"")
-        given = await request.json()
-        if given.get("grant_type") != "client_credentials" or not (
-            same(given.get("client_id", ""), CLIENT_ID)
-            and same(given.get("client_secret", ""), CLIENT_SECRET)
-        ):
+        asked = await request.json()
+        secret = str(asked.get("client_secret", ""))
+        known = any(same(secret, one) for one in self.secrets[:SERVED_SECRETS])
+        if asked.get("client_id") != CLIENT_ID or not known:
             return JSONResponse({"error": "invalid_client"}, 400)
+        if asked.get("grant_type") != "client_credentials":
+            return JSONResponse({"error": "unsupported_grant_type"}, 400)
         self.granted += 1
         token = f"twin-token-{self.granted}"
-        self.tokens.add(token)
+        self.tokens[token] = self.shop.clock() + timedelta(seconds=TOKEN_SECONDS)
         scope = ",".join(self.scopes)
         return JSONResponse({"access_token": token, "scope": scope, "expires_in": TOKEN_SECONDS})
 
     async def _graphql(self, request: Request) -> Response:
-        asked = await request.json()
-        operation = asked.get("operationName") or ""
-        if request.headers.get("x-shopify-access-token") not in self.tokens:
+        token = request.headers.get("x-shopify-access-token", "")
+        if self.tokens.get(token, self.shop.clock()) <= self.shop.clock():
             return JSONResponse({"errors": "[API] Invalid API key or access token"}, 401)
-        fault = self.faults.take(f"{request.url.path}/{operation}")
-        if fault and fault.kind not in ("drop_after", "half_page", "rate_limited"):
-            return _faulty(fault, b"")
-        if fault and fault.kind == "rate_limited" and fault.retry_after is not None:
-            return _faulty(fault, b"")
-        throttled = fault is not None and fault.kind == "rate_limited"
-        answer = self._run(operation, asked.get("variables") or {}, throttled=throttled)
-        if fault and not throttled:
-            return _faulty(fault, json.dumps(answer).encode())
+        asked = await request.json()
+        operation, document = asked.get("operationName") or "", asked["query"]
+        variables = asked.get("variables") or {}
+        if problem := schema().request_problem(document, variables, operation or None):
+            return JSONResponse(_error(problem, "undefinedField", None))
+        answer = self._run(operation, variables)
+        data = answer.get("data")
+        if data and (problem := schema().answer_problem(document, variables, data, operation)):
+            self.wrong.append(f"{operation}: {problem}")
+            return JSONResponse({"errors": f"the twin is wrong: {problem}"}, 500)
         return JSONResponse(answer)
 
-    def _run(self, operation: str, variables: dict[str, Any], *, throttled: bool) -> dict[str, Any]:
-        cost = COSTS.get(operation, 60)
-        if throttled:
-            self.bucket.available = 0
+    def _run(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        cost = COSTS.get(operation, COST)
         if not self.bucket.holds(cost):
             return _error("Throttled", "THROTTLED", self.bucket.report(cost, None))
-        desk = Desk(self.shop, DOMAIN, self.scopes, self.topics)
+        desk = Desk(self.shop, DOMAIN, self.scopes, self.topics, self.page_size)
         data = desk.answer(operation, variables)
         actual = min(cost, _objects(data))
         self.bucket.take(actual)
@@ -153,7 +167,7 @@ class TwinApp:
     async def _page(self, _request: Request) -> Response:
         rows = "".join(
             f"<tr><td>{html.escape(one.family_name)} {html.escape(one.given_name)}</td>"
-            f"<td>{html.escape(one.email)}</td>"
+            f"<td>{html.escape(one.email or '–')}</td>"
             f"<td>{html.escape(', '.join(one.metafields.values()) or '–')}</td></tr>"
             for one in self.shop.customers.values()
         )
@@ -174,6 +188,29 @@ PAGE = """<!doctype html><html lang="ja"><meta charset="utf-8"><title>{domain}</
 </html>"""
 
 
+def refuse(fault: Fault) -> Response:
+    """As Shopify refuses: a used up bucket with status 200, anything else by its status.
+
+    Both ways of saying "too many calls" are known: THROTTLED, and 429 with Retry-After.
+    """
+    if fault.kind != "rate_limited":
+        return JSONResponse({"errors": fault.kind}, STATUS[fault.kind])
+    if fault.retry_after is None:
+        return JSONResponse(
+            _error("Throttled", "THROTTLED", Bucket(available=0).report(COST, None))
+        )
+    return JSONResponse(
+        {"errors": "Exceeded"}, 429, headers={"Retry-After": str(fault.retry_after)}
+    )
+
+
+def _called(request: Request, body: bytes) -> str:
+    """The path, and behind it the operation's name."""
+    if not request.url.path.endswith("/graphql.json"):
+        return request.url.path
+    return f"{request.url.path}/{json.loads(body).get('operationName') or ''}"
+
+
 def _objects(data: Any) -> int:
     """What an answer costs: each object one point, scalars nothing."""
     if isinstance(data, dict):
@@ -181,17 +218,6 @@ def _objects(data: Any) -> int:
     return sum(map(_objects, data)) if isinstance(data, list) else 0
 
 
-def _error(message: str, code: str, extensions: dict[str, Any]) -> dict[str, Any]:
+def _error(message: str, code: str, extensions: dict[str, Any] | None) -> dict[str, Any]:
     error = {"message": message, "extensions": {"code": code}}
     return {"errors": [error], "extensions": extensions}
-
-
-def _faulty(fault: Fault, answer: bytes) -> Response:
-    if fault.kind == "unauthorized":
-        return JSONResponse({"errors": "[API] Invalid API key or access token"}, 401)
-    if fault.kind == "rate_limited":
-        after = "1" if fault.retry_after is None else str(fault.retry_after)
-        return JSONResponse({"errors": "Exceeded"}, 429, headers={"Retry-After": after})
-    if fault.kind == "server_error":
-        return JSONResponse({"errors": "Internal Server Error"}, 500)
-    return Broken(answer[: len(answer) // 2] if fault.kind == "half_page" else b"")

@@ -1,7 +1,7 @@
 """The twin's Admin GraphQL API: it knows the operations of documents.py by name.
 
-It answers with exactly what those documents select; the tests hold both, question and answer,
-against Shopify's own schema, which is too large to ship.
+It answers with exactly what those documents select; twin_app.py holds question and answer against
+Shopify's own schema.
 """
 
 import base64
@@ -12,32 +12,36 @@ from datetime import UTC, datetime
 from typing import Any
 
 from renkei_shopify.mapping_graphql import number_of
-from renkei_shopify.twin_shop import (
+from renkei_shopify.twin_records import (
     D,
     TwinCustomer,
     TwinLine,
     TwinOrder,
     TwinRefund,
     TwinRefundLine,
-    TwinShop,
 )
+from renkei_shopify.twin_shop import TwinShop
 
 Variables = Mapping[str, Any]
 
 _FILTER = re.compile(r"updated_at:>='([^']+)' AND updated_at:<'([^']+)'")
 
-REFUND_LINE_PAGE = LINE_PAGE = 25
-"""What the documents ask for."""
+LINES = 25
+"""How many lines of an order or a refund the documents ask for."""
 
 
 @dataclass
 class Desk:
-    """Answers operations on one store; ``topics`` are the webhook subscriptions by topic."""
+    """Answers operations on one store; ``topics`` are the webhook subscriptions by topic.
+
+    ``page_size``: the most nodes a page has, whatever was asked for (None: no such limit).
+    """
 
     shop: TwinShop
     domain: str
     scopes: Sequence[str]
     topics: dict[str, str]
+    page_size: int | None = None
 
     def answer(self, operation: str, variables: Variables) -> dict[str, Any] | None:
         """The data of the answer; None for an operation the twin does not know."""
@@ -57,11 +61,11 @@ class Desk:
 
     def _order(self, variables: Variables) -> dict[str, Any]:
         order = self.shop.orders.get(number_of(variables["id"]))
-        return {"order": _order(order) if order else None}
+        return {"order": _order(order, self._most(LINES)) if order else None}
 
     def _order_lines(self, variables: Variables) -> dict[str, Any]:
         order = self.shop.orders.get(number_of(variables["id"]))
-        lines = _lines(order, variables["after"]) if order else None
+        lines = _lines(order, variables["after"], self._most(LINES)) if order else None
         return {"order": {"lineItems": lines} if lines else None}
 
     def _refund_lines(self, variables: Variables) -> dict[str, Any]:
@@ -69,11 +73,12 @@ class Desk:
         for order in self.shop.orders.values():
             for refund in order.refunds:
                 if refund.id == wanted:
-                    return {"refund": _refund(refund, variables["after"])}
+                    lines = _refund_lines(refund, variables["after"], self._most(LINES))
+                    return {"refund": {"refundLineItems": lines}}
         return {"refund": None}
 
     def _orders_changed(self, variables: Variables) -> dict[str, Any]:
-        page, info = _changed(self.shop.orders.values(), variables)
+        page, info = self._changed(self.shop.orders.values(), variables)
         return {
             "orders": {"pageInfo": info, "nodes": [{"legacyResourceId": str(o.id)} for o in page]}
         }
@@ -83,7 +88,7 @@ class Desk:
         return {"customer": _customer(customer) if customer else None}
 
     def _customers_changed(self, variables: Variables) -> dict[str, Any]:
-        page, info = _changed(self.shop.customers.values(), variables)
+        page, info = self._changed(self.shop.customers.values(), variables)
         return {"customers": {"pageInfo": info, "nodes": [_customer(one) for one in page]}}
 
     def _points_read(self, variables: Variables) -> dict[str, Any]:
@@ -113,6 +118,12 @@ class Desk:
             },
         }
 
+    def _changed(self, things: Iterable[D], variables: Variables) -> tuple[list[D], dict[str, Any]]:
+        return _changed(things, variables, self._most(variables["first"]))
+
+    def _most(self, asked: int) -> int:
+        return asked if self.page_size is None else min(asked, self.page_size)
+
 
 def metafield_name(given: Variables) -> tuple[str, str]:
     """Namespace and key; without a namespace it is the app's own."""
@@ -124,7 +135,9 @@ def _refused(message: str, code: str, field: str) -> dict[str, Any]:
     return {"metafieldsSet": {"metafields": [], "userErrors": [error]}}
 
 
-def _changed(things: Iterable[D], variables: Variables) -> tuple[list[D], dict[str, Any]]:
+def _changed(
+    things: Iterable[D], variables: Variables, size: int
+) -> tuple[list[D], dict[str, Any]]:
     """A page by (updated_at, id) after the cursor, as Shopify's cursors work."""
     match = _FILTER.fullmatch(variables["filter"])
     if match is None:
@@ -133,7 +146,7 @@ def _changed(things: Iterable[D], variables: Variables) -> tuple[list[D], dict[s
     within = [one for one in things if since <= one.updated_at < until]
     after = _cursor_read(variables["after"])
     rest = sorted((one for one in within if _rank(one) > after), key=_rank)
-    page = rest[: variables["first"]]
+    page = rest[:size]
     info = {
         "hasNextPage": len(rest) > len(page),
         "endCursor": _cursor(_rank(page[-1])) if page else None,
@@ -156,7 +169,7 @@ def _cursor_read(cursor: str | None) -> tuple[str, int]:
     return at, int(id)
 
 
-def _order(order: TwinOrder) -> dict[str, Any]:
+def _order(order: TwinOrder, size: int) -> dict[str, Any]:
     shopper, place = order.customer, order.location_id
     return {
         "legacyResourceId": str(order.id),
@@ -175,14 +188,14 @@ def _order(order: TwinOrder) -> dict[str, Any]:
         "retailLocation": {"legacyResourceId": str(place)} if place else None,
         "customer": {"legacyResourceId": str(shopper.id)} if shopper else None,
         "totalShippingPriceSet": _money(order.shipping),
-        "lineItems": _lines(order, None),
+        "lineItems": _lines(order, None, size),
         "refunds": [{"id": f"gid://shopify/Refund/{refund.id}"} for refund in order.refunds],
     }
 
 
-def _lines(order: TwinOrder, after: str | None) -> dict[str, Any]:
+def _lines(order: TwinOrder, after: str | None, size: int) -> dict[str, Any]:
     start = int(after or 0)
-    end = start + LINE_PAGE
+    end = start + size
     return {
         "pageInfo": _page_info(end, len(order.lines)),
         "nodes": [_line(order, line) for line in order.lines[start:end]],
@@ -203,14 +216,13 @@ def _line(order: TwinOrder, line: TwinLine) -> dict[str, Any]:
     }
 
 
-def _refund(refund: TwinRefund, after: str | None) -> dict[str, Any]:
+def _refund_lines(refund: TwinRefund, after: str | None, size: int) -> dict[str, Any]:
     start = int(after or 0)
-    end = start + REFUND_LINE_PAGE
-    lines = {
+    end = start + size
+    return {
         "pageInfo": _page_info(end, len(refund.lines)),
         "nodes": [_refund_line(part) for part in refund.lines[start:end]],
     }
-    return {"refundLineItems": lines}
 
 
 def _refund_line(part: TwinRefundLine) -> dict[str, Any]:
@@ -233,7 +245,7 @@ def _customer(one: TwinCustomer) -> dict[str, Any]:
         "lastName": one.family_name,
         "updatedAt": _z(one.updated_at),
         "verifiedEmail": one.verified_email,
-        "defaultEmailAddress": {"emailAddress": one.email},
+        "defaultEmailAddress": {"emailAddress": one.email} if one.email else None,
         "defaultPhoneNumber": {"phoneNumber": one.phone} if one.phone else None,
     }
 

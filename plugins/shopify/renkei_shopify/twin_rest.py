@@ -7,15 +7,22 @@ from typing import Any
 
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
 from renkei_contracts.twin.emitter import Outgoing
-from renkei_shopify.twin_shop import TwinCustomer, TwinLine, TwinOrder, TwinRefund, tax_within
+from renkei_shopify.twin_records import TwinCustomer, TwinLine, TwinOrder, TwinRefund, tax_within
 
 SHOP_ZONE = timezone(timedelta(hours=9))
 
 
 def delivery(
-    topic: str, body: dict[str, Any], *, secret: str, shop: str, at: datetime, version: str
+    topic: str,
+    body: dict[str, Any],
+    *,
+    secret: str,
+    shop: str,
+    at: datetime,
+    version: str,
+    event: str,
 ) -> Outgoing:
-    """One delivery; sent again, it keeps its webhook id."""
+    """One delivery; sent again, it keeps its webhook id. ``event`` names what was done."""
     raw = json.dumps(body, ensure_ascii=False).encode()
     return Outgoing(
         headers={
@@ -26,7 +33,7 @@ def delivery(
             "X-Shopify-API-Version": version,
             # Unique beyond one run: a hub that remembers would drop a repeated one.
             "X-Shopify-Webhook-Id": str(uuid.uuid4()),
-            "X-Shopify-Event-Id": str(uuid.uuid4()),
+            "X-Shopify-Event-Id": event,
             "X-Shopify-Triggered-At": at.isoformat(),
         },
         body=raw,
@@ -95,6 +102,20 @@ def refund(one: TwinOrder, each: TwinRefund) -> dict[str, Any]:
             }
             for part in each.lines
         ],
+    }
+
+
+def edit(one: TwinOrder, line: TwinLine, quantity: int) -> dict[str, Any]:
+    """The body of orders/edited: not an order, only what left it (keys unproven)."""
+    lines = {"additions": [], "removals": [{"id": line.id, "delta": quantity}]}
+    return {"order_edit": {"order_id": one.id, "line_items": lines}}
+
+
+def merged(kept: TwinCustomer, gone: TwinCustomer) -> dict[str, Any]:
+    """The body of customers/merge (keys unproven)."""
+    return {
+        "admin_graphql_api_customer_kept_id": f"gid://shopify/Customer/{kept.id}",
+        "admin_graphql_api_customer_deleted_id": f"gid://shopify/Customer/{gone.id}",
     }
 
 

@@ -1,11 +1,19 @@
-"""The twin's store: customers, orders and refunds as Shopify keeps them, with its clock."""
+"""The twin's store: what its shoppers and its merchant do, as Shopify books it, with its clock."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
 
 from renkei_contracts.stage import Item, Shopper
+from renkei_shopify.twin_records import (
+    Dated,
+    TwinCustomer,
+    TwinLine,
+    TwinOrder,
+    TwinRefund,
+    TwinRefundLine,
+    tax_within,
+)
 
 CATALOGUE = (
     # The first two together are 13,200 yen without tax.
@@ -16,113 +24,6 @@ CATALOGUE = (
     Item("YOKAN-05", "羊羹 5本入", 1, 2_700, 800),
     Item("BIN-02", "贈答用の瓶", 1, 770, 1000),
 )
-
-BASIS_POINTS = 10_000
-
-
-class Dated(Protocol):
-    """What has an id and changes."""
-
-    id: int
-    updated_at: datetime
-
-
-D = TypeVar("D", bound=Dated)
-
-
-@dataclass
-class TwinCustomer:
-    """A customer; ``metafields`` by namespace and key."""
-
-    id: int
-    email: str
-    family_name: str
-    given_name: str
-    created_at: datetime
-    updated_at: datetime
-    verified_email: bool = True
-    phone: str | None = None
-    metafields: dict[tuple[str, str], str] = field(default_factory=dict)
-
-
-@dataclass
-class TwinLine:
-    """A line; ``price`` each, with or without tax as the store has it."""
-
-    id: int
-    item: Item
-    price: int
-    quantity: int
-    discounts: tuple[int, ...] = ()
-    removed: int = 0
-    gift_card: bool = False
-
-    @property
-    def amount(self) -> int:
-        """After discounts, for the pieces ordered."""
-        return self.price * self.quantity - sum(self.discounts)
-
-
-@dataclass(frozen=True)
-class TwinRefundLine:
-    """Pieces refunded, what they cost and the tax of it."""
-
-    line_id: int
-    quantity: int
-    subtotal: int
-    tax: int
-
-
-@dataclass(frozen=True)
-class TwinRefund:
-    """One refund."""
-
-    id: int
-    at: datetime
-    lines: tuple[TwinRefundLine, ...]
-
-
-@dataclass
-class TwinOrder:
-    """An order."""
-
-    id: int
-    number: int
-    customer: TwinCustomer | None
-    created_at: datetime
-    updated_at: datetime
-    taxes_included: bool
-    lines: list[TwinLine]
-    shipping: int = 500
-    financial_status: str = "pending"
-    fulfillment_status: str | None = None
-    cancelled_at: datetime | None = None
-    location_id: int | None = None
-    test: bool = False
-    refunds: list[TwinRefund] = field(default_factory=list)
-
-    @property
-    def items_total(self) -> int:
-        """What the lines cost together."""
-        return sum(line.amount for line in self.lines)
-
-    def refunded(self, line_id: int) -> int:
-        """Pieces of a line refunded so far."""
-        return sum(
-            one.quantity
-            for refund in self.refunds
-            for one in refund.lines
-            if one.line_id == line_id
-        )
-
-    def current(self, line: TwinLine) -> int:
-        """Pieces of a line neither refunded nor removed."""
-        return line.quantity - self.refunded(line.id) - line.removed
-
-
-def tax_within(amount: int, rate: int, *, included: bool) -> int:
-    """The tax of an amount, floored."""
-    return amount * rate // (BASIS_POINTS + rate if included else BASIS_POINTS)
 
 
 class TwinShop:
@@ -153,11 +54,11 @@ class TwinShop:
         thing.updated_at = max(self.clock(), thing.updated_at + timedelta(seconds=1))
 
     def register(self, shopper: Shopper, *, verified: bool = True) -> TwinCustomer:
-        """A new customer."""
+        """A new customer; without an address one whom staff made."""
         now = self.clock()
         customer = TwinCustomer(
             id=next(self._ids),
-            email=shopper.email,
+            email=shopper.email or None,
             family_name=shopper.family_name,
             given_name=shopper.given_name,
             created_at=now,
@@ -166,6 +67,29 @@ class TwinShop:
         )
         self.customers[customer.id] = customer
         return customer
+
+    def rename(self, customer: TwinCustomer, shopper: Shopper) -> None:
+        """The customer's name and address change."""
+        customer.email = shopper.email or None
+        customer.family_name, customer.given_name = shopper.family_name, shopper.given_name
+        self.touch(customer)
+
+    def delete(self, customer: TwinCustomer) -> None:
+        """The customer is gone; raises ValueError for one who has ordered."""
+        if any(order.customer is customer for order in self.orders.values()):
+            # "A customer can be deleted from a store only if they haven't yet made an order"
+            # (schema 2026-07, Customer.canDelete).
+            raise ValueError(f"customer {customer.id} has ordered: Shopify deletes no such one")
+        del self.customers[customer.id]
+
+    def merge(self, kept: TwinCustomer, gone: TwinCustomer) -> None:
+        """The orders of one become the other's, and the one is no more."""
+        for order in self.orders.values():
+            if order.customer is gone:
+                order.customer = kept
+        kept.email = kept.email or gone.email
+        del self.customers[gone.id]
+        self.touch(kept)
 
     def place(
         self,
@@ -206,33 +130,41 @@ class TwinShop:
         order.fulfillment_status = "fulfilled"
         self.touch(order)
 
-    def cancel(self, order: TwinOrder) -> None:
-        """The order is called off."""
+    def cancel(self, order: TwinOrder) -> TwinRefund | None:
+        """The order is called off, and what was paid for its goods is given back."""
         order.cancelled_at = self.clock()
+        paid = order.financial_status in ("paid", "partially_refunded")
+        left = [(line, order.current(line)) for line in order.lines if order.current(line)]
+        refund = self._refunded(order, left) if paid and left else None
         self.touch(order)
+        return refund
 
-    def remove(self, order: TwinOrder, sku: str, quantity: int) -> None:
-        """An edit takes pieces out, without a refund."""
+    def remove(self, order: TwinOrder, sku: str, quantity: int) -> TwinLine:
+        """An edit takes pieces out, without a refund; the line they were in."""
         line = self._line_of(order, sku, quantity)
         line.removed += quantity
         self.touch(order)
+        return line
 
     def refund(self, order: TwinOrder, sku: str, quantity: int) -> TwinRefund:
         """Pieces come back and their money goes."""
-        line = self._line_of(order, sku, quantity)
-        before = order.refunded(line.id)
-        # Cumulative, so that the parts of an uneven amount add up to it.
-        subtotal = (
-            line.amount * (before + quantity) // line.quantity
-            - line.amount * before // line.quantity
-        )
-        tax = tax_within(subtotal, line.item.tax_rate, included=order.taxes_included)
-        part = TwinRefundLine(line.id, quantity, subtotal, tax)
-        refund = TwinRefund(next(self._ids), self.clock(), (part,))
+        refund = self._refunded(order, [(self._line_of(order, sku, quantity), quantity)])
+        self.touch(order)
+        return refund
+
+    def owed(self, order: TwinOrder) -> Mapping[int, int]:
+        """What the buyer owes now for the goods, by tax rate."""
+        owed: dict[int, int] = defaultdict(int)
+        for line in () if order.cancelled_at else order.lines:
+            owed[line.item.tax_rate] += order.owed(line)
+        return {rate: yen for rate, yen in owed.items() if yen}
+
+    def _refunded(self, order: TwinOrder, pieces: Sequence[tuple[TwinLine, int]]) -> TwinRefund:
+        parts = tuple(_part(order, line, quantity) for line, quantity in pieces)
+        refund = TwinRefund(next(self._ids), self.clock(), parts)
         order.refunds.append(refund)
         whole = all(order.current(one) == 0 for one in order.lines)
         order.financial_status = "refunded" if whole else "partially_refunded"
-        self.touch(order)
         return refund
 
     @staticmethod
@@ -246,3 +178,13 @@ class TwinShop:
         """Write a metafield."""
         customer.metafields[name] = value
         self.touch(customer)
+
+
+def _part(order: TwinOrder, line: TwinLine, quantity: int) -> TwinRefundLine:
+    before = order.refunded(line.id)
+    # Cumulative, so that the parts of an uneven amount add up to it.
+    subtotal = (
+        line.amount * (before + quantity) // line.quantity - line.amount * before // line.quantity
+    )
+    tax = tax_within(subtotal, line.item.tax_rate, included=order.taxes_included)
+    return TwinRefundLine(line.id, quantity, subtotal, tax)

@@ -83,7 +83,7 @@ class TestTokens:
     ) -> None:
         connection = connect()
         old = Token("old", now + timedelta(seconds=left))
-        twin.tokens.add("old")
+        twin.tokens["old"] = twin.shop.clock() + timedelta(hours=1)
 
         async def give(_: Token | None) -> Token:
             return old
@@ -233,7 +233,7 @@ class TestFaults:
         twin.faults.plan([Fault(kind, "RenkeiConnectionCheck")])
         async with serve(twin.asgi()) as url, httpx.AsyncClient(trust_env=False) as http:
             settings = SETTINGS.model_copy(update={"base_url": url})
-            twin.tokens.add("static-s3cr3t")
+            twin.tokens["static-s3cr3t"] = twin.shop.clock() + timedelta(hours=1)
             client = ShopifyClient(
                 Connection("shop-a", settings, http, MemoryTokens(), lambda: now)
             )

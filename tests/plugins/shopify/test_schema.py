@@ -1,10 +1,34 @@
-"""Every document against Shopify's own schema."""
+"""Every document, and the part of the schema that the twin checks by, against the whole."""
+
+from importlib.resources import files
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLSchema, OperationDefinitionNode, parse, validate
+from graphql import (
+    GraphQLEnumType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    build_schema,
+    find_breaking_changes,
+    parse,
+    validate,
+)
 
 from renkei_shopify import documents
 from renkei_shopify.check import TOPICS
+from renkei_shopify.twin_app import schema as twin_schema
+
+PAGE = {"filter": "", "first": 10, "after": None}
+EXAMPLES: dict[str, dict[str, object]] = {
+    "RenkeiOrder": {"id": "1"},
+    "RenkeiOrderLines": {"id": "1", "after": None},
+    "RenkeiRefundLines": {"id": "1", "after": None},
+    "RenkeiOrdersChanged": PAGE,
+    "RenkeiCustomer": {"id": "1"},
+    "RenkeiCustomersChanged": PAGE,
+    "RenkeiPointsRead": {"id": "1", "key": "points"},
+    "RenkeiPointsWrite": {"metafields": [{"ownerId": "1", "key": "points", "value": "1"}]},
+    "RenkeiConnectionCheck": {},
+}
 
 
 @pytest.mark.parametrize("document", documents.ALL, ids=lambda document: document.name)
@@ -31,3 +55,16 @@ def test_the_topics_we_check_for_exist(schema: GraphQLSchema) -> None:
     topics = schema.type_map["WebhookSubscriptionTopic"]
     assert isinstance(topics, GraphQLEnumType)
     assert set(TOPICS) <= set(topics.values)
+
+
+def test_the_twins_schema_is_a_part_of_shopifys(schema: GraphQLSchema) -> None:
+    file = files("renkei_shopify") / "schema" / "admin_2026-07.graphql"
+    part = build_schema(file.read_text(encoding="utf-8"))
+    missing = find_breaking_changes(part, schema)
+    # Where a directive may stand is graphql-core's own statement, not the part's.
+    assert [one for one in missing if "DIRECTIVE" not in one.type.name] == []
+
+
+@pytest.mark.parametrize("document", documents.ALL, ids=lambda document: document.name)
+def test_the_twin_knows_every_document(document: documents.Document) -> None:
+    assert twin_schema().request_problem(document.text, EXAMPLES[document.name]) is None

@@ -1,7 +1,7 @@
 """The twin on its stage: what a hub hears, what a person sees."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.delivery import Delivery
+from renkei_contracts.errors import Unavailable
 from renkei_contracts.event import Changed, MemberSeen, OrderSeen
 from renkei_contracts.member import Grade
 from renkei_contracts.order import OrderState
@@ -23,9 +24,10 @@ from renkei_contracts.point import Balance, BalanceWrite
 from renkei_contracts.stage import CartStage, Mischief, Shopper, StageContext, Webhook
 from renkei_contracts.twin.server import serve
 from renkei_contracts.vendor import PROTOCOLS, Vendor
-from renkei_shopify import register_vendor
+from renkei_shopify import documents, register_vendor
 from renkei_shopify.plugin import VENDOR
 from renkei_shopify.settings import ShopifySettings
+from renkei_shopify.sync import ShopifyOrders
 from renkei_shopify.twin import ShopifyTwin
 from renkei_shopify.twin_app import Bucket, TwinApp
 from renkei_shopify.twin_shop import CATALOGUE
@@ -251,13 +253,46 @@ class TestBucket:
         assert not bucket.holds(2001)
 
 
-async def test_the_twin_refuses_an_operation_it_does_not_know(twin: TwinApp) -> None:
-    twin.tokens.add("t")
-    transport = httpx.ASGITransport(twin.asgi())
-    async with httpx.AsyncClient(transport=transport, base_url="http://twin") as http:
-        answer = await http.post(
-            "/admin/api/2026-07/graphql.json",
-            json={"query": "{ shop { name } }"},
-            headers={"X-Shopify-Access-Token": "t"},
-        )
-    assert "errors" in answer.json()
+class TestSchema:
+    @pytest.fixture
+    async def ask(self, twin: TwinApp) -> AsyncIterator[Callable[..., Awaitable[httpx.Response]]]:
+        twin.tokens["t"] = twin.shop.clock() + timedelta(hours=1)
+        transport = httpx.ASGITransport(twin.asgi())
+        headers = {"X-Shopify-Access-Token": "t"}
+        async with httpx.AsyncClient(transport=transport, headers=headers) as http:
+
+            def post(query: str, **variables: object) -> Awaitable[httpx.Response]:
+                body = {"query": query, "variables": variables}
+                return http.post("http://twin/admin/api/2026-07/graphql.json", json=body)
+
+            yield post
+
+    @pytest.mark.parametrize(
+        ("query", "variables"),
+        [
+            ("{ shop { name } }", {}),
+            ("{ shop", {}),
+            (documents.CUSTOMER.text, {}),
+            (documents.POINTS_WRITE.text, {"metafields": [{"key": "points"}]}),
+        ],
+        ids=["unknown-field", "no-document", "no-id", "no-owner"],
+    )
+    async def test_a_call_outside_the_schema_is_refused(
+        self,
+        ask: Callable[..., Awaitable[httpx.Response]],
+        query: str,
+        variables: dict[str, object],
+    ) -> None:
+        answer = (await ask(query, **variables)).json()
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["undefinedField"]
+
+    async def test_an_answer_outside_the_schema_fails_the_twin(
+        self, twin: TwinApp, connect: Callable[..., Connection[ShopifySettings]]
+    ) -> None:
+        order = twin.shop.place(None, CATALOGUE[:1])
+        order.financial_status = "a word of no schema"
+        with pytest.raises(Unavailable):
+            await ShopifyOrders(connect()).fetch(str(order.id))
+        (wrong,) = twin.wrong
+        assert "displayFinancialStatus" in wrong
+        twin.wrong.clear()
