@@ -11,6 +11,13 @@ from renkei_vendure.sync import VendureBalances, VendureMembers, VendureOrders
 from renkei_vendure.webhooks import VendureWebhooks
 
 
+def _twin(context: StageContext) -> CartStage:
+    # Imported here: the twin's server and schema are nothing a hub needs.
+    from renkei_vendure.twin import VendureTwin
+
+    return VendureTwin(context)
+
+
 def _peer(context: StageContext) -> CartStage:
     # Imported here: installing and running Vendure is nothing a hub does.
     from renkei_vendure.stage import VendureStage
@@ -27,6 +34,7 @@ VENDOR = Vendor(
     members=VendureMembers,
     balances=VendureBalances,
     check=VendureCheck,
+    twin=_twin,
     peer=_peer,
 )
 
