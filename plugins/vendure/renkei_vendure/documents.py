@@ -45,11 +45,13 @@ LOGIN = Document(
 
 ORDER = Document("Order", f"query Order($id: ID!) {{ {_PRECISION} order(id: $id) {{ {_ORDER} }} }}")
 
+# By one field only: of several, Vendure takes the one that its schema names first, the id, and an
+# order gets that when its cart is made.
 ORDERS = Document(
     "Orders",
     f"""query Orders($take: Int!, $filter: OrderFilterParameter!) {{ {_PRECISION}
-  orders(options: {{ take: $take, sort: {{ orderPlacedAt: ASC, id: ASC }}, filter: $filter }}) {{
-    items {{ {_ORDER} }}
+  orders(options: {{ take: $take, sort: {{ orderPlacedAt: ASC }}, filter: $filter }}) {{
+    totalItems items {{ {_ORDER} }}
   }} }}""",
 )
 
@@ -60,8 +62,8 @@ CUSTOMER = Document(
 CUSTOMERS = Document(
     "Customers",
     f"""query Customers($take: Int!, $filter: CustomerFilterParameter!) {{
-  customers(options: {{ take: $take, sort: {{ createdAt: ASC, id: ASC }}, filter: $filter }}) {{
-    items {{ {_CUSTOMER} }}
+  customers(options: {{ take: $take, sort: {{ createdAt: ASC }}, filter: $filter }}) {{
+    totalItems items {{ {_CUSTOMER} }}
   }} }}""",
 )
 

@@ -41,11 +41,11 @@ class VendureOrders:
         """A page of orders; what cannot be understood is set aside."""
         variables = {"take": ORDER_PAGE, "filter": changed_orders(window, cursor)}
         data = await self._client.run(documents.ORDERS, variables)
-        rows = wire.parse(wire.Rows, data.get("orders"), "the orders").items
+        page = wire.parse(wire.ListPage, data.get("orders"), "the orders")
         unit = _unit(data)
-        items, rejected = _read(rows, lambda row, id: self._order(row, id, unit))
-        places = [wire.parse(wire.OrderPlace, row, "an order's place") for row in rows]
-        return Page(items, _next(places, cursor, ORDER_PAGE), rejected)
+        items, rejected = _read(page.items, lambda row, id: self._order(row, id, unit))
+        places = [wire.parse(wire.OrderPlace, row, "an order's place") for row in page.items]
+        return Page(items, _next(places, cursor, page.total_items), rejected)
 
     def _order(self, node: object, id: str, unit: int) -> Order:
         order = wire.parse(wire.Order, node, f"order {id}")
@@ -69,10 +69,10 @@ class VendureMembers:
         """A page of customers; what cannot be understood is set aside."""
         variables = {"take": MEMBER_PAGE, "filter": changed_customers(window, cursor)}
         data = await self._client.run(documents.CUSTOMERS, variables)
-        rows = wire.parse(wire.Rows, data.get("customers"), "the customers").items
-        items, rejected = _read(rows, self._member)
-        places = [wire.parse(wire.CustomerPlace, row, "a customer's place") for row in rows]
-        return Page(items, _next(places, cursor, MEMBER_PAGE), rejected)
+        page = wire.parse(wire.ListPage, data.get("customers"), "the customers")
+        items, rejected = _read(page.items, self._member)
+        places = [wire.parse(wire.CustomerPlace, row, "a customer's place") for row in page.items]
+        return Page(items, _next(places, cursor, page.total_items), rejected)
 
     def _member(self, node: object, id: str) -> Member:
         customer = wire.parse(wire.Customer, node, f"customer {id}")
@@ -150,5 +150,6 @@ def _read(
     return tuple(items), tuple(rejected)
 
 
-def _next(places: Sequence[Place], cursor: str | None, size: int) -> str | None:
-    return next_cursor(places, cursor) if len(places) == size else None
+def _next(places: Sequence[Place], cursor: str | None, total: int) -> str | None:
+    """None once the page holds everything that was asked for; the cursor is part of the asking."""
+    return next_cursor(places, cursor) if 0 < len(places) < total else None

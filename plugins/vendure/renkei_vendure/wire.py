@@ -167,6 +167,12 @@ class Rows(Wire):
     items: tuple[dict[str, Any], ...]
 
 
+class ListPage(Rows):
+    """A page of a list; ``total_items`` counts all rows of the list, this page's and the others."""
+
+    total_items: Count
+
+
 class OrderPlace(Wire):
     """Where an order stands in the list of orders."""
 

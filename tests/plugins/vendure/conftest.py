@@ -119,7 +119,7 @@ def one_of(rows: list[dict[str, Any]], id: str) -> dict[str, Any] | None:
 def page_of(rows: list[dict[str, Any]], given: Any, sorted_by: str) -> Any:
     found = [row for row in rows if matches(row, given["filter"])]
     found.sort(key=lambda row: (row[sorted_by], int(row["id"])))
-    return {"items": deepcopy(found[: given["take"]])}
+    return {"totalItems": len(found), "items": deepcopy(found[: given["take"]])}
 
 
 def matches(row: dict[str, Any], wanted: dict[str, Any]) -> bool:
