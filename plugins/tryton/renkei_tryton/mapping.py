@@ -17,6 +17,7 @@ from renkei_tryton.settings import TrytonSettings
 STATES = {
     "done": OrderState.FULFILLED,  # paid and handed over
     "posted": OrderState.FULFILLED,  # and in the accounts
+    "cancelled": OrderState.CANCELLED,  # opened again, paid back and called off
 }
 
 

@@ -13,12 +13,17 @@ from renkei_tryton.client import TrytonClient
 from renkei_tryton.settings import TrytonSettings
 
 PAGE = 100
-FINISHED = ["state", "in", sorted(mapping.STATES)]
+FINISHED = [
+    "OR",
+    ["state", "in", ["done", "posted"]],
+    # One that was finished, opened again and cancelled keeps its number; others never had one.
+    [["state", "=", "cancelled"], ["number", "!=", None]],
+]
 OLDEST_CHANGE_FIRST = (("write_date", "ASC"), ("id", "ASC"))
 
 
 class TrytonOrders:
-    """Finished sales; open and cancelled ones are none."""
+    """Finished sales, also those cancelled afterwards; what was never finished is none."""
 
     def __init__(self, connection: Connection[TrytonSettings]) -> None:
         self._id = connection.id
@@ -65,8 +70,9 @@ def _next(rows: Sequence[dict[str, Any]]) -> str | None:
     """The last row's place: by instant, then by id, so that rows of one instant are told apart.
 
     No offset: a row that is posted meanwhile leaves its place, and all behind it would move up.
+    Only an empty page is the last: that one is short says nothing, something between may limit it.
     """
-    if len(rows) < PAGE:
+    if not rows:
         return None
     last = wire.parse(wire.Place, rows[-1], "the last row of a page")
     return f"{last.write_date.isoformat()} {last.id}"

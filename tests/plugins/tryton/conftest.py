@@ -54,6 +54,7 @@ class FakeTryton:
     calls: list[str] = field(default_factory=list)
     contexts: list[Any] = field(default_factory=list)
     answers: dict[str, httpx.Response] = field(default_factory=dict)
+    most: int | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)
@@ -88,7 +89,7 @@ class FakeTryton:
             (row for row in rows if matches(row, domain)),
             key=lambda row: [comparable(row[name]) for name, _ in order],
         )
-        return deepcopy(found[offset:][:limit])
+        return deepcopy(found[offset:][:limit][: self.most])
 
 
 def matches(row: dict[str, Any], domain: list[Any]) -> bool:

@@ -89,7 +89,12 @@ def test_done_and_posted_sales_are_fulfilled(
     assert order(row(id)).state is OrderState.FULFILLED
 
 
-@pytest.mark.parametrize("state", ["open", "cancelled", "new-in-9.0"])
+def test_a_cancelled_sale_took_nothing(row: Callable[[int], Row]) -> None:
+    found = order(row(2) | {"state": "cancelled", "payments.": []})
+    assert (found.state, found.points_used, found.tenders) == (OrderState.CANCELLED, 0, ())
+
+
+@pytest.mark.parametrize("state", ["open", "new-in-9.0"])
 def test_a_sale_in_any_other_state_is_refused(row: Callable[[int], Row], state: str) -> None:
     with pytest.raises(PayloadInvalid, match="state"):
         order(row(2) | {"state": state})

@@ -8,7 +8,7 @@ import pytest
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import NotFound, PayloadInvalid
-from renkei_contracts.order import Order
+from renkei_contracts.order import Order, OrderState
 from renkei_contracts.paging import Window
 from renkei_tryton import sync, wire
 from renkei_tryton.settings import TrytonSettings
@@ -156,14 +156,35 @@ class TestChanged:
         page = await TrytonOrders(connect()).changed(window, None)
         assert ids(list(page.items)) == ["1"]
 
-    @pytest.mark.parametrize("state", ["open", "cancelled"])
-    async def test_unfinished_sales_are_left_out(
-        self, connect: Connect, tryton: Any, sales: Callable[..., None], state: str
+    @pytest.mark.parametrize(("state", "number"), [("open", None), ("cancelled", None)])
+    async def test_what_was_never_finished_is_left_out(
+        self,
+        connect: Connect,
+        tryton: Any,
+        sales: Callable[..., None],
+        state: str,
+        number: str | None,
     ) -> None:
         sales((1, NOON))
-        tryton.sales[0]["state"] = state
+        tryton.sales[0] |= {"state": state, "number": number}
         page = await TrytonOrders(connect()).changed(DAY, None)
         assert (page.items, page.rejected) == ((), ())
+
+    async def test_a_sale_that_was_finished_and_then_cancelled_is_told(
+        self, connect: Connect, tryton: Any, sales: Callable[..., None]
+    ) -> None:
+        sales((1, NOON))
+        tryton.sales[0] |= {"state": "cancelled", "payments.": []}
+        (order,) = await read_all(TrytonOrders(connect()))
+        assert order.state is OrderState.CANCELLED
+
+    @pytest.mark.usefixtures("pages_of_two")
+    async def test_a_server_that_gives_less_than_it_was_asked_for_hides_nothing(
+        self, connect: Connect, tryton: Any, sales: Callable[..., None]
+    ) -> None:
+        sales(*((id, NOON + timedelta(seconds=id)) for id in range(1, 4)))
+        tryton.most = 1
+        assert ids(await read_all(TrytonOrders(connect()))) == ["1", "2", "3"]
 
     @pytest.mark.parametrize("cursor", ["", "x", "2026-11-26T12:00:00+00:00", "yesterday 5"])
     async def test_a_cursor_of_somebody_else_is_refused(
