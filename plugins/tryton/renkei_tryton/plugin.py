@@ -10,6 +10,13 @@ from renkei_tryton.settings import TrytonSettings
 from renkei_tryton.sync import TrytonOrders
 
 
+def _twin(context: StageContext) -> TillStage:
+    # Imported here: the twin needs a web server, which a hub without demo does not run.
+    from renkei_tryton.twin import TrytonTwin
+
+    return TrytonTwin(context)
+
+
 def _peer(context: StageContext) -> TillStage:
     # Imported here: installing and running Tryton is nothing a hub does.
     from renkei_tryton.stage import TrytonStage
@@ -23,6 +30,7 @@ VENDOR = Vendor(
     settings=TrytonSettings,
     orders=TrytonOrders,
     check=TrytonCheck,
+    twin=_twin,
     peer=_peer,
 )
 

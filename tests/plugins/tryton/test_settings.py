@@ -88,12 +88,12 @@ def test_a_refused_setting_is_not_repeated() -> None:
     assert "s3cr3t" not in str(error.value)
 
 
-def test_the_plugin_announces_orders_a_check_and_a_peer(connect: Connect) -> None:
+def test_the_plugin_announces_orders_a_check_a_twin_and_a_peer(connect: Connect) -> None:
     announced: list[Vendor] = []
     renkei_tryton.register_vendor(announced.append)
     (vendor,) = announced
     assert (vendor.name, list(vendor.capabilities())) == ("tryton", ["orders", "check"])
-    assert vendor.twin is None
+    assert vendor.twin is not None
     assert vendor.peer is not None
     for name in vendor.capabilities():
         assert isinstance(getattr(vendor, name)(connect()), PROTOCOLS[name])

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import inspect
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -21,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from renkei_contracts.connection import Connection, MemoryTokens
+from renkei_contracts.order import Order
 from renkei_contracts.paging import Window
 from renkei_contracts.stage import Item, Mischief, StageContext, TillAccess, TillStage
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest, ResolveMember
@@ -32,7 +35,9 @@ from renkei_tryton.peer.software import Sale
 from renkei_tryton.plugin import VENDOR
 from renkei_tryton.settings import TrytonSettings
 from renkei_tryton.stage import TrytonStage
+from renkei_tryton.stage_till import AskingTill
 from renkei_tryton.sync import TrytonOrders
+from renkei_tryton.twin import TrytonTwin
 
 CARD, SECRET, KEY = "2900000000017", "the-registers-s3cr3t", "key_1"
 POT = Item("POT-1", "急須", 1, 8800)
@@ -332,11 +337,55 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tryton
         yield stage
 
 
-def orders_of(stage: TrytonStage, http: httpx.AsyncClient) -> TrytonOrders:
+def orders_of(stage: AskingTill, http: httpx.AsyncClient) -> TrytonOrders:
     settings = TrytonSettings.model_validate(stage.settings())
     return TrytonOrders(
         Connection("till", settings, http, MemoryTokens(), lambda: datetime.now(UTC))
     )
+
+
+async def a_day(stage: AskingTill, shop: Any) -> None:
+    """Sales of every kind, one of them opened again and one called off."""
+    tea, pot = Item("TEA-1", "煎茶", 3, 1080, 800), POT
+    await stage.sell("", [tea, pot], 0, ONCE)
+    await told(shop.sell([("POT-1", 1)], points=800))
+    await told(shop.sell([("POT-1", 1)], points=8800))
+    await told(shop.sell([("CUP-1", 2), ("TEA-1", 1)], discount=333))
+    edited = await stage.sell("", [tea, pot], 0, ONCE)
+    await stage.edit(edited, "TEA-1", 1)
+    await stage.edit(edited, "POT-1", 1)
+    called_off = await stage.sell("", [tea], 0, ONCE)
+    await stage.cancel(called_off)
+    await stage.refund(edited, "TEA-1", 1)
+    await told(shop.close_day())
+
+
+async def told(answer: Any) -> None:
+    """The real shop must be waited for, the twin's is at hand."""
+    if inspect.isawaitable(answer):
+        await answer
+
+
+async def found(stage: AskingTill, began: datetime) -> tuple[list[Any], list[str]]:
+    """The sales as the hub gets them, without what no two shops have alike; and those set aside."""
+    window, items, rejected = Window(began, datetime.now(UTC) + timedelta(seconds=1)), [], []
+    async with httpx.AsyncClient(trust_env=False) as http:
+        orders, cursor, more = orders_of(stage, http), None, True
+        while more:
+            page = await orders.changed(window, cursor)
+            items += [order for order in page.items if order.placed_at >= began]
+            rejected += [reason.partition(": ")[2] for _, reason in page.rejected]
+            cursor, more = page.cursor, page.cursor is not None
+    return [alike(order) for order in sorted(items, key=lambda one: int(one.ref.id))], rejected
+
+
+def alike(order: Order) -> Any:
+    assert order.till is not None
+    assert order.till.business_date == order.placed_at.astimezone(ZoneInfo("Asia/Tokyo")).date()
+    lines = [line.model_dump(exclude={"id"}) for line in order.lines]
+    own = {"ref", "number", "changed_at", "placed_at", "lines", "till"}
+    place = (order.till.store, order.till.till, order.till.settlement_count)
+    return order.model_dump(exclude=own), lines, place
 
 
 @pytest.mark.peers
@@ -379,6 +428,17 @@ class TestRealTryton:
         assert len({order.ref.id for order in posted}) == len(posted) == 5
         assert len({order.changed_at for order in posted}) == 1
         assert len({order.ref.id for order in found}) == len(found)
+
+    async def test_the_twin_keeps_the_same_sales(self, real: TrytonStage, tmp_path: Path) -> None:
+        began = datetime.now(UTC)
+        async with TrytonTwin(StageContext(tmp_path)) as twin:
+            assert await real.catalogue() == await twin.catalogue()
+            for stage, shop in ((real, real._running), (twin, twin.shop)):
+                await a_day(stage, shop)
+            there, here = await found(real, began), await found(twin, began)
+        assert here == there
+        assert len(here[0]) == 6
+        assert len(here[1]) == 1
 
     async def test_what_the_register_offers_is_what_it_charges(self, real: TrytonStage) -> None:
         offered = {item.sku: item for item in await real.catalogue()}

@@ -44,6 +44,8 @@ def create_company() -> Any:
     party.save()
     tools.create_company(party=party, currency=currency)
     company = tools.get_company()
+    company.timezone = "Asia/Tokyo"  # by which its sales are dated
+    company.save()
     users = model("res.user")
     current = tryton("proteus.config").get_config()
     user = users(current.user)

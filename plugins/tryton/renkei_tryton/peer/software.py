@@ -192,6 +192,31 @@ class TrytonShop:
         total = sum(self._product(code).gross * quantity for code, quantity in lines)
         return await self._ring_up(lines, {"Cash": total})
 
+    async def take_out(self, id: int, code: str, quantity: int) -> None:
+        """Open a finished sale again, take pieces out, pay back what is too much, finish it again.
+
+        Raises TillError once the day is closed: a posted sale stays as it is.
+        """
+        (sale,) = await self._opened(id, ["lines.product.code", "lines.quantity", "payments"])
+        line = next(one for one in sale["lines."] if one["product."]["code"] == code)
+        left = line["quantity"] - quantity
+        change: list[Any] = ["write", [line["id"]], {"quantity": left}]
+        lines = [change if left else ["delete", [line["id"]]]]
+        await self._write(id, {"lines": lines})
+        (now,) = await self._read(id, ["total", "payments.method.name", "payments.amount"])
+        by_name = {one["method."]["name"]: as_decimal(one["amount"]) for one in now["payments."]}
+        points = int(by_name.get("Points", 0))
+        tenders = {"Points": points, "Cash": int(as_decimal(now["total"])) - points}
+        payments = [["delete", sale["payments"]], ["create", self._payments(tenders)]]
+        await self._write(id, {"payments": payments})
+        await self._rpc.model("sale.point.sale", "process", [id])
+
+    async def call_off(self, id: int) -> None:
+        """Open a finished sale again, pay everything back, cancel it."""
+        (sale,) = await self._opened(id, ["payments"])
+        await self._write(id, {"payments": [["delete", sale["payments"]]]})
+        await self._rpc.model("sale.point.sale", "cancel", [id])
+
     async def close_day(self) -> None:
         """Post every finished sale to the accounts, which touches each once more."""
         done = await self._rpc.model("sale.point.sale", "search", [["state", "=", "done"]])
@@ -218,22 +243,12 @@ class TrytonShop:
         values = {
             "point": self._till,
             "lines": [["create", [self._line(code, quantity) for code, quantity in lines]]],
-            "payments": [
-                [
-                    "create",
-                    [
-                        {"method": self._tenders[name], "amount": decimal(amount)}
-                        for name, amount in tenders.items()
-                        if amount
-                    ],
-                ]
-            ],
+            "payments": [["create", self._payments(tenders)]],
         }
         async with self._one_at_a_time:
             ids = await self._rpc.model("sale.point.sale", "create", [values])
             await self._rpc.model("sale.point.sale", "process", ids)
-        fields = ["number", "total", "date", "write_date"]
-        (row,) = await self._rpc.model("sale.point.sale", "read", ids, fields)
+        (row,) = await self._read(ids[0], ["number", "total", "date", "write_date"])
         return Sale(
             row["id"],
             row["number"],
@@ -241,6 +256,24 @@ class TrytonShop:
             as_date(row["date"]),
             as_datetime(row["write_date"]),
         )
+
+    async def _opened(self, id: int, fields: list[str]) -> list[dict[str, Any]]:
+        await self._rpc.model("sale.point.sale", "open", [id])
+        return await self._read(id, fields)
+
+    async def _read(self, id: int, fields: list[str]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = await self._rpc.model("sale.point.sale", "read", [id], fields)
+        return rows
+
+    async def _write(self, id: int, values: dict[str, Any]) -> None:
+        await self._rpc.model("sale.point.sale", "write", [id], values)
+
+    def _payments(self, tenders: dict[str, int]) -> list[dict[str, Any]]:
+        return [
+            {"method": self._tenders[name], "amount": decimal(amount)}
+            for name, amount in tenders.items()
+            if amount
+        ]
 
     def _line(self, code: str, quantity: int) -> dict[str, Any]:
         product = self._product(code)
