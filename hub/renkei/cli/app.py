@@ -8,6 +8,7 @@ import typer
 from renkei import __version__
 from renkei.cli import (
     application,
+    check,
     connect,
     demo,
     doctor,
@@ -61,6 +62,7 @@ def common(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
+app.command("check")(check.check)
 app.command("connect")(connect.connect)
 app.command("connections")(connect.connections)
 app.command("members")(members.members)
