@@ -9,22 +9,25 @@ from renkei_contracts.stage import StageContext, Staged, Webhook
 from renkei_contracts.twin.actions import NoActions
 from renkei_contracts.twin.emitter import Emitter
 from renkei_contracts.twin.faults import FaultScript
+from renkei_contracts.twin.schema_log import SchemaLog
 from renkei_contracts.twin.server import serve
 
 
 @runtime_checkable
 class Twin(Staged, Protocol):
-    """A stage of ours: it can be made to fail, and what it sends can be seen."""
+    """A stage of ours: it can be made to fail, and what it sends and compares can be seen."""
 
     faults: FaultScript
     emitter: Emitter
+    schema: SchemaLog
 
 
 class TwinBase(NoActions):
     """Runs an application and refuses every action that the vendor's twin does not define.
 
     A twin sets ``kind`` and ``can``, gives its application to ``__init__``, and defines the actions
-    it names in ``can``. ``retries``: whether the vendor sends a failed delivery again.
+    it names in ``can``. ``retries``: whether the vendor sends a failed delivery again. ``schema``:
+    what it compared with the vendor's schema; silver asks for it.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class TwinBase(NoActions):
         self.context = context
         self.faults = faults
         self.emitter = Emitter(retries=retries)
+        self.schema = SchemaLog()
         self.base_url = ""
         self._app = app
         self._running = contextlib.AsyncExitStack()

@@ -1,3 +1,4 @@
 """The suites, one file each; importing this package registers their checks."""
 
+from renkei_contracts.testing.suites import twin as twin
 from renkei_contracts.testing.suites import webhooks as webhooks
