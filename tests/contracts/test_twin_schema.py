@@ -62,6 +62,15 @@ async def test_an_answer_outside_the_schema_never_reaches_the_plugin() -> None:
     assert checked.complaints == ["Points breaks additionalProperties"]
 
 
+async def test_what_was_compared_is_counted() -> None:
+    http, checked = client()
+    async with http:
+        await http.get("/people/7/points")
+        await http.put("/people/7/points", content=b"nothing")
+        await http.get("/not/named")
+    assert (checked.log.requests, checked.log.answers, len(checked.complaints)) == (2, 1, 1)
+
+
 async def test_a_call_that_the_schema_does_not_name_passes() -> None:
     http, checked = client({"anything": 1})
     async with http:

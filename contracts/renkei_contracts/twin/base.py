@@ -31,12 +31,18 @@ class TwinBase(NoActions):
     """
 
     def __init__(
-        self, context: StageContext, app: ASGIApp, faults: FaultScript, *, retries: bool
+        self,
+        context: StageContext,
+        app: ASGIApp,
+        faults: FaultScript,
+        *,
+        retries: bool,
+        schema: SchemaLog | None = None,
     ) -> None:
         self.context = context
         self.faults = faults
         self.emitter = Emitter(retries=retries)
-        self.schema = SchemaLog()
+        self.schema = schema or SchemaLog()
         self.base_url = ""
         self._app = app
         self._running = contextlib.AsyncExitStack()

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from renkei_contracts.twin.faulty import Kept, given
+from renkei_contracts.twin.schema_log import SchemaLog
 
 
 class JsonSchema:
@@ -59,15 +60,20 @@ class Call:
 class Checked:
     """Wraps an application: calls outside the schema get 400, answers outside it become 500.
 
-    ``refusal`` defines the body of every answer from 400 on (empty: unchecked). ``complaints`` are
-    all problems so far, for a test to look at. Paths that no call names pass.
+    ``refusal`` defines the body of every answer from 400 on (empty: unchecked). ``log`` counts what
+    was compared and keeps every problem: give it to the twin. Paths that no call names pass.
     """
 
     app: ASGIApp
     schema: JsonSchema
     calls: Sequence[Call]
     refusal: str = ""
-    complaints: list[str] = field(default_factory=list)
+    log: SchemaLog = field(default_factory=SchemaLog)
+
+    @property
+    def complaints(self) -> list[str]:
+        """All problems so far."""
+        return self.log.complaints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, let the application answer, and check the answer."""
@@ -77,13 +83,15 @@ class Checked:
             await self.app(scope, receive, send)
             return
         body = await request.body()
-        if problem := self._wrong_request(call, request, body):
-            await self._complain(problem, 400)(scope, receive, send)
+        problem = self._wrong_request(call, request, body)
+        if not self.log.request(problem):
+            await _outside(problem, 400)(scope, receive, send)
             return
         answer = Kept()
         await self.app(scope, given(body, receive), answer.send)
-        if problem := self._wrong_answer(call, answer):
-            await self._complain(problem, 500)(scope, receive, send)
+        problem = self._wrong_answer(call, answer)
+        if not self.log.answer(problem):
+            await _outside(problem, 500)(scope, receive, send)
         else:
             await answer.replay(send, answer.body)
 
@@ -102,9 +110,9 @@ class Checked:
     def _problem(self, name: str, value: object) -> str | None:
         return self.schema.problem(name, value) if name else None
 
-    def _complain(self, problem: str, status: int) -> JSONResponse:
-        self.complaints.append(problem)
-        return JSONResponse({"message": f"outside the schema: {problem}"}, status)
+
+def _outside(problem: str | None, status: int) -> JSONResponse:
+    return JSONResponse({"message": f"outside the schema: {problem}"}, status)
 
 
 def _decoded(body: bytes, headers: Mapping[str, str]) -> object:
