@@ -101,8 +101,12 @@ class Staged(Protocol):
     sends the deliveries the vendor would send, as the mischief has it.
     """
 
-    kind: Literal["cart", "till"]
     can: frozenset[Action]
+
+    @property
+    def kind(self) -> Literal["cart", "till", "service"]:
+        """A shop online, a register, or something that sells nothing."""
+        ...
 
     async def __aenter__(self) -> "Staged": ...
     async def __aexit__(self, *exc: object) -> None: ...

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from renkei_contracts import capability
 from renkei_contracts.connection import Connection
-from renkei_contracts.stage import CartStage, StageContext, TillStage
+from renkei_contracts.stage import StageContext, Staged
 
 PROTOCOLS: dict[str, type] = {
     "webhooks": capability.Webhooks,
@@ -27,7 +27,7 @@ PROTOCOLS: dict[str, type] = {
 }
 """Every capability by its name on Vendor, with the Protocol its factory's product satisfies."""
 
-Stage = CartStage | TillStage
+Stage = Staged
 
 
 @dataclass(frozen=True)

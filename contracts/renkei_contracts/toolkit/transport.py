@@ -1,6 +1,7 @@
 """Calling a vendor: every failure ends in a canonical error, and no message holds a secret."""
 
 import math
+import re
 from typing import Any
 
 import httpx
@@ -52,6 +53,13 @@ def raise_for_status(response: httpx.Response, where: str, *, writes: bool) -> N
         unsure = OutcomeUnknown if writes and status != 503 else Unavailable
         raise unsure(f"{where}: the vendor answered {status}")
     raise Rejected(f"{where}: the vendor answered {status}")
+
+
+def path_id(id: str, what: str) -> str:
+    """A vendor's id, fit for a path; raises NotFound for what cannot be one."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", id):
+        raise NotFound(f"{what} {id[:64]!a}: not an id of this vendor")
+    return id
 
 
 def retry_after(response: httpx.Response) -> float | None:

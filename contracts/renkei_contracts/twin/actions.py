@@ -9,7 +9,7 @@ from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, Ti
 class NoActions:
     """Refuses every action; a stage defines the ones it names in ``can``."""
 
-    kind: Literal["cart", "till"]
+    kind: Literal["cart", "till", "service"]
     can: frozenset[Action] = frozenset()
 
     async def connect(self, access: TillAccess) -> None:
