@@ -61,7 +61,9 @@ def free_socket() -> socket.socket:
 async def serve(app: Any) -> AsyncIterator[str]:
     """Serve the app on loopback while the block runs; gives its base URL without a slash."""
     bound = free_socket()
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+    config = uvicorn.Config(
+        app, log_config=None, log_level="warning", access_log=False, lifespan="on"
+    )
     server = LoopbackServer(config)
     running = asyncio.create_task(server.serve(sockets=[bound]))
     try:

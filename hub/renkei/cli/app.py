@@ -15,6 +15,7 @@ from renkei.cli import (
     facts,
     ledger,
     members,
+    new_plugin,
     plugins,
     products,
     program,
@@ -63,6 +64,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
 app.command("check")(check.check)
+app.command("new-plugin")(new_plugin.new_plugin)
 app.command("connect")(connect.connect)
 app.command("connections")(connect.connections)
 app.command("members")(members.members)
