@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,7 +22,7 @@ from renkei.loyalty.program import Program
 from renkei.loyalty.tiers import looks_back, tier_at
 from renkei.services.booking import Booking
 from renkei.services.personal import masked, opened_names
-from renkei.storage.trip import Rows, Statement, joined, travel
+from renkei.storage.trip import Rows, Statement, travel
 from renkei_contracts.member import Identity, IdentityKind
 
 LIST = """
@@ -54,20 +56,18 @@ FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
 LEFT JOIN hold_end d USING (member_id, version)
 WHERE h.member_id = ANY(CAST(:ids AS text[])) GROUP BY h.member_id, h.version, d.end_version"""
 
-# One table each: a join is planned for the usual member, who has three entries, and then takes
-# seconds for one who has ten thousand.
+# One home and one table each: a join is planned for the usual member, who has three entries, and
+# then takes seconds for one who has ten thousand.
 TRANSACTIONS = """
-SELECT member_id, version, connection_id || '/' || order_ref, delivery_key, program_version,
-       event_at, recorded_at, content::text
-FROM txn WHERE member_id = ANY(string_to_array(:ids, ','))"""
+SELECT version, connection_id || '/' || order_ref, delivery_key, program_version, event_at,
+       recorded_at, content ->> 'reasons'
+FROM txn WHERE member_id = :m"""
 
-POSTINGS = """
-SELECT member_id, version, leg, rule, amount
-FROM posting WHERE member_id = ANY(string_to_array(:ids, ','))"""
+POSTINGS = "SELECT version, leg, rule, amount FROM posting WHERE member_id = :m"
 
 TOUCHED = """
-SELECT member_id, version, leg, lot, d_pending, d_available, d_held, d_debt
-FROM allocation WHERE member_id = ANY(string_to_array(:ids, ',')) ORDER BY member_id, version, n"""
+SELECT version, leg, lot, d_pending, d_available, d_held, d_debt
+FROM allocation WHERE member_id = :m ORDER BY version, n"""
 
 
 @dataclass(frozen=True)
@@ -233,30 +233,47 @@ async def balance_at(
 
 async def explain(booking: Booking, member: str) -> list[Line]:
     """Every posting of the member's group, oldest first: why the balance is what it is."""
+    tables = (TRANSACTIONS, POSTINGS, TOUCHED)
     async with booking.database.begin() as conn:
-        ids = {"ids": joined(await read_homes(conn, member))}
-        asked = [Statement(one, ids) for one in (TRANSACTIONS, POSTINGS, TOUCHED)]
-        transactions, postings, touched = (one.rows for one in await travel(conn, asked))
-    return _lines(transactions, postings, touched)
+        homes = await read_homes(conn, member)
+        asked = [Statement(table, {"m": home}) for home in homes for table in tables]
+        found = [answer.rows for answer in await travel(conn, asked)]
+    told = zip(homes, found[0::3], found[1::3], found[2::3], strict=True)
+    return _lines([leg for home in told for leg in _legs(*home)])
 
 
-def _lines(transactions: Rows, postings: Rows, touched: Rows) -> list[Line]:
+Leg = tuple[datetime, str, Any, Any, tuple[LotMove, ...]]
+"""A posting to explain: when it was recorded, its home, both rows, and what it did to lots."""
+
+
+def _legs(home: str, transactions: Rows, postings: Rows, touched: Rows) -> list[Leg]:
     """Few objects for each: a statement may have tens of thousands of lines."""
-    every = orjson.loads(f"[{','.join(row[7] for row in transactions)}]")
-    reasons = {row[:2]: tuple(one["reasons"]) for row, one in zip(transactions, every, strict=True)}
-    facts = {row[:2]: row[2:7] for row in transactions}
-    lots: dict[tuple[str, int, int], tuple[LotMove, ...]] = {}
+    entries = {row[0]: row for row in transactions}
+    lots: dict[tuple[int, int], tuple[LotMove, ...]] = {}
     for row in touched:
-        posting = row[:3]
-        lots[posting] = (*lots.get(posting, ()), row[3:])
+        leg = row[:2]
+        lots[leg] = (*lots[leg], row[2:]) if leg in lots else (row[2:],)
+    return [
+        ((entry := entries[row[0]])[5], home, entry, row, lots.get(row[:2], ()))
+        for row in sorted(postings)
+    ]
+
+
+def _lines(legs: list[Leg]) -> list[Line]:
+    """The balance runs over all homes, in the order in which they were booked."""
+    legs.sort(key=itemgetter(0))
+    read = lru_cache(maxsize=None)(_reasons)
     lines: list[Line] = []
     after = 0
-    for row in sorted(postings, key=lambda row: (facts[row[:2]][4], row)):
-        home, transaction, _, rule, amount = row
-        before, moves = after, lots.get(row[:3], ())
+    for recorded_at, home, entry, (version, _, rule, amount), moves in legs:
+        _, order, delivery, rules, event_at, _, said = entry
+        before = after
         for _, _, available, _, debt in moves:
             after += available + debt
-        entry = (home, transaction)
-        told = (*facts[entry], moves, reasons[entry])
-        lines.append(Line(home, transaction, rule, amount, before, after, *told))
+        told = (order, delivery, rules, event_at, recorded_at, moves, read(said))
+        lines.append(Line(home, version, rule, amount, before, after, *told))
     return lines
+
+
+def _reasons(said: str) -> tuple[str, ...]:
+    return tuple(orjson.loads(said))
