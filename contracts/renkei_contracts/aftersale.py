@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
-from renkei_contracts.order import LineItem, RefundLine, TillKey
+from renkei_contracts.order import LineItem, Lines, RefundLine, TillKey
+from renkei_contracts.point import Movement
 
 
 class ExtendRequest(Canonical):
@@ -72,6 +73,34 @@ class AttachRequest(Canonical):
 
     sale: TillKey
     member: Key
+
+
+class OverrideRequest(Canonical):
+    """A cashier gives or takes points by hand, with a reason, within the program's limits.
+
+    ``key`` is the register's own name for it; ``by`` names the cashier. ``business_date`` is the
+    day whose limit it counts against.
+    """
+
+    key: Key
+    member: Key
+    points: Movement
+    reason: Key
+    by: Key
+    business_date: date
+
+
+class ReturnRequest(Canonical):
+    """Goods come back without their receipt: what they would earn now is taken from the member.
+
+    ``receipt`` is the return's own; ``lines`` are the goods with what is paid back for them.
+    """
+
+    receipt: TillKey
+    member: Key
+    returned_at: Instant
+    lines: Lines
+    reason: Text = ""
 
 
 class SaleAnswer(Canonical):

@@ -101,6 +101,10 @@ def _none(told: object) -> bool:
     return not told
 
 
+def _unsaid(told: object) -> bool:
+    return told is None
+
+
 class Order(Canonical):
     """A sale as it is now, as of the vendor's clock ``changed_at``.
 
@@ -109,7 +113,8 @@ class Order(Canonical):
     ``hold_codes`` name holds of ours that this sale claims, ``coupons`` coupons of ours that it
     uses: the amounts of the lines are before them, as they are before points. ``till`` is the
     natural key of a till sale; ``same_as`` names the same sale at other vendors, where the vendor
-    itself says so. ``pickup``: ordered online, collected in a store.
+    itself says so. ``pickup``: ordered online, collected in a store. ``earned_printed`` is what
+    the register has computed and printed that it earns, where it does so by itself: that counts.
     """
 
     ref: ExternalRef
@@ -132,6 +137,7 @@ class Order(Canonical):
     same_as: tuple[ExternalRef, ...] = ()
     location: Text = ""
     test: StrictBool = False
+    earned_printed: Points | None = Field(default=None, exclude_if=_unsaid)
 
 
 class RefundLine(Canonical):

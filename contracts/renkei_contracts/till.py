@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text, Yen
-from renkei_contracts.order import CouponCodes, Lines, Tender, TillKey
+from renkei_contracts.order import CouponCodes, Lines, RefundLine, Tender, TillKey
 
 Scheme = Literal["auto", "card", "phone", "email"]
 
@@ -183,11 +183,22 @@ class CouponHoldAnswer(Canonical):
     lapses_at: Instant | None = None
 
 
+class Returned(Canonical):
+    """Goods of one earlier sale that come back; as in RefundRequest."""
+
+    sale: TillKey
+    lines: Annotated[tuple[RefundLine, ...], Field(min_length=1, max_length=5_000)]
+    points_returned: Points | None = None
+
+
 class CommitRequest(Canonical):
     """A finished sale. The natural key and ``revision`` name it: a higher revision restates it.
 
     ``coupons`` are codes that it uses; the lines are before them and before points. ``occurred``
     marks what can no longer be refused (a receipt is printed, the till was offline).
+    ``earned_printed``: the register computes points itself and has printed these; they count, and
+    a person is told where the program says otherwise. ``returns`` are goods of earlier sales that
+    came back on this receipt (a swap); they are booked before it.
     """
 
     sale: TillKey
@@ -200,6 +211,10 @@ class CommitRequest(Canonical):
     lines: Lines
     tenders: tuple[Tender, ...] = ()
     activities: Annotated[tuple[TillActivity, ...], Field(max_length=20)] = ()
+    earned_printed: Points | None = Field(default=None, exclude_if=lambda told: told is None)
+    returns: Annotated[tuple[Returned, ...], Field(max_length=20)] = Field(
+        default=(), exclude_if=lambda told: not told
+    )
     occurred: StrictBool = False
     voided: StrictBool = False
 

@@ -13,6 +13,7 @@ from renkei.loyalty.activity import Activity
 from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.coupon import Coupon
+from renkei.loyalty.override import Override
 from renkei.loyalty.reward import Reward
 from renkei.loyalty.shipping import Shipping
 from renkei.loyalty.terms import Earn, Expiry, PointType, Redeem
@@ -50,6 +51,7 @@ class Program(Canonical):
     rewards: tuple[Reward, ...] = ()
     point_types: tuple[PointType, ...] = ()
     shipping: Shipping = Shipping()
+    override: Override = Override()
 
     @model_validator(mode="before")
     @classmethod

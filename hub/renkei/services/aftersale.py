@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from renkei.ledger.world import Known, Needs, OrderRow
 from renkei.loyalty.refunds import effective
-from renkei.services.attempt import Attempt
+from renkei.services.attempt import Attempt, Command
 from renkei.services.booking import Booking
 from renkei.services.hold import ExtendHold, parse_hold_id
 from renkei.services.late_link import LinkOrder
+from renkei.services.manner import PLAIN, Manner
+from renkei.services.override import OverrideByCashier, ReturnWithoutReceipt
 from renkei.services.refusals import refused
 from renkei.services.same_sale import sale_key
 from renkei.services.seen_order import refunds_of, restated
@@ -17,13 +22,18 @@ from renkei.services.till_refunds import VOID, counted_sale, refund_of, void_of
 from renkei_contracts.aftersale import (
     AttachRequest,
     ExtendRequest,
+    OverrideRequest,
     RefundAnswer,
     RefundRequest,
+    ReturnRequest,
     SaleAnswer,
     VoidRequest,
 )
 from renkei_contracts.order import OrderState, TillKey
+from renkei_contracts.point import Corrected
 from renkei_contracts.till import HoldAnswer
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -32,37 +42,57 @@ class AfterSale:
 
     booking: Booking
 
-    async def extend(self, terminal: Terminal, hold: str, ask: ExtendRequest) -> HoldAnswer:
+    async def extend(
+        self, terminal: Terminal, hold: str, ask: ExtendRequest, manner: Manner = PLAIN
+    ) -> HoldAnswer:
         """Keep a hold open for longer."""
         command = ExtendHold(parse_hold_id(hold), ask, terminal.channel)
-        answer: HoldAnswer = await self.booking.committer.submit(command)
-        return answer
+        return await self._submit(manner, command, HoldAnswer)
 
     async def find(self, terminal: Terminal, sale: TillKey) -> SaleAnswer:
         """The sale as it is booked now."""
-        answer: SaleAnswer = await self.booking.committer.submit(
-            LookAtSale(sale, terminal.connection)
-        )
-        return answer
+        return await self._submit(PLAIN, LookAtSale(sale, terminal.connection), SaleAnswer)
 
-    async def void(self, terminal: Terminal, ask: VoidRequest) -> RefundAnswer:
+    async def void(
+        self, terminal: Terminal, ask: VoidRequest, manner: Manner = PLAIN
+    ) -> RefundAnswer:
         """Undo a sale of this register."""
         _require_own(terminal, ask.sale)
         command = void_of(ask, terminal.connection, self._alert(), terminal.store)
-        answer: RefundAnswer = await self.booking.committer.submit(command)
-        return answer
+        return await self._submit(manner, command, RefundAnswer)
 
-    async def refund(self, terminal: Terminal, ask: RefundRequest) -> RefundAnswer:
+    async def refund(
+        self, terminal: Terminal, ask: RefundRequest, manner: Manner = PLAIN
+    ) -> RefundAnswer:
         """Take goods back that were sold at any till of this connection."""
         _require_own(terminal, ask.receipt)
         command = refund_of(ask, terminal.connection, self._alert(), terminal.store)
-        answer: RefundAnswer = await self.booking.committer.submit(command)
-        return answer
+        return await self._submit(manner, command, RefundAnswer)
 
-    async def attach(self, terminal: Terminal, ask: AttachRequest) -> SaleAnswer:
+    async def attach(
+        self, terminal: Terminal, ask: AttachRequest, manner: Manner = PLAIN
+    ) -> SaleAnswer:
         """Say whose a sale was; told again, it is the same."""
         command = AttachMember(ask, terminal.connection, self._alert())
-        answer: SaleAnswer = await self.booking.committer.submit(command)
+        return await self._submit(manner, command, SaleAnswer)
+
+    async def take_back(
+        self, terminal: Terminal, ask: ReturnRequest, manner: Manner = PLAIN
+    ) -> Corrected:
+        """Take goods back whose receipt is lost."""
+        _require_own(terminal, ask.receipt)
+        command = ReturnWithoutReceipt(ask, terminal.connection, self.booking.ring)
+        return await self._submit(manner, command, Corrected)
+
+    async def override(
+        self, terminal: Terminal, ask: OverrideRequest, manner: Manner = PLAIN
+    ) -> Corrected:
+        """Move points by hand, as far as the program lets a cashier."""
+        command = OverrideByCashier(ask, terminal, self.booking.ring)
+        return await self._submit(manner, command, Corrected)
+
+    async def _submit(self, manner: Manner, command: Command[M], answers: type[M]) -> M:
+        answer: M = await self.booking.committer.submit(manner.of(command, answers))
         return answer
 
     def _alert(self) -> str:

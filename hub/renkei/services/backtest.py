@@ -12,6 +12,7 @@ from renkei.ledger.quotas import Quota, claim
 from renkei.ledger.world import ClaimKey, NewRefund, OrderKey, QuotaKey
 from renkei.loyalty.coupon import NO_TERMS, Coupon
 from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.printed import as_printed
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.budgets import bounded
@@ -119,7 +120,8 @@ async def replayed(
                 facts = facts_of_a_member(row.company_id, kept, terms if sold.coupons else NO_TERMS)
                 facts = in_place(facts, sold, program, *around)
                 result = evaluate_order(sold, program, facts)
-                draft = bounded(budgets, result, sold, program, row.member_id).earned
+                given = bounded(budgets, result, sold, program, row.member_id)
+                draft = as_printed(given, Order.model_validate_json(row.document), sold).earned
                 key = (sold.ref.connection, sold.ref.id)
                 yield Replayed(key, row.member_id, row.booked, draft)
 

@@ -56,6 +56,12 @@ REFUSALS: dict[str, Refusal] = {
     "refund_exceeds_sale": Refusal(
         422, "返品の内容が取引を超えています。係員を呼んでください", False, "call_staff"
     ),
+    "override_not_allowed": Refusal(
+        403, "レジでのポイント調整は許可されていません", False, "call_staff"
+    ),
+    "override_limit": Refusal(
+        409, "ポイント調整の上限を超えています。係員を呼んでください", False, "call_staff"
+    ),
     "hold_used": Refusal(
         409, "仮押さえは別の取引で使われました。係員を呼んでください", False, "call_staff"
     ),

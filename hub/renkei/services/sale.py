@@ -29,6 +29,7 @@ from renkei.services.same_sale import sale_key
 from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.services.target import facts_for, rules_for
+from renkei.services.till_refunds import RefundSale, returns_of
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest
@@ -59,12 +60,14 @@ class CommitSale:
         """What settling needs, and the key."""
         holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
         own = Needs(requests=frozenset({self.request}), holds=holds)
-        return Needs.of_all([self._sale.needs(), own, *(one.needs() for one in self._activities)])
+        told = [*(one.needs() for one in self._activities), *(one.needs() for one in self._returns)]
+        return Needs.of_all([self._sale.needs(), own, *told])
 
     def further(self, known: Known) -> Needs:
         """What settling needs further."""
-        told = (one.further(known) for one in self._activities)
-        return Needs.of_all([self._sale.further(known), *told])
+        told = [one.further(known) for one in self._activities]
+        back = [one.further(known) for one in self._returns]
+        return Needs.of_all([self._sale.further(known), *told, *back])
 
     def decide(self, attempt: Attempt) -> CommitAnswer:
         """The first answer again, a refusal, or the sale booked."""
@@ -72,6 +75,8 @@ class CommitSale:
         first = first_answer(attempt, self.request, digest, CommitAnswer)
         if first is not None:
             return first
+        for returned in self._returns:
+            returned.decide(attempt)
         rules = self._rules(attempt)
         off = self._coupons(attempt, rules)
         self._check(attempt, rules.redeem, per_rate(off))
@@ -90,6 +95,10 @@ class CommitSale:
     @cached_property
     def _activities(self) -> tuple[BookActivity, ...]:
         return activities_of(self.ask, self.connection)
+
+    @cached_property
+    def _returns(self) -> tuple[RefundSale, ...]:
+        return returns_of(self.ask, self.connection, self.alert_id)
 
     @cached_property
     def _sale(self) -> SettleOrder:
@@ -241,4 +250,5 @@ def order_of(ask: CommitRequest, connection: str, yen_per_point: int = 1) -> Ord
         tenders=ask.tenders,
         till=ask.sale,
         location=ask.sale.store,
+        earned_printed=ask.earned_printed,
     )

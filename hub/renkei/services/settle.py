@@ -23,6 +23,7 @@ from renkei.ledger.world import (
     homes_of,
 )
 from renkei.loyalty.earn import Evaluation, still_sold
+from renkei.loyalty.printed import as_printed
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt
@@ -217,7 +218,16 @@ class SettleOrder:
             return evaluation
         if spent > (row.spent if row and row.member == member else 0):
             look_at_tiers(attempt, member, self.order.placed_at, frozen[1])
-        return bounded(attempt, evaluation, sold, frozen[1], member)
+        given = bounded(attempt, evaluation, sold, frozen[1], member)
+        return self._printed(attempt, given, sold, member)
+
+    def _printed(self, attempt: Attempt, given: Evaluation, sold: Order, member: str) -> Evaluation:
+        """What the register printed, which counts; a person is told where the rules differ."""
+        printed = as_printed(given, self.order, sold)
+        if printed.earned != given.earned and not self.again:
+            message = f"printed {printed.earned}, by the rules {given.earned} points"
+            _alert(attempt, self.alert_id, "earn_variance", member, self.key, message)
+        return printed
 
     def _row(
         self,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -21,6 +22,7 @@ from renkei.services.coupon_holds import HoldCoupon, ReleaseCoupon
 from renkei.services.coupons import holder_of
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
 from renkei.services.lookup import members_by
+from renkei.services.manner import PLAIN, Manner
 from renkei.services.member_facts import past_asked
 from renkei.services.personal import masked, opened_identity, opened_names
 from renkei.services.refusals import refused
@@ -176,47 +178,52 @@ class TillService:
             reasons=basket.reasons,
         )
 
-    async def hold(self, terminal: Terminal, ask: HoldRequest) -> HoldAnswer:
+    async def hold(
+        self, terminal: Terminal, ask: HoldRequest, manner: Manner = PLAIN
+    ) -> HoldAnswer:
         """Set points aside under the register's own key."""
-        answer: HoldAnswer = await self.booking.committer.submit(
-            PlaceHold(ask, terminal.id, terminal.channel)
-        )
+        command = PlaceHold(ask, terminal.id, terminal.channel)
+        answer: HoldAnswer = await self._submit(manner.of(command, HoldAnswer))
         return answer
 
-    async def release(self, terminal: Terminal, hold: str) -> HoldAnswer:
+    async def release(self, terminal: Terminal, hold: str, manner: Manner = PLAIN) -> HoldAnswer:
         """Give a hold back; again is the same as once."""
-        name = parse_hold_id(hold)
-        answer: HoldAnswer = await self.booking.committer.submit(
-            ReleaseHold(name, terminal.channel)
-        )
+        command = ReleaseHold(parse_hold_id(hold), terminal.channel)
+        answer: HoldAnswer = await self._submit(manner.of(command, HoldAnswer))
         return answer
 
-    async def hold_coupon(self, terminal: Terminal, ask: CouponHoldRequest) -> CouponHoldAnswer:
+    async def hold_coupon(
+        self, terminal: Terminal, ask: CouponHoldRequest, manner: Manner = PLAIN
+    ) -> CouponHoldAnswer:
         """Set a coupon aside for this register."""
-        answer: CouponHoldAnswer = await self.booking.committer.submit(
-            HoldCoupon(ask, terminal.channel, terminal.holder)
-        )
+        command = HoldCoupon(ask, terminal.channel, terminal.holder)
+        answer: CouponHoldAnswer = await self._submit(manner.of(command, CouponHoldAnswer))
         return answer
 
     async def release_coupon(
-        self, terminal: Terminal, ask: CouponReleaseRequest
+        self, terminal: Terminal, ask: CouponReleaseRequest, manner: Manner = PLAIN
     ) -> CouponHoldAnswer:
         """Give a coupon back; again is the same as once."""
-        answer: CouponHoldAnswer = await self.booking.committer.submit(
-            ReleaseCoupon(ask, terminal.holder)
-        )
+        command = ReleaseCoupon(ask, terminal.holder)
+        answer: CouponHoldAnswer = await self._submit(manner.of(command, CouponHoldAnswer))
         return answer
 
-    async def commit(self, terminal: Terminal, ask: CommitRequest) -> CommitAnswer:
+    async def commit(
+        self, terminal: Terminal, ask: CommitRequest, manner: Manner = PLAIN
+    ) -> CommitAnswer:
         """Book a finished sale; repeating it gives the first answer."""
         if (ask.sale.store, ask.sale.till) != (terminal.store, terminal.till):
             raise refused("sale_of_other_till")
         if ask.hold is not None:
             parse_hold_id(ask.hold)  # refused here, and not for the whole batch
-        answer: CommitAnswer = await self.booking.committer.submit(
-            CommitSale(ask, terminal.connection, self.booking.new_id("alr"))
-        )
+        # A hold that was rehearsed was never placed.
+        said = ask.model_copy(update={"hold": None}) if manner.training else ask
+        command = CommitSale(said, terminal.connection, self.booking.new_id("alr"))
+        answer: CommitAnswer = await self._submit(manner.of(command, CommitAnswer))
         return answer
+
+    async def _submit(self, command: Any) -> Any:
+        return await self.booking.committer.submit(command)
 
     async def balance(self, terminal: Terminal, member: str) -> Balance:
         """The member's balance for this channel, now."""

@@ -19,6 +19,7 @@ from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei_contracts.aftersale import RefundAnswer, RefundRequest, VoidRequest
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Refund, TillKey
+from renkei_contracts.till import CommitRequest, Returned
 
 VOID = "void"
 """The name of a sale's void among its refunds: there is at most one."""
@@ -187,3 +188,31 @@ def void_of(ask: VoidRequest, connection: str, alert_id: str, store: str) -> Ref
     )
     request = (f"void/{connection}", str(ask.sale))
     return RefundSale(refund, ask.sale, request, Channel(connection, store), alert_id, strict=False)
+
+
+def returns_of(ask: CommitRequest, connection: str, alert_id: str) -> tuple[RefundSale, ...]:
+    """What came back on a sale's receipt, each a refund named by it; none of a voided sale's."""
+    if ask.voided:
+        return ()
+    return tuple(
+        _returned(ask, number, one, connection, f"{alert_id}.{number}")
+        for number, one in enumerate(ask.returns, 1)
+    )
+
+
+def _returned(
+    ask: CommitRequest, number: int, one: Returned, connection: str, alert_id: str
+) -> RefundSale:
+    name = f"{ask.sale}~{number}"
+    refund = Refund(
+        ref=ExternalRef(connection=connection, id=name),
+        order=ExternalRef(connection=connection, id=str(one.sale)),
+        occurred_at=ask.sold_at,
+        lines=one.lines,
+        points_returned=one.points_returned or 0,
+        value_returned=one.points_returned or 0,
+        shares_points=one.points_returned is None,
+    )
+    channel = Channel(connection, ask.sale.store)
+    request = (f"refund/{connection}", name)
+    return RefundSale(refund, one.sale, request, channel, alert_id, strict=not ask.occurred)

@@ -7,19 +7,23 @@ from fastapi import APIRouter, Query
 
 from renkei.services.aftersale import AfterSale
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
+from renkei.web.manner import How
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
 from renkei.web.till import ALWAYS, HoldId
 from renkei_contracts.aftersale import (
     AttachRequest,
     ExtendRequest,
+    OverrideRequest,
     RefundAnswer,
     RefundRequest,
+    ReturnRequest,
     SaleAnswer,
     VoidRequest,
 )
 from renkei_contracts.base import Key, Text
 from renkei_contracts.order import TillKey
+from renkei_contracts.point import Corrected
 from renkei_contracts.till import HoldAnswer
 
 router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], dependencies=SCHEMES)
@@ -30,9 +34,11 @@ router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], d
     summary="Keep a hold open for longer",
     responses=documented(*ALWAYS, "hold_not_found", "hold_ended", "busy"),
 )
-async def extend(hold: HoldId, ask: ExtendRequest, terminal: Writer, hub: TheHub) -> HoldAnswer:
+async def extend(
+    hold: HoldId, ask: ExtendRequest, terminal: Writer, how: How, hub: TheHub
+) -> HoldAnswer:
     """It never ends earlier than it would have; extending again is harmless."""
-    return await AfterSale(hub.till.booking).extend(terminal, hold, ask)
+    return await AfterSale(hub.till.booking).extend(terminal, hold, ask, how)
 
 
 @router.get(
@@ -67,9 +73,9 @@ async def find(
     summary="Undo a whole sale on its business day",
     responses=documented(*ALWAYS, "sale_of_other_till", "void_on_other_day", "busy"),
 )
-async def void(ask: VoidRequest, terminal: Writer, hub: TheHub) -> RefundAnswer:
+async def void(ask: VoidRequest, terminal: Writer, how: How, hub: TheHub) -> RefundAnswer:
     """Told before the sale itself it waits for it; told again it is the same void."""
-    return await AfterSale(hub.till.booking).void(terminal, ask)
+    return await AfterSale(hub.till.booking).void(terminal, ask, how)
 
 
 @router.post(
@@ -79,9 +85,9 @@ async def void(ask: VoidRequest, terminal: Writer, hub: TheHub) -> RefundAnswer:
         *ALWAYS, "sale_of_other_till", "refund_exceeds_sale", "key_reused", "busy"
     ),
 )
-async def refund(ask: RefundRequest, terminal: Writer, hub: TheHub) -> RefundAnswer:
+async def refund(ask: RefundRequest, terminal: Writer, how: How, hub: TheHub) -> RefundAnswer:
     """Of any store of this connection, in parts, and before the sale has come."""
-    return await AfterSale(hub.till.booking).refund(terminal, ask)
+    return await AfterSale(hub.till.booking).refund(terminal, ask, how)
 
 
 @router.post(
@@ -91,6 +97,34 @@ async def refund(ask: RefundRequest, terminal: Writer, hub: TheHub) -> RefundAns
         *ALWAYS, "member_not_found", "sale_not_found", "sale_of_other_member", "busy"
     ),
 )
-async def attach(ask: AttachRequest, terminal: Writer, hub: TheHub) -> SaleAnswer:
+async def attach(ask: AttachRequest, terminal: Writer, how: How, hub: TheHub) -> SaleAnswer:
     """The sale earns as if the card had been shown in time."""
-    return await AfterSale(hub.till.booking).attach(terminal, ask)
+    return await AfterSale(hub.till.booking).attach(terminal, ask, how)
+
+
+@router.post(
+    "/transactions:return",
+    summary="Take back goods whose receipt is lost",
+    responses=documented(*ALWAYS, "sale_of_other_till", "member_not_found", "key_reused", "busy"),
+)
+async def take_back(ask: ReturnRequest, terminal: Writer, how: How, hub: TheHub) -> Corrected:
+    """What the goods would earn now is taken from the member; what is short is owed."""
+    return await AfterSale(hub.till.booking).take_back(terminal, ask, how)
+
+
+@router.post(
+    "/adjustments",
+    summary="Give or take points by hand",
+    responses=documented(
+        *ALWAYS,
+        "member_not_found",
+        "override_not_allowed",
+        "override_limit",
+        "insufficient_points",
+        "key_reused",
+        "busy",
+    ),
+)
+async def override(ask: OverrideRequest, terminal: Writer, how: How, hub: TheHub) -> Corrected:
+    """With a reason and a name, as far as the program lets a cashier; the default is not at all."""
+    return await AfterSale(hub.till.booking).override(terminal, ask, how)

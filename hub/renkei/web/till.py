@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
+from renkei.web.manner import How
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
 from renkei_contracts.till import (
@@ -65,9 +66,9 @@ async def quote(ask: QuoteRequest, terminal: Reader, hub: TheHub) -> QuoteAnswer
     summary="Set points aside for a sale",
     responses=documented(*ALWAYS, "member_not_found", "insufficient_points", "key_reused", "busy"),
 )
-async def hold(ask: HoldRequest, terminal: Writer, hub: TheHub) -> HoldAnswer:
+async def hold(ask: HoldRequest, terminal: Writer, how: How, hub: TheHub) -> HoldAnswer:
     """The same key with the same content gives the first answer again."""
-    return await hub.till.hold(terminal, ask)
+    return await hub.till.hold(terminal, ask, how)
 
 
 @router.post(
@@ -75,9 +76,9 @@ async def hold(ask: HoldRequest, terminal: Writer, hub: TheHub) -> HoldAnswer:
     summary="Give a hold back",
     responses=documented(*ALWAYS, "hold_not_found", "busy"),
 )
-async def release(hold: HoldId, terminal: Writer, hub: TheHub) -> HoldAnswer:
+async def release(hold: HoldId, terminal: Writer, how: How, hub: TheHub) -> HoldAnswer:
     """Releasing again, or a hold that has ended, changes nothing."""
-    return await hub.till.release(terminal, hold)
+    return await hub.till.release(terminal, hold, how)
 
 
 COUPON_REFUSALS = (
@@ -94,9 +95,11 @@ COUPON_REFUSALS = (
     summary="Set a coupon aside for a sale",
     responses=documented(*ALWAYS, *COUPON_REFUSALS, "member_not_found", "busy"),
 )
-async def hold_coupon(ask: CouponHoldRequest, terminal: Writer, hub: TheHub) -> CouponHoldAnswer:
+async def hold_coupon(
+    ask: CouponHoldRequest, terminal: Writer, how: How, hub: TheHub
+) -> CouponHoldAnswer:
     """Again by the same till prolongs it; a sale of that till uses it, or it lapses."""
-    return await hub.till.hold_coupon(terminal, ask)
+    return await hub.till.hold_coupon(terminal, ask, how)
 
 
 @router.post(
@@ -105,10 +108,10 @@ async def hold_coupon(ask: CouponHoldRequest, terminal: Writer, hub: TheHub) -> 
     responses=documented(*ALWAYS, "coupon_not_found", "coupon_held", "busy"),
 )
 async def release_coupon(
-    ask: CouponReleaseRequest, terminal: Writer, hub: TheHub
+    ask: CouponReleaseRequest, terminal: Writer, how: How, hub: TheHub
 ) -> CouponHoldAnswer:
     """Releasing again, or a coupon that is not set aside, changes nothing."""
-    return await hub.till.release_coupon(terminal, ask)
+    return await hub.till.release_coupon(terminal, ask, how)
 
 
 @router.post(
@@ -130,6 +133,6 @@ async def release_coupon(
         "busy",
     ),
 )
-async def commit(ask: CommitRequest, terminal: Writer, hub: TheHub) -> CommitAnswer:
+async def commit(ask: CommitRequest, terminal: Writer, how: How, hub: TheHub) -> CommitAnswer:
     """The same receipt and revision give the first answer again; a higher revision restates."""
-    return await hub.till.commit(terminal, ask)
+    return await hub.till.commit(terminal, ask, how)

@@ -1,0 +1,39 @@
+"""Two headers of any booking: a key of the caller's own, and training."""
+
+import hashlib
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.requests import Request
+
+from renkei.services.manner import Manner
+from renkei.web.auth import Writer
+from renkei.web.problems import refused
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+async def _manner(
+    request: Request,
+    terminal: Writer,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="1 to 200 printable characters; the same again is answered the same"),
+    ] = None,
+    renkei_training: Annotated[
+        bool, Header(description="`true`: answer as in earnest, and book nothing")
+    ] = False,
+) -> Manner:
+    if idempotency_key is None:
+        return Manner(renkei_training)
+    if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise refused("bad_request")
+    said = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
+    said.update(await request.body())
+    name = (f"request/{terminal.id}", idempotency_key)
+    return Manner(renkei_training, (name, said.digest()))
+
+
+How = Annotated[Manner, Depends(_manner)]
+"""How the request is meant."""
