@@ -51,6 +51,7 @@ def is_thin(order: wire.Order) -> bool:
     refund_lines = [one for refund in refunds for one in refund.refund_line_items or ()]
     return (
         bool(ORDER_KEYS - order.model_fields_set)
+        or (order.customer is not None and order.customer.id is None)
         or any(LINE_KEYS - line.model_fields_set for line in order.line_items or ())
         or any(REFUND_KEYS - refund.model_fields_set for refund in refunds)
         or any(REFUND_LINE_KEYS - one.model_fields_set for one in refund_lines)

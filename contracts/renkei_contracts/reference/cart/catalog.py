@@ -13,7 +13,7 @@ from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.client import ReferenceClient, iso
 from renkei_contracts.reference.cart.mapping import to_product
 from renkei_contracts.reference.cart.settings import ReferenceSettings
-from renkei_contracts.reference.cart.sync import page_of
+from renkei_contracts.toolkit.wire import page_of, parse
 
 
 class ReferenceProducts:
@@ -25,10 +25,11 @@ class ReferenceProducts:
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Product]:
         """A page of products; what cannot be understood is set aside."""
-        return page_of(await self._client.page("/v1/products", window, cursor), self._product)
+        page = await self._client.page("/v1/products", window, cursor)
+        return page_of(page.rows, self._product, page.next)
 
     def _product(self, row: Any) -> Product:
-        return to_product(wire.parse(wire.Product, row, "product"), self._id)
+        return to_product(parse(wire.Product, row, "product"), self._id)
 
 
 class ReferenceStock:
@@ -40,7 +41,7 @@ class ReferenceStock:
     async def read(self, skus: Sequence[str]) -> Sequence[StockLevel]:
         """What is at every location; a product the shop does not know has no level."""
         rows = await self._client.get("/v1/stock", {"skus": ",".join(skus)})
-        found = wire.parse(wire.Levels, rows, "stock").levels
+        found = parse(wire.Levels, rows, "stock").levels
         return [StockLevel(one.sku, one.location, one.quantity, one.at) for one in found]
 
     async def write(self, level: StockLevel) -> None:

@@ -8,6 +8,7 @@ from renkei_contracts.errors import AuthenticationFailed
 from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.client import ReferenceClient
 from renkei_contracts.reference.cart.settings import ReferenceSettings
+from renkei_contracts.toolkit.wire import parse
 
 
 class ReferenceCheck:
@@ -24,7 +25,7 @@ class ReferenceCheck:
         except AuthenticationFailed as error:
             text = f"the shop does not let us in: {error}; check client_id and client_secret"
             return [CheckFinding(text, blocks=True)]
-        return list(self._findings(wire.parse(wire.Shop, answer, "shop")))
+        return list(self._findings(parse(wire.Shop, answer, "shop")))
 
     def _findings(self, shop: wire.Shop) -> Iterator[CheckFinding]:
         if shop.currency != "JPY":

@@ -14,6 +14,7 @@ from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.toolkit.oauth import ClientCredentials, GrantedTokens
 from renkei_contracts.toolkit.transport import json_of, send
+from renkei_contracts.toolkit.wire import parse
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
 
@@ -34,7 +35,7 @@ class ReferenceClient:
         """Rows that changed within the window, oldest change first, from the cursor on."""
         query = {"from": iso(window.since), "to": iso(window.until)}
         rows = await self.get(path, query if cursor is None else {**query, "cursor": cursor})
-        return wire.parse(wire.Rows, rows, path)
+        return parse(wire.Rows, rows, path)
 
     async def write(
         self, method: str, path: str, body: Mapping[str, object] | None = None

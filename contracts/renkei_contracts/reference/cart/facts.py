@@ -8,6 +8,7 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.client import ReferenceClient
 from renkei_contracts.reference.cart.settings import ReferenceSettings
+from renkei_contracts.toolkit.wire import parse
 
 
 class ReferenceFacts:
@@ -19,5 +20,5 @@ class ReferenceFacts:
     async def facts(self, day: date) -> Sequence[Fact]:
         """What the calendar says; an occasion that is not decided is not in it."""
         rows = await self._client.get("/v1/calendar", {"day": day.isoformat()})
-        found = wire.parse(wire.Calendar, rows, "calendar").occasions
+        found = parse(wire.Calendar, rows, "calendar").occasions
         return [Fact(one.name, one.area, day, one.value, one.source) for one in found]

@@ -1,13 +1,12 @@
 """The cart's orders, customers and products as the hub's. Pure tables and functions."""
 
-from pydantic import ValidationError
-
 from renkei_contracts.capability import Product
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.reference.cart import wire
+from renkei_contracts.toolkit.wire import canonical, known
 
 ORDER_STATES = {
     "open": OrderState.PLACED,
@@ -29,16 +28,16 @@ BASIS_POINTS_A_PERCENT = 100
 def to_order(order: wire.Order, connection: str) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     what = f"order {order.id}"
-    if order.state not in ORDER_STATES:
-        raise PayloadInvalid(f"{what}: its state is a word we do not know")
+    state = known(ORDER_STATES, order.state, what)
     if order.total != sum(line.amount for line in order.lines) + order.shipping:
         raise PayloadInvalid(f"{what}: its total is not the sum of its lines and shipping")
-    try:
-        return Order(
+    return canonical(
+        what,
+        lambda: Order(
             ref=ExternalRef(connection=connection, id=order.id),
             changed_at=order.updated_at,
             placed_at=order.placed_at,
-            state=ORDER_STATES[order.state],
+            state=state,
             number=order.number,
             currency=order.currency,
             customer=_ref(connection, order.customer_id),
@@ -46,31 +45,27 @@ def to_order(order: wire.Order, connection: str) -> Order:
             lines=tuple(map(_line, order.lines)),
             shipping=order.shipping,
             test=order.test,
-        )
-    except ValidationError as error:
-        problem = wire.problem_of(what, error)
-    raise problem
+        ),
+    )
 
 
 def to_member(customer: wire.Customer, connection: str) -> Member:
     """The canonical member."""
     what = f"customer {customer.id}"
-    if customer.state not in MEMBER_STATES:
-        raise PayloadInvalid(f"{what}: its state is a word we do not know")
-    try:
-        return Member(
+    state = known(MEMBER_STATES, customer.state, what)
+    return canonical(
+        what,
+        lambda: Member(
             ref=ExternalRef(connection=connection, id=customer.id),
             changed_at=customer.updated_at,
-            state=MEMBER_STATES[customer.state],
+            state=state,
             merged_into=_ref(connection, customer.merged_into),
             family_name=customer.family_name,
             given_name=customer.given_name,
             identities=_identities(customer, connection),
             points_seen=customer.points,
-        )
-    except ValidationError as error:
-        problem = wire.problem_of(what, error)
-    raise problem
+        ),
+    )
 
 
 def to_product(product: wire.Product, connection: str) -> Product:

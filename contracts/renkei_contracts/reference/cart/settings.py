@@ -1,19 +1,10 @@
 """What a connection to one shop must know."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def _https_or_loopback(url: str) -> str:
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not (plain or (parts.scheme == "https" and parts.hostname)) or parts.username is not None:
-        raise ValueError("must be https://, or http:// on this machine, without a password in it")
-    return url.rstrip("/")
+from renkei_contracts.toolkit.wire import Address
 
 
 class ReferenceSettings(BaseModel):
@@ -21,9 +12,7 @@ class ReferenceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_https_or_loopback)] = Field(
-        description="Address of the shop, e.g. https://shop.example.jp"
-    )
+    base_url: Address = Field(description="Address of the shop, e.g. https://shop.example.jp")
     shop: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = Field(
         description="Name of the shop, which its deliveries carry"
     )

@@ -1,10 +1,8 @@
 """Reading orders and customers, and mirroring points."""
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
@@ -14,8 +12,7 @@ from renkei_contracts.reference.cart.client import ReferenceClient, path_id
 from renkei_contracts.reference.cart.mapping import to_member, to_order
 from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.toolkit.transport import json_of
-
-T = TypeVar("T")
+from renkei_contracts.toolkit.wire import page_of, parse
 
 
 class ReferenceOrders:
@@ -31,10 +28,11 @@ class ReferenceOrders:
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
         """A page of orders; what cannot be understood is set aside."""
-        return page_of(await self._client.page("/v1/orders", window, cursor), self._order)
+        page = await self._client.page("/v1/orders", window, cursor)
+        return page_of(page.rows, self._order, page.next)
 
     def _order(self, row: Any) -> Order:
-        return to_order(wire.parse(wire.Order, row, "order"), self._id)
+        return to_order(parse(wire.Order, row, "order"), self._id)
 
 
 class ReferenceMembers:
@@ -50,10 +48,11 @@ class ReferenceMembers:
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
         """A page of customers; what cannot be understood is set aside."""
-        return page_of(await self._client.page("/v1/customers", window, cursor), self._member)
+        page = await self._client.page("/v1/customers", window, cursor)
+        return page_of(page.rows, self._member, page.next)
 
     def _member(self, row: Any) -> Member:
-        return to_member(wire.parse(wire.Customer, row, "customer"), self._id)
+        return to_member(parse(wire.Customer, row, "customer"), self._id)
 
 
 class ReferenceBalances:
@@ -69,7 +68,7 @@ class ReferenceBalances:
     async def read(self, id: str) -> int:
         """What the account page shows."""
         answer = await self._client.get(_points_path(id))
-        return wire.parse(wire.Points, answer, f"points of customer {id}").points
+        return parse(wire.Points, answer, f"points of customer {id}").points
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
         """Set what can be spent; the latest day of expiry, never an earlier one."""
@@ -79,20 +78,8 @@ class ReferenceBalances:
             "expires_on": None if until is None else until.isoformat(),
         }
         answer = await self._client.write("PUT", _points_path(id), body)
-        shown = wire.parse(wire.Points, json_of(answer), f"points of customer {id}")
+        shown = parse(wire.Points, json_of(answer), f"points of customer {id}")
         return BalanceWritten(points=shown.points)
-
-
-def page_of(rows: wire.Rows, convert: Callable[[Any], T]) -> Page[T]:
-    """The rows that can be understood, and the others with the reason."""
-    items: list[T] = []
-    rejected: list[tuple[str, str]] = []
-    for row in rows.rows:
-        try:
-            items.append(convert(row))
-        except PayloadInvalid as error:
-            rejected.append((str(row.get("id", "unknown")), str(error)))
-    return Page(tuple(items), rows.next, tuple(rejected))
 
 
 def _points_path(id: str) -> str:

@@ -20,6 +20,7 @@ from renkei_contracts.toolkit.signature import hmac_sha256_base64
 from renkei_contracts.twin.faults import FaultScript
 from renkei_contracts.twin.faulty import Faulty
 from renkei_contracts.twin.schema import Call, Checked, JsonSchema
+from renkei_contracts.twin.schema_log import SchemaLog
 
 CLIENT_ID = "reference-app"
 CLIENT_SECRET = "reference-client-secret"  # noqa: S105 - a twin's, known to all
@@ -63,7 +64,8 @@ class TwinApp:
         self._tokens: dict[str, datetime] = {}
         self._codes: set[str] = set()
         self._this_second = (0, 0)
-        self.checked = Checked(self._starlette(), SCHEMA, CALLS, refusal="Refusal")
+        log = SchemaLog(source="the vendor's own, which is wire.schema.json of this package")
+        self.checked = Checked(self._starlette(), SCHEMA, CALLS, refusal="Refusal", log=log)
         self.asgi = Faulty(self.checked, self.faults)
 
     def _starlette(self) -> Starlette:

@@ -30,7 +30,7 @@ def iso(at: datetime) -> str:
 class TwinShop:
     """One shop. Rows share a moment, but one row's moments never repeat."""
 
-    def __init__(self, seed: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, seed: int, now: Callable[[], datetime], items: Sequence[Item]) -> None:
         self._now = now
         self._numbers = count(seed * 10_000 + 1)
         self.orders: dict[str, Row] = {}
@@ -41,7 +41,8 @@ class TwinShop:
         self.messages: list[tuple[str, str]] = []
         self.settings: Row = {"currency": "JPY", "own_points": False, "webhook_url": None}
         self.products: dict[str, Row] = {}
-        for item in CATALOGUE:
+        self.items = items
+        for item in items:
             self._stock_up(item)
 
     def _stock_up(self, item: Item) -> None:

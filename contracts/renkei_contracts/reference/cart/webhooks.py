@@ -1,13 +1,12 @@
 """Deliveries: signed over id, time and raw body; each tells what it is about as it is now."""
 
-import json
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import PayloadInvalid, SignatureInvalid
+from renkei_contracts.errors import SignatureInvalid
 from renkei_contracts.event import (
     BalanceSeen,
     Ignored,
@@ -22,6 +21,7 @@ from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.mapping import to_member, to_order
 from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.toolkit.signature import require_hmac_base64, require_recent, same
+from renkei_contracts.toolkit.wire import json_body, parse
 
 SHOP, ID, TIME, SIGNATURE = (
     "Reference-Shop",
@@ -59,40 +59,31 @@ class ReferenceWebhooks:
             raise SignatureInvalid("the delivery is from another shop than this connection's")
 
     def key(self, delivery: Delivery) -> str | None:
-        """The delivery's id, which is signed and the same on every try."""
-        return delivery.header(ID) or None
+        """The delivery's id, the same on every try; without one a digest of the body."""
+        return delivery.header(ID) or hashlib.sha256(delivery.body).hexdigest()
 
     def read(self, delivery: Delivery) -> Sequence[Observation]:
         """What the topic and its data tell."""
-        event = wire.parse(wire.Event, _json(delivery.body), "the delivery")
+        event = parse(wire.Event, json_body(delivery.body), "the delivery")
         match event.topic:
             case "order.changed":
-                order = wire.parse(wire.Order, event.data, event.topic)
+                order = parse(wire.Order, event.data, event.topic)
                 return [OrderSeen(order=to_order(order, self._id))]
             case "customer.changed":
-                customer = wire.parse(wire.Customer, event.data, event.topic)
+                customer = parse(wire.Customer, event.data, event.topic)
                 return [MemberSeen(member=to_member(customer, self._id))]
             case "customer.left":
-                left = wire.parse(wire.Left, event.data, event.topic)
+                left = parse(wire.Left, event.data, event.topic)
                 return [MemberLeft(ref=self._ref(left.customer_id), at=event.at)]
             case "customer.merged":
-                pair = wire.parse(wire.Merged, event.data, event.topic)
+                pair = parse(wire.Merged, event.data, event.topic)
                 kept, gone = self._ref(pair.kept), self._ref(pair.gone)
                 return [MembersMerged(kept=kept, gone=gone, at=event.at)]
             case "points.changed":
-                shown = wire.parse(wire.Shown, event.data, event.topic)
+                shown = parse(wire.Shown, event.data, event.topic)
                 ref = self._ref(shown.customer_id)
                 return [BalanceSeen(ref=ref, points=shown.points, at=event.at)]
         return [Ignored(reason=f"topic {ascii(event.topic)[:100]} is of no concern")]
 
     def _ref(self, id: str) -> ExternalRef:
         return ExternalRef(connection=self._id, id=id)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        problem = PayloadInvalid("the body is not JSON")
-    # Raised outside: the decoder's error carries the whole body, personal data included.
-    raise problem

@@ -1,22 +1,13 @@
 """Shapes as the cart sends them. What decides state, amounts or people has no default."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from renkei_contracts.base import Instant
-from renkei_contracts.errors import PayloadInvalid
-
-T = TypeVar("T", bound=BaseModel)
+from renkei_contracts.toolkit.wire import Moment, Wire
 
 Count = Annotated[int, Field(strict=True, ge=0)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
-
-
-class Wire(BaseModel):
-    """Ignores what we do not read; never repeats its input in an error."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 class Line(Wire):
@@ -41,8 +32,8 @@ class Order(Wire):
     state: str
     currency: str
     test: bool
-    placed_at: Instant
-    updated_at: Instant
+    placed_at: Moment
+    updated_at: Moment
     customer_id: Id | None
     email: str | None
     lines: tuple[Line, ...]
@@ -62,7 +53,7 @@ class Customer(Wire):
     family_name: str = ""
     given_name: str = ""
     points: Count
-    updated_at: Instant
+    updated_at: Moment
 
 
 class Points(Wire):
@@ -77,7 +68,7 @@ class Level(Wire):
     sku: str
     location: str
     quantity: Count
-    at: Instant
+    at: Moment
 
 
 class Levels(Wire):
@@ -129,7 +120,7 @@ class Event(Wire):
     """The body of a delivery; what ``data`` is depends on the topic."""
 
     topic: str
-    at: Instant
+    at: Moment
     data: dict[str, Any]
 
 
@@ -151,20 +142,3 @@ class Shown(Wire):
 
     customer_id: Id
     points: Count
-
-
-def parse(model: type[T], payload: Any, what: str) -> T:
-    """The payload as the model; raises PayloadInvalid that names the field, never its value."""
-    try:
-        return model.model_validate(payload)
-    except ValidationError as error:
-        problem = problem_of(what, error)
-    # Raised outside: pydantic's own error holds the payload, personal data included.
-    raise problem
-
-
-def problem_of(what: str, error: ValidationError) -> PayloadInvalid:
-    """What to tell of a model that could not be made."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(map(str, first["loc"])) or "the whole"
-    return PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")

@@ -2,3 +2,5 @@
 
 from renkei_contracts.testing.suites import twin as twin
 from renkei_contracts.testing.suites import webhooks as webhooks
+from renkei_contracts.testing.suites import webhooks_keys as webhooks_keys
+from renkei_contracts.testing.suites import webhooks_reading as webhooks_reading

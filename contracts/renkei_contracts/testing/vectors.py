@@ -1,0 +1,159 @@
+"""Changed copies of a delivery, derived from what the vendor really sends."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.errors import SignatureInvalid
+from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.checks import must
+from renkei_contracts.testing.shop import Buyer, enrolled, sale
+
+PATH = "(address)"
+"""In the place of a header's name: the secret last part of the address."""
+
+ODD_TEXTS = ("", "é", "署名", "\ud800", "\x00", "-1", "1e9", "９９", "nan", "=", "A" * 100_000)
+"""What a stranger may put into a header."""
+
+
+async def sample(bench: Bench, buyer: Buyer | None = None) -> list[Delivery]:
+    """What the vendor sends for one sale (to Hanako, who registers first)."""
+    sent = await bench.deliveries(lambda: sale(bench.twin, buyer))
+    must(bool(sent), "the twin must send a delivery for a sale when the vendor has webhooks")
+    return sent
+
+
+def accepts(bench: Bench, delivery: Delivery, **settings: object) -> bool:
+    """Whether the plugin takes the delivery for genuine, now and with these settings changed."""
+    try:
+        bench.webhooks(bench.settings(**settings)).verify(delivery, bench.clock())
+    except SignatureInvalid:
+        return False
+    return True
+
+
+def value_of(delivery: Delivery, place: str) -> str:
+    """What is in a header, or in the address."""
+    return delivery.path_secret if place == PATH else delivery.header(place) or ""
+
+
+def changed(delivery: Delivery, place: str, value: str | None) -> Delivery:
+    """The delivery with another value in a header or the address; None: without it."""
+    if place == PATH:
+        return replace(delivery, path_secret=value or "")
+    headers = [(key, old) for key, old in delivery.headers if key.lower() != place.lower()]
+    added = [] if value is None else [(place, value)]
+    return replace(delivery, headers=(*headers, *added))
+
+
+def proofs(bench: Bench, delivery: Delivery) -> list[str]:
+    """The headers (and the address) without which the plugin refuses this delivery."""
+    places = [*dict.fromkeys(key for key, _ in delivery.headers), PATH]
+    found = [place for place in places if not accepts(bench, changed(delivery, place, None))]
+    must(bool(found), "verify() must refuse a delivery that proves nothing: raise SignatureInvalid")
+    return found
+
+
+def unsigned(bench: Bench, delivery: Delivery) -> Delivery:
+    """The delivery without anything that proves it."""
+    for place in proofs(bench, delivery):
+        delivery = changed(delivery, place, None)
+    return delivery
+
+
+def secrets_of(bench: Bench) -> dict[str, str]:
+    """Secret settings that are a text, by name."""
+    given = bench.settings()
+    return {name: str(given[name]) for name in sorted(bench.secrets()) if given.get(name)}
+
+
+def valid(bench: Bench, **settings: object) -> bool:
+    """Whether a connection may have these settings."""
+    try:
+        bench.connection(bench.settings(**settings))
+    except ValidationError:
+        return False
+    return True
+
+
+def proving(bench: Bench, delivery: Delivery) -> dict[str, str]:
+    """The secret settings under which alone the delivery is accepted."""
+    found = {
+        name: value
+        for name, value in secrets_of(bench).items()
+        if valid(bench, **{name: f"not-{value}"})
+        and not accepts(bench, delivery, **{name: f"not-{value}"})
+    }
+    must(bool(found), "verify() must depend on a secret of the connection's settings")
+    return found
+
+
+def other_first(text: str) -> str:
+    """The text with another first character."""
+    return ("B" if text[:1] == "A" else "A") + text[1:]
+
+
+def json_body(delivery: Delivery) -> Any:
+    """The body as JSON, or None where it is none."""
+    try:
+        return json.loads(delivery.body)
+    except ValueError:
+        return None
+
+
+Path = tuple[str | int, ...]
+
+
+def places_in(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Where in a JSON value something stands under a key."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield (*path, key)
+            yield from places_in(one, (*path, key))
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from places_in(one, (*path, index))
+
+
+REMOVED = object()
+
+
+def with_value(value: Any, path: Path, new: object) -> Any:
+    """A copy of a JSON value with something else at that place; ``REMOVED``: with nothing."""
+    step, *rest = path
+    copied: Any = dict(value) if isinstance(value, dict) else list(value)
+    if rest:
+        copied[step] = with_value(copied[step], tuple(rest), new)
+    elif new is REMOVED:
+        del copied[step]
+    else:
+        copied[step] = new
+    return copied
+
+
+def with_body(delivery: Delivery, body: bytes) -> Delivery:
+    """The delivery with another body."""
+    return replace(delivery, body=body)
+
+
+def mutations(delivery: Delivery, new: object) -> Iterator[tuple[str, Delivery]]:
+    """The delivery with each key of its JSON body in turn set to ``new``, and where."""
+    body = json_body(delivery)
+    for path in places_in(body):
+        changed_body = json.dumps(with_value(body, path, new)).encode()
+        yield ".".join(map(str, path)), with_body(delivery, changed_body)
+
+
+async def many(bench: Bench) -> Sequence[Delivery]:
+    """What the vendor sends for somebody who registers and buys twice."""
+
+    async def business() -> None:
+        buyer = await enrolled(bench.twin)
+        await sale(bench.twin, buyer)
+        await sale(bench.twin, buyer)
+
+    return await bench.deliveries(business)
