@@ -20,10 +20,15 @@ class Quality:
     live: Mapping[str, date] = field(default_factory=dict)
 
 
+def package_of(vendor: Vendor) -> str:
+    """The package a plugin is: the one that its settings are defined in."""
+    module = vendor.settings.__module__
+    return module.rpartition(".")[0] or module
+
+
 def quality(vendor: Vendor) -> Quality:
     """Read the file of the package that defines the vendor's settings, if it has one."""
-    package = vendor.settings.__module__.partition(".")[0]
-    file = files(package) / "quality.toml"
+    file = files(package_of(vendor)) / "quality.toml"
     if not file.is_file():
         return Quality()
     told = tomllib.loads(file.read_text("utf-8"))

@@ -40,6 +40,9 @@ ORDER_KEYS = frozenset(
 )
 """Without these nothing can be said about an order's state, amounts or buyer."""
 
+SHIPPING_KEYS = frozenset({"shipping_lines", "total_shipping_price_set"})
+"""One of them says what shipping costs."""
+
 LINE_KEYS = frozenset({"id", "quantity", "price", "discount_allocations", "tax_lines"})
 REFUND_KEYS = frozenset({"refund_line_items"})
 REFUND_LINE_KEYS = frozenset({"line_item_id", "quantity", "subtotal", "total_tax"})
@@ -52,6 +55,7 @@ def is_thin(order: wire.Order) -> bool:
     return (
         bool(ORDER_KEYS - order.model_fields_set)
         or (order.customer is not None and order.customer.id is None)
+        or not SHIPPING_KEYS & order.model_fields_set
         or any(LINE_KEYS - line.model_fields_set for line in order.line_items or ())
         or any(REFUND_KEYS - refund.model_fields_set for refund in refunds)
         or any(REFUND_LINE_KEYS - one.model_fields_set for one in refund_lines)
