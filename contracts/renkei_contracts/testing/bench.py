@@ -27,6 +27,9 @@ from renkei_contracts.vendor import Vendor
 
 C = TypeVar("C")
 
+OnTheWay = Callable[[httpx.Request, httpx.Response], httpx.Response]
+"""What becomes of an answer that was read whole; it may raise what httpx raises."""
+
 CONNECTION = "shop"
 START = datetime(2026, 7, 1, 3, 0, 0, tzinfo=UTC)
 TIMEOUT = httpx.Timeout(1.0)
@@ -61,6 +64,7 @@ class Bench:
     """One plugin on one twin. Use it as an async context manager, once for each check.
 
     ``exchanges`` are the calls the plugin made, ``records`` the log lines of the whole process.
+    ``on_the_way`` may change an answer before the plugin sees it, or break its connection.
     """
 
     vendor: Vendor
@@ -68,6 +72,7 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     exchanges: list[Exchange] = field(default_factory=list)
     records: list[logging.LogRecord] = field(default_factory=list)
+    on_the_way: OnTheWay | None = None
     _open: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _received: list[Delivery] = field(default_factory=list)
     _twin: Twin | None = None
@@ -83,7 +88,7 @@ class Bench:
             if not isinstance(twin, Twin):
                 raise NotApplicable(f"the twin of {self.vendor.name} is no Twin: see twin/base.py")
             self._twin = twin
-        self._http = await self._open.enter_async_context(_Recorder(self.exchanges).client())
+        self._http = await self._open.enter_async_context(_client(self))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -144,53 +149,56 @@ class Bench:
 
     def webhooks(self, settings: Mapping[str, object] | None = None) -> capability.Webhooks:
         """The capability on a connection with these settings."""
-        return _made(self.vendor.webhooks, self.connection(settings))
+        return made(self.vendor.webhooks, self.connection(settings))
 
     def orders(self) -> capability.Orders:
         """The capability on the twin."""
-        return _made(self.vendor.orders, self.connection())
+        return made(self.vendor.orders, self.connection())
 
     def members(self) -> capability.Members:
         """The capability on the twin."""
-        return _made(self.vendor.members, self.connection())
+        return made(self.vendor.members, self.connection())
 
     def balances(self) -> capability.Balances:
         """The capability on the twin."""
-        return _made(self.vendor.balances, self.connection())
+        return made(self.vendor.balances, self.connection())
 
 
-def _made(factory: Callable[[Connection[Any]], C] | None, connection: Connection[Any]) -> C:
+def made(factory: Callable[[Connection[Any]], C] | None, connection: Connection[Any]) -> C:
+    """The capability on the connection; NotApplicable where the plugin does not have it."""
     if factory is None:
         raise NotApplicable("the plugin does not have this capability")
     return factory(connection)
 
 
-class _Recorder:
-    """An HTTP client that keeps every exchange."""
-
-    def __init__(self, exchanges: list[Exchange]) -> None:
-        self._exchanges = exchanges
-
-    @contextlib.asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        transport = _Recording(self._exchanges)
-        async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT) as client:
-            yield client
+@contextlib.asynccontextmanager
+async def _client(bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=_Recording(bench), timeout=TIMEOUT) as client:
+        yield client
 
 
 class _Recording(httpx.AsyncHTTPTransport):
-    def __init__(self, exchanges: list[Exchange]) -> None:
+    """Keeps every exchange."""
+
+    def __init__(self, bench: Bench) -> None:
         super().__init__(trust_env=False)
-        self._exchanges = exchanges
+        self._bench = bench
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            response = await super().handle_async_request(request)
+            response = await self._answered(request)
         except httpx.TransportError:
-            self._exchanges.append(Exchange(request, None))
+            self._bench.exchanges.append(Exchange(request, None))
             raise
-        self._exchanges.append(Exchange(request, response))
+        self._bench.exchanges.append(Exchange(request, response))
         return response
+
+    async def _answered(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        if self._bench.on_the_way is None:
+            return response
+        await response.aread()
+        return self._bench.on_the_way(request, response)
 
 
 class _Ears(logging.Handler):

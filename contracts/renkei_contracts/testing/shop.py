@@ -47,6 +47,17 @@ async def sale(
     bought = await some_items(twin) if items is None else items
     if isinstance(twin, TillStage):
         return await twin.sell(to.card, bought, 0, mischief)
+    return await _cart(twin).buy(to.id, bought, mischief)
+
+
+async def points_shown(twin: Twin, buyer: Buyer) -> int | None:
+    """What the shopper sees on the account page, or the cashier on the display."""
+    if isinstance(twin, TillStage):
+        return await twin.points_shown(buyer.card)
+    return await _cart(twin).points_shown(buyer.id)
+
+
+def _cart(twin: Twin) -> CartStage:
     if not isinstance(twin, CartStage):
         raise TypeError("a twin is a CartStage or a TillStage: see stage.py")
-    return await twin.buy(to.id, bought, mischief)
+    return twin

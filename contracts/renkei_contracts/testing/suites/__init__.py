@@ -1,7 +1,7 @@
-"""The suites, one file each; importing this package registers their checks."""
+"""The suites, one file each; importing this package registers their checks, in order of names."""
 
-from renkei_contracts.testing.suites import manifest as manifest
-from renkei_contracts.testing.suites import twin as twin
-from renkei_contracts.testing.suites import webhooks as webhooks
-from renkei_contracts.testing.suites import webhooks_keys as webhooks_keys
-from renkei_contracts.testing.suites import webhooks_reading as webhooks_reading
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
