@@ -8,6 +8,7 @@ from renkei_contracts.errors import AuthenticationFailed
 from renkei_contracts.reference.till import wire
 from renkei_contracts.reference.till.client import TillClient
 from renkei_contracts.reference.till.settings import TillSettings
+from renkei_contracts.toolkit.wire import parse
 
 
 class TillCheck:
@@ -20,7 +21,7 @@ class TillCheck:
     async def check(self) -> Sequence[CheckFinding]:
         """Reads only; nothing is changed at the vendor."""
         try:
-            shop = wire.parse(wire.Shop, await self._client.get("/shop"), "shop")
+            shop = parse(wire.Shop, await self._client.get("/shop"), "shop")
         except AuthenticationFailed as error:
             return [CheckFinding(f"check client_id and client_secret: {error}", blocks=True)]
         return list(self._findings(shop))

@@ -12,6 +12,7 @@ from renkei_contracts.reference.till import wire
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.toolkit.oauth import ClientCredentials, GrantedTokens
 from renkei_contracts.toolkit.transport import json_of, send
+from renkei_contracts.toolkit.wire import parse
 
 ID = re.compile(r"[A-Z][0-9]{1,15}")
 
@@ -30,7 +31,7 @@ class TillClient:
 
     async def page(self, path: str, query: Mapping[str, str]) -> wire.Page:
         """A page of the list at the path."""
-        return wire.parse(wire.Page, await self.get(path, query), path)
+        return parse(wire.Page, await self.get(path, query), path)
 
     async def post(self, path: str, body: Mapping[str, object]) -> httpx.Response:
         """The answer to a write, not yet read: it has happened, whatever the answer looks like."""

@@ -1,17 +1,10 @@
 """The register's sales and members as the hub's. Pure tables and functions."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from pydantic import ValidationError
-
-from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState, Tender, TillKey
 from renkei_contracts.reference.till import wire
-
-T = TypeVar("T")
+from renkei_contracts.toolkit.wire import canonical, known
 
 SALE_STATES = {"closed": OrderState.FULFILLED, "voided": OrderState.CANCELLED}
 
@@ -27,8 +20,8 @@ BASIS_POINTS_PER_PERCENT = 100
 def to_order(sale: wire.Sale, connection: str) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     what = f"sale {sale.id}"
-    state = _known(SALE_STATES, sale.status, what)
-    return _checked(
+    state = known(SALE_STATES, sale.status, what)
+    return canonical(
         what,
         lambda: Order(
             ref=ExternalRef(connection=connection, id=sale.id),
@@ -52,9 +45,9 @@ def to_order(sale: wire.Sale, connection: str) -> Order:
 def to_member(member: wire.Member, connection: str) -> Member:
     """The canonical member."""
     what = f"member {member.id}"
-    state = _known(MEMBER_STATES, member.status, what)
+    state = known(MEMBER_STATES, member.status, what)
     into = member.merged_into
-    return _checked(
+    return canonical(
         what,
         lambda: Member(
             ref=ExternalRef(connection=connection, id=member.id),
@@ -108,18 +101,3 @@ def _till_key(sale: wire.Sale) -> TillKey:
         settlement_count=sale.settlement,
         receipt_number=sale.receipt,
     )
-
-
-def _known(states: dict[str, T], word: str, what: str) -> T:
-    if word not in states:
-        raise PayloadInvalid(f"{what}: its status is a word we do not know")
-    return states[word]
-
-
-def _checked(what: str, made: Callable[[], T]) -> T:
-    """What was made; raises PayloadInvalid where the contract refuses a value."""
-    try:
-        return made()
-    except ValidationError as error:
-        problem = wire.problem_of(what, error)
-    raise problem

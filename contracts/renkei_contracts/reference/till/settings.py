@@ -1,19 +1,10 @@
 """What a connection to one shop of the reference till must know."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def _https_or_loopback(url: str) -> str:
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not (plain or (parts.scheme == "https" and parts.hostname)):
-        raise ValueError("must be https://, or http:// on this machine")
-    return url.rstrip("/")
+from renkei_contracts.toolkit.wire import Address
 
 
 class TillSettings(BaseModel):
@@ -21,9 +12,7 @@ class TillSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_https_or_loopback)] = Field(
-        description="Address of the shop's API, e.g. https://shop.example.jp"
-    )
+    base_url: Address = Field(description="Address of the shop's API, e.g. https://shop.example.jp")
     client_id: Annotated[str, Field(min_length=1)] = Field(description="Client id of the app")
     client_secret: Annotated[SecretStr, Field(min_length=1)] = Field(
         description="Client secret of the app"

@@ -1,7 +1,6 @@
 """Reading sales and members, creating members, and mirroring points by difference."""
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import OutcomeUnknown, PayloadInvalid, Rejected
@@ -14,8 +13,7 @@ from renkei_contracts.reference.till import mapping, wire
 from renkei_contracts.reference.till.client import TillClient, path_id
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.toolkit.transport import json_of
-
-T = TypeVar("T")
+from renkei_contracts.toolkit.wire import page_of, parse
 
 
 class TillOrders:
@@ -31,10 +29,11 @@ class TillOrders:
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
         """A page of sales; what cannot be understood is set aside."""
-        return _page(await self._client.page("/sales", _walk(window, cursor)), self._order)
+        page = await self._client.page("/sales", _walk(window, cursor))
+        return page_of(page.rows, self._order, page.next)
 
     def _order(self, row: Any) -> Order:
-        return mapping.to_order(wire.parse(wire.Sale, row, "a sale"), self._id)
+        return mapping.to_order(parse(wire.Sale, row, "a sale"), self._id)
 
 
 class TillMembers:
@@ -50,10 +49,11 @@ class TillMembers:
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
         """A page of members; what cannot be understood is set aside."""
-        return _page(await self._client.page("/members", _walk(window, cursor)), self._member)
+        page = await self._client.page("/members", _walk(window, cursor))
+        return page_of(page.rows, self._member, page.next)
 
     def _member(self, row: Any) -> Member:
-        return mapping.to_member(wire.parse(wire.Member, row, "a member"), self._id)
+        return mapping.to_member(parse(wire.Member, row, "a member"), self._id)
 
 
 class TillMemberCreation:
@@ -67,11 +67,11 @@ class TillMemberCreation:
         """Find the member with this card, or create one; asking again creates no second."""
         found = await self._client.page("/members", {"card": member.card})
         for row in found.rows:
-            return self._holder(wire.parse(wire.Member, row, "members by card"))
+            return self._holder(parse(wire.Member, row, "members by card"))
         names = {"family_name": member.family_name, "given_name": member.given_name}
         answer = await self._client.post("/members", {"card": member.card, **names})
         try:
-            return self._holder(wire.parse(wire.Member, json_of(answer), "the new member"))
+            return self._holder(parse(wire.Member, json_of(answer), "the new member"))
         except PayloadInvalid as error:
             raise OutcomeUnknown(f"the member is created, but not named: {error}") from None
 
@@ -94,14 +94,14 @@ class TillBalances:
     async def read(self, id: str) -> int:
         """The points of the member's record."""
         row = await self._client.get(f"/members/{path_id(id, 'member')}")
-        return wire.parse(wire.Points, row, f"member {id}").points
+        return parse(wire.Points, row, f"member {id}").points
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
         """Add the change."""
         path = f"/members/{path_id(id, 'member')}/points"
         answer = await self._client.post(path, {"change": write.change, "note": write.note})
         try:
-            shown = wire.parse(wire.Points, json_of(answer), f"points of member {id}")
+            shown = parse(wire.Points, json_of(answer), f"points of member {id}")
         except PayloadInvalid as error:
             # The points are added: any other error would invite a second time.
             raise OutcomeUnknown(f"written, then {error}") from None
@@ -112,14 +112,3 @@ def _walk(window: Window, cursor: str | None) -> dict[str, str]:
     """The vendor's cursor stands between (updated_at, id) pairs: ties are told apart by it."""
     asked = {"since": window.since.isoformat(), "until": window.until.isoformat()}
     return asked if cursor is None else {**asked, "after": cursor}
-
-
-def _page(page: wire.Page, read: Callable[[Any], T]) -> Page[T]:
-    items: list[T] = []
-    rejected: list[tuple[str, str]] = []
-    for row in page.rows:
-        try:
-            items.append(read(row))
-        except PayloadInvalid as error:
-            rejected.append((str(row.get("id", "unknown")), str(error)))
-    return Page(tuple(items), page.next, tuple(rejected))

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import PayloadInvalid
-from renkei_contracts.reference.till import records, wire
+from renkei_contracts.reference.till import records
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.till import (
     CommitAnswer,
@@ -26,6 +24,7 @@ from renkei_contracts.till import (
     TillCommand,
     TillProblem,
 )
+from renkei_contracts.toolkit.wire import parse
 
 COMMANDS: dict[str, type[TillCommand]] = {
     "WHO": ResolveMember,
@@ -63,7 +62,7 @@ class TillFormat:
         if kind not in COMMANDS:
             raise PayloadInvalid("the first record is none that asks something")
         told = _sale(fields) if kind == "SALE" else fields
-        return _validated(COMMANDS[kind], {**told, **_parts(parts)}, kind)
+        return parse(COMMANDS[kind], {**told, **_parts(parts)}, kind)
 
     def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
         """One record: what the register's display and receipt have room for."""
@@ -84,11 +83,3 @@ def _parts(found: Sequence[records.Record]) -> dict[str, list[Any]]:
             raise PayloadInvalid(f"record {kind} cannot follow another one")
         parts.setdefault(PARTS[kind], []).append(fields.get("code") if kind == "USE" else fields)
     return parts
-
-
-def _validated(command: type[TillCommand], told: dict[str, Any], kind: str) -> TillCommand:
-    try:
-        return command.model_validate(told)
-    except ValidationError as error:
-        problem = wire.problem_of(kind, error)
-    raise problem

@@ -7,7 +7,7 @@ from typing import Literal
 import httpx
 
 from renkei_contracts.reference.till import twin_format
-from renkei_contracts.reference.till.twin_app import CLIENT_ID, CLIENT_SECRET, TillApp
+from renkei_contracts.reference.till.twin_app import CLIENT_ID, CLIENT_SECRET, SCHEMA, TillApp
 from renkei_contracts.reference.till.twin_asking import Asking
 from renkei_contracts.reference.till.twin_pos import (
     CATALOGUE,
@@ -69,8 +69,9 @@ class ReferenceTill(TwinBase):
         self._line: Asking | None = None
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
         faults = FaultScript()
-        app = Faulty(TillApp(self.pos, context.page_size).asgi(), faults)
-        super().__init__(context, app, faults, retries=False)
+        shop = TillApp(self.pos, context.page_size)
+        app = Faulty(shop.asgi(), faults)
+        super().__init__(context, app, faults, retries=False, schema=shop.log)
 
     async def __aexit__(self, *exc: object) -> None:
         """Stop it; nothing of it is left."""
@@ -206,5 +207,8 @@ class ReferenceTill(TwinBase):
         return member.id
 
     def _hint(self, event: str, id: str) -> Outgoing:
-        body = json.dumps({"event": event, "id": id}).encode()
+        hint = {"event": event, "id": id}
+        if not self.schema.delivery(SCHEMA.problem("Hint", hint)):
+            raise AssertionError("the twin would send what its schema forbids")
+        body = json.dumps(hint).encode()
         return Outgoing({"content-type": "application/json", HEADER: self._secrets[0]}, body)

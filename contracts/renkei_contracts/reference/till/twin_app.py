@@ -6,22 +6,39 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from renkei_contracts.reference.till import twin_pos
 from renkei_contracts.reference.till.twin_pos import Pos, PosMember, PosSale, Refused, Taken
 from renkei_contracts.stage import Shopper
 from renkei_contracts.toolkit.signature import same
+from renkei_contracts.twin.schema import Call, Checked, JsonSchema
+from renkei_contracts.twin.schema_log import SchemaLog
 
 CLIENT_ID = "twin-client"
 CLIENT_SECRET = "twin-client-secret"  # noqa: S105 - a twin's, known to all
 TOKEN_SECONDS = 3600
 MOST_ROWS = 100
+
+SCHEMA = JsonSchema(json.loads(files(__package__).joinpath("wire.schema.json").read_text("utf-8")))
+
+CALLS = (
+    Call("POST", "/token", body="TokenRequest", answer="Token"),
+    Call("GET", "/shop", answer="Shop"),
+    Call("GET", "/sales", query="ListQuery", answer="Sales"),
+    Call("GET", "/sales/{id}", answer="Sale"),
+    Call("GET", "/members", query="ListQuery", answer="Members"),
+    Call("POST", "/members", body="NewMember", answer="Member"),
+    Call("GET", "/members/{id}", answer="Member"),
+    Call("POST", "/members/{id}/points", body="Change", answer="Points"),
+)
 
 Handler = Callable[[Request], Awaitable[object]]
 
@@ -33,10 +50,13 @@ class TillApp:
     pos: Pos
     page_size: int | None = None
     tokens: dict[str, datetime] = field(default_factory=dict)
+    log: SchemaLog = field(
+        default_factory=lambda: SchemaLog("wire.schema.json of the reference till")
+    )
 
-    def asgi(self) -> Starlette:
-        """The application."""
-        return Starlette(
+    def asgi(self) -> ASGIApp:
+        """The application, with every call and every answer under the schema."""
+        app = Starlette(
             routes=[
                 Route("/", self._page),
                 Route("/token", self._token, methods=["POST"]),
@@ -49,6 +69,7 @@ class TillApp:
                 self._route("/members/{id}/points", self._points, "POST"),
             ]
         )
+        return Checked(app, SCHEMA, CALLS, refusal="Refusal", log=self.log)
 
     def _route(self, path: str, handler: Handler, method: str = "GET") -> Route:
         async def guarded(request: Request) -> Response:
@@ -66,13 +87,13 @@ class TillApp:
             return _refusal(404, "no such thing")
         except Taken:
             return _refusal(409, "the card is another member's")
-        except (Refused, ValueError) as refusal:
+        except Refused as refusal:
             return _refusal(422, str(refusal))
 
     async def _token(self, request: Request) -> Response:
         expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         if not same(request.headers.get("authorization", ""), f"Basic {expected}"):
-            return JSONResponse({"error": "invalid_client"}, 401)
+            return JSONResponse({"error": "invalid_client", "reason": "unknown client"}, 401)
         token = f"twin-token-{len(self.tokens) + 1}"
         self.tokens[token] = self.pos.clock() + timedelta(seconds=TOKEN_SECONDS)
         answer = {"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "access_token": token}

@@ -1,9 +1,7 @@
 """Deliveries: unsigned hints, trusted by a secret header and a secret address."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
@@ -14,6 +12,7 @@ from renkei_contracts.reference.till import wire
 from renkei_contracts.reference.till.client import ID
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.toolkit.signature import require_secret, same
+from renkei_contracts.toolkit.wire import json_body, parse
 
 HEADER = "X-Till-Secret"
 
@@ -47,19 +46,10 @@ class TillWebhooks:
 
     def read(self, delivery: Delivery) -> Sequence[Observation]:
         """The hint."""
-        hint = wire.parse(wire.Hint, _json(delivery.body), "the body")
+        hint = parse(wire.Hint, json_body(delivery.body), "the body")
         kind = KINDS.get(hint.event)
         if kind is None:
             return [Ignored(reason=f"event {ascii(hint.event)[:100]} is of no concern")]
         if hint.id is None or not ID.fullmatch(hint.id):
             raise PayloadInvalid(f"{hint.event}: id is missing or none of this register")
         return [Changed(kind=kind, ref=ExternalRef(connection=self._id, id=hint.id))]
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        problem = PayloadInvalid("the body is not JSON")
-    # Raised outside: the decoder's error carries the whole body.
-    raise problem

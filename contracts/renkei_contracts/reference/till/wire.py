@@ -1,38 +1,8 @@
-"""Shapes as the vendor sends them. Times carry their zone, yen and points are whole numbers."""
+"""Shapes as the vendor sends them; ``wire.schema.json`` is its schema."""
 
-from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
-
-from renkei_contracts.errors import PayloadInvalid
-
-T = TypeVar("T", bound=BaseModel)
-
-
-def _text(value: object) -> object:
-    # pydantic would take a number for seconds since 1970.
-    if not isinstance(value, str):
-        raise ValueError("not a date and time")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
-Day = Annotated[date, BeforeValidator(_text)]
-Whole = Annotated[int, Field(strict=True)]
-
-
-class Wire(BaseModel):
-    """Ignores what we do not read; never repeats its input in an error."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+from renkei_contracts.toolkit.wire import Day, Moment, Whole, Wire
 
 
 class Line(Wire):
@@ -113,20 +83,3 @@ class Hint(Wire):
 
     event: str
     id: str | None = None
-
-
-def parse(model: type[T], payload: Any, what: str) -> T:
-    """The payload as the model; raises PayloadInvalid that names the fields, never their values."""
-    try:
-        return model.model_validate(payload)
-    except ValidationError as error:
-        problem = problem_of(what, error)
-    # Raised outside: pydantic's error holds the payload, personal data included.
-    raise problem
-
-
-def problem_of(what: str, error: ValidationError) -> PayloadInvalid:
-    """Names the field only."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole"
-    return PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")
