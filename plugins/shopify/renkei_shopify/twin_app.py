@@ -2,8 +2,6 @@
 
 import html
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -17,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from renkei_contracts.toolkit.signature import same
+from renkei_contracts.twin.bucket import Bucket
 from renkei_contracts.twin.faults import Fault, FaultScript
 from renkei_contracts.twin.faulty import STATUS, Faulty
 from renkei_contracts.twin.graphql_schema import GraphqlSchema
@@ -37,51 +36,14 @@ SCOPES = (
     "read_customer_merge",
 )
 
+MAXIMUM, RESTORED = 2000, 100
+"""Query cost that a store's bucket holds, and gains a second."""
+
 COST, COSTS = 60, {"RenkeiOrder": 235, "RenkeiPointsWrite": 10}
 """Requested cost of an operation, in points, and of those that have another."""
 
 SERVED_SECRETS = 2
 """The newest client secret and the one before it."""
-
-
-@dataclass
-class Bucket:
-    """The leaky bucket of query cost.
-
-    It fills by the machine's clock: it holds back the calls of real seconds, and a clock that
-    stands still would let nobody call again.
-    """
-
-    maximum: float = 2000
-    restore_rate: float = 100
-    clock: Callable[[], float] = time.monotonic
-    available: float = 2000
-    _at: float | None = None
-
-    def holds(self, cost: float) -> bool:
-        """Whether a document of this requested cost may run now."""
-        now = self.clock()
-        grown = 0.0 if self._at is None else (now - self._at) * self.restore_rate
-        self._at, self.available = now, min(self.maximum, self.available + grown)
-        return self.available >= cost
-
-    def take(self, cost: float) -> None:
-        """Take what a document really cost."""
-        self.available -= cost
-
-    def report(self, requested: float, actual: float | None) -> dict[str, Any]:
-        """The extensions of an answer."""
-        return {
-            "cost": {
-                "requestedQueryCost": requested,
-                "actualQueryCost": actual,
-                "throttleStatus": {
-                    "maximumAvailable": self.maximum,
-                    "currentlyAvailable": self.available,
-                    "restoreRate": self.restore_rate,
-                },
-            }
-        }
 
 
 @cache
@@ -102,7 +64,7 @@ class TwinApp:
 
     shop: TwinShop
     faults: FaultScript = field(default_factory=FaultScript)
-    bucket: Bucket = field(default_factory=Bucket)
+    bucket: Bucket = field(default_factory=lambda: Bucket(MAXIMUM, RESTORED))
     scopes: tuple[str, ...] = SCOPES
     topics: dict[str, str] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=lambda: [CLIENT_SECRET])
@@ -154,12 +116,12 @@ class TwinApp:
     def _run(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
         cost = COSTS.get(operation, COST)
         if not self.bucket.holds(cost):
-            return _error("Throttled", "THROTTLED", self.bucket.report(cost, None))
+            return _error("Throttled", "THROTTLED", _report(self.bucket, cost, None))
         desk = Desk(self.shop, DOMAIN, self.scopes, self.topics, self.page_size)
         data = desk.answer(operation, variables)
         actual = min(cost, _objects(data))
         self.bucket.take(actual)
-        extensions = self.bucket.report(cost, actual)
+        extensions = _report(self.bucket, cost, actual)
         if data is None:
             return _error("the twin does not know this operation", "undefinedField", extensions)
         return {"data": data, "extensions": extensions}
@@ -197,11 +159,26 @@ def refuse(fault: Fault) -> Response:
         return JSONResponse({"errors": fault.kind}, STATUS[fault.kind])
     if fault.retry_after is None:
         return JSONResponse(
-            _error("Throttled", "THROTTLED", Bucket(available=0).report(COST, None))
+            _error("Throttled", "THROTTLED", _report(Bucket(MAXIMUM, RESTORED, 0), COST, None))
         )
     return JSONResponse(
         {"errors": "Exceeded"}, 429, headers={"Retry-After": str(fault.retry_after)}
     )
+
+
+def _report(bucket: Bucket, requested: float, actual: float | None) -> dict[str, Any]:
+    """The extensions of an answer."""
+    return {
+        "cost": {
+            "requestedQueryCost": requested,
+            "actualQueryCost": actual,
+            "throttleStatus": {
+                "maximumAvailable": bucket.maximum,
+                "currentlyAvailable": bucket.available,
+                "restoreRate": bucket.per_second,
+            },
+        }
+    }
 
 
 def _called(request: Request, body: bytes) -> str:

@@ -27,11 +27,13 @@ NOT_EARNING = "1"
 
 NO_CUSTOMER = (None, "", "0")
 
+WITHDRAWN = "3"
+
 STATES = {
     "0": MemberState.ACTIVE,
     "1": MemberState.SUSPENDED,
     "2": MemberState.SUSPENDED,  # the card was lost
-    "3": MemberState.WITHDRAWN,
+    WITHDRAWN: MemberState.WITHDRAWN,
     "4": MemberState.MERGED,  # by name-matching (名寄せ); into whom is not told
 }
 

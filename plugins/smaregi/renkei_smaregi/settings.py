@@ -55,6 +55,9 @@ class SmaregiSettings(BaseModel):
     path_secret: SecretStr = Field(
         default=SecretStr(""), description="Last part of the webhook's address; made for you"
     )
+    page_size: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="Rows asked for at once (empty: as many as Smaregi gives)"
+    )
     id_url: TwinUrl = Field(
         default="", description="Another token host, on loopback, for a twin (empty: Smaregi's)"
     )
@@ -69,6 +72,10 @@ class SmaregiSettings(BaseModel):
     def address(self, path: str) -> str:
         """The URL of a path of this contract's POS API."""
         return f"{self.api_url or f'https://api.{self._domain()}'}/{self.contract_id}/pos{path}"
+
+    def page(self, most: int) -> int:
+        """Rows to ask for where Smaregi gives this many at most."""
+        return min(most, self.page_size or most)
 
     def header_secrets(self) -> tuple[str, ...]:
         """Every value the header may have; never an empty one."""

@@ -41,6 +41,7 @@ class SmaregiOrders:
 
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
         self._id = connection.id
+        self._page = connection.settings.page(SALES_PAGE)
         self._client = SmaregiClient(connection)
 
     async def fetch(self, id: str) -> Order:
@@ -59,7 +60,7 @@ class SmaregiOrders:
         query = {
             "transaction_head_division": mapping.SALE,
             "with_details": "all",
-            **_walk(window, place, SALES_PAGE, "transactionHeadId"),
+            **_walk(window, place, self._page, "transactionHeadId"),
         }
         rows = await self._client.rows("/transactions", query)
         items: dict[str, Order] = {}
@@ -75,7 +76,7 @@ class SmaregiOrders:
             except (PayloadInvalid, NotFound) as error:
                 rejected[id] = str(error)
         updated += [None] * (len(rows) - len(updated))
-        full = len(rows) >= SALES_PAGE
+        full = len(rows) >= self._page
         next = pages.following(window, place, updated, full=full)
         ordered = sorted(items.values(), key=lambda order: order.changed_at)
         return Page(tuple(ordered), next, tuple(rejected.items()))
@@ -94,6 +95,7 @@ class SmaregiMembers:
 
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
         self._id = connection.id
+        self._page = connection.settings.page(MEMBERS_PAGE)
         self._client = SmaregiClient(connection)
 
     async def fetch(self, id: str) -> Member:
@@ -104,7 +106,7 @@ class SmaregiMembers:
     async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
         """A page of members; what cannot be understood is set aside."""
         place = pages.place(window, cursor)
-        query = _walk(window, place, MEMBERS_PAGE, "customerId")
+        query = _walk(window, place, self._page, "customerId")
         rows = await self._client.rows("/customers", query)
         items: list[Member] = []
         rejected: list[tuple[str, str]] = []
@@ -119,7 +121,7 @@ class SmaregiMembers:
             except PayloadInvalid as error:
                 rejected.append((id, str(error)))
         updated += [None] * (len(rows) - len(updated))
-        next = pages.following(window, place, updated, full=len(rows) >= MEMBERS_PAGE)
+        next = pages.following(window, place, updated, full=len(rows) >= self._page)
         items.sort(key=lambda member: member.changed_at)
         return Page(tuple(items), next, tuple(rejected))
 

@@ -1,22 +1,27 @@
-"""The twin as a web application: token host and API host on one address, faults, and a page."""
+"""The twin as a web application: token host and API host on one address, and a page."""
 
 import base64
 import html
 import json
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from importlib.resources import files
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from renkei_contracts.toolkit.signature import same
+from renkei_contracts.twin.bucket import Bucket
 from renkei_contracts.twin.faults import Fault, FaultScript
+from renkei_contracts.twin.faulty import STATUS, Faulty
+from renkei_contracts.twin.schema import Call, Checked, JsonSchema
 from renkei_smaregi.settings import SCOPES
 from renkei_smaregi.twin_pos import Refused, TwinPos
 from renkei_smaregi.twin_wire import Row
@@ -28,26 +33,40 @@ TOKEN_SECONDS = 3600
 DEFAULT_LIMIT, MAX_LIMIT, MAX_LIMIT_WITH_DETAILS = 100, 1000, 100
 LONGEST = timedelta(days=31)
 
+READS, WRITES = 50, 20
+"""Calls a second in production; asking for a token counts too."""
+
+TOKEN, POS = f"/app/{CONTRACT}/token", f"/{CONTRACT}/pos"
+
+CALLS = (
+    Call("POST", TOKEN, body="tokenAsked", answer="token"),
+    Call("GET", f"{POS}/customers", query="customersAsked", answer="customers"),
+    Call("POST", f"{POS}/customers", body="customerMade", answer="customer"),
+    Call("GET", f"{POS}/customers/point", query="pointsAsked", answer="points"),
+    Call("GET", f"{POS}/customers/{{id}}", query="nothingAsked", answer="customer"),
+    Call("PATCH", f"{POS}/customers/{{id}}", body="customerChanged", answer="customer"),
+    Call("POST", f"{POS}/customers/{{id}}/point/add", body="pointsAdded", answer="added"),
+    Call("GET", f"{POS}/transactions", query="transactionsAsked", answer="transactions"),
+    Call("GET", f"{POS}/transactions/{{id}}", query="transactionAsked", answer="transaction"),
+    Call("GET", f"{POS}/stores", query="storesAsked", answer="stores"),
+)
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Broken(Response):
-    """Promises more than it sends: the server closes and the client is left with a part."""
-
-    def __init__(self, part: bytes) -> None:
-        super().__init__()
-        self._part = part
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start, send the part, and leave."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"100000")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": self._part, "more_body": True})
+@cache
+def schema() -> JsonSchema:
+    """The wire schema: of our own making, since Smaregi publishes none."""
+    file = files("renkei_smaregi") / "wire.schema.json"
+    return JsonSchema(json.loads(file.read_text(encoding="utf-8")))
 
 
 @dataclass
 class TwinApp:
-    """One contract and what surrounds it. ``members_in_plan`` False is a plan without members."""
+    """One contract and what surrounds it. ``members_in_plan`` False is a plan without members.
+
+    ``tokens``: when each ends. ``complaints``: calls and answers that did not fit the schema.
+    """
 
     pos: TwinPos = field(default_factory=TwinPos)
     faults: FaultScript = field(default_factory=FaultScript)
@@ -55,40 +74,47 @@ class TwinApp:
     members_in_plan: bool = True
     tokens: dict[str, datetime] = field(default_factory=dict)
     granted: int = 0
+    reads: Bucket = field(default_factory=lambda: Bucket(READS, READS))
+    writes: Bucket = field(default_factory=lambda: Bucket(WRITES, WRITES))
+    complaints: list[str] = field(default_factory=list)
 
-    def asgi(self) -> Starlette:
-        """The application."""
-        pos = f"/{CONTRACT}/pos"
-        return Starlette(
-            routes=[
-                Route("/", self._page),
-                Route(f"/app/{CONTRACT}/token", self._token, methods=["POST"]),
-                self._route(f"{pos}/customers", self._customers, "pos.customers:read"),
-                self._route(f"{pos}/customers", self._create, "pos.customers:write", "POST"),
-                self._route(f"{pos}/customers/point", self._points, "pos.customers:read"),
-                self._route(f"{pos}/customers/{{id}}", self._customer, "pos.customers:read"),
-                self._route(
-                    f"{pos}/customers/{{id}}", self._update, "pos.customers:write", "PATCH"
-                ),
-                self._route(
-                    f"{pos}/customers/{{id}}/point/add", self._add, "pos.customers:write", "POST"
-                ),
-                self._route(f"{pos}/transactions", self._transactions, "pos.transactions:read"),
-                self._route(f"{pos}/transactions/{{id}}", self._sale, "pos.transactions:read"),
-                self._route(f"{pos}/stores", self._stores, "pos.stores:read"),
-            ]
-        )
+    def asgi(self) -> ASGIApp:
+        """The application, under its schema, with its faults around it."""
+        routes = [
+            Route("/", self._page),
+            Route(TOKEN, self._limited(self._token), methods=["POST"]),
+            self._route("/customers", self._customers, "pos.customers:read"),
+            self._route("/customers", self._create, "pos.customers:write", "POST"),
+            self._route("/customers/point", self._points, "pos.customers:read"),
+            self._route("/customers/{id}", self._customer, "pos.customers:read"),
+            self._route("/customers/{id}", self._update, "pos.customers:write", "PATCH"),
+            self._route("/customers/{id}/point/add", self._add, "pos.customers:write", "POST"),
+            self._route("/transactions", self._transactions, "pos.transactions:read"),
+            self._route("/transactions/{id}", self._sale, "pos.transactions:read"),
+            self._route("/stores", self._stores, "pos.stores:read"),
+        ]
+        checked = Checked(Starlette(routes=routes), schema(), CALLS, "refusal", self.complaints)
+        return Faulty(checked, self.faults, refuse=refuse)
 
     def _route(self, path: str, handler: Handler, scope: str, method: str = "GET") -> Route:
         async def guarded(request: Request) -> Response:
             return await self._guarded(request, handler, scope)
 
-        return Route(path, guarded, methods=[method], name=f"{method} {path}")
+        where = f"{POS}{path}"
+        return Route(where, self._limited(guarded), methods=[method], name=f"{method} {path}")
+
+    def _limited(self, handler: Handler) -> Handler:
+        async def limited(request: Request) -> Response:
+            bucket = self.reads if request.method == "GET" else self.writes
+            if not bucket.holds():
+                wait = {"Retry-After": str(math.ceil(bucket.wait()))}
+                return problem(429, "Too Many Requests", wait)
+            bucket.take()
+            return await handler(request)
+
+        return limited
 
     async def _guarded(self, request: Request, handler: Handler, scope: str) -> Response:
-        fault = self.faults.take(request.url.path)
-        if fault and fault.kind not in ("drop_after", "half_page"):
-            return _faulty(fault, b"")
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self.tokens.get(token, self.pos.clock()) <= self.pos.clock():
             return problem(401, "Unauthorized")
@@ -96,22 +122,17 @@ class TwinApp:
         if scope not in self.scopes or (members and not self.members_in_plan):
             return problem(403, "Forbidden")
         try:
-            answer = await handler(request)
+            return await handler(request)
         except Refused as refusal:
             return problem(400, str(refusal))
         except KeyError:
             return problem(404, "Not Found")
-        return _faulty(fault, bytes(answer.body)) if fault else answer
 
     async def _token(self, request: Request) -> Response:
-        if fault := self.faults.take(request.url.path):
-            return _faulty(fault, b"")
         expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         if not same(request.headers.get("authorization", ""), f"Basic {expected}"):
             return JSONResponse({"error": "invalid_client"}, 401)
         form = dict(parse_qsl((await request.body()).decode()))
-        if form.get("grant_type") != "client_credentials":
-            return JSONResponse({"error": "unsupported_grant_type"}, 400)
         self.granted += 1
         token = f"twin-token-{self.granted}"
         self.tokens[token] = self.pos.clock() + timedelta(seconds=TOKEN_SECONDS)
@@ -132,13 +153,13 @@ class TwinApp:
         return JSONResponse(_listed(request, self._between(request, rows), "customerId"))
 
     async def _create(self, request: Request) -> Response:
-        return JSONResponse(self.pos.create_customer(await _strings(request)))
+        return JSONResponse(self.pos.create_customer(await request.json()))
 
     async def _customer(self, request: Request) -> Response:
         return JSONResponse(self.pos.customers[request.path_params["id"]])
 
     async def _update(self, request: Request) -> Response:
-        given = await _strings(request)
+        given: Row = await request.json()
         return JSONResponse(self.pos.update_customer(request.path_params["id"], given))
 
     async def _points(self, request: Request) -> Response:
@@ -148,7 +169,7 @@ class TwinApp:
 
     async def _add(self, request: Request) -> Response:
         id = request.path_params["id"]
-        change = int((await _strings(request)).get("point", "0"))
+        change = int((await request.json()).get("point", "0"))
         booked = self.pos.add_points(id, change)
         ids = [booked["transactionHeadId"]]
         row = {**self._point_row(id), "transactionHeadIds": ids}
@@ -242,19 +263,7 @@ def _listed(request: Request, rows: list[Row], id: str) -> list[Row]:
     return ordered[(page - 1) * limit : page * limit]
 
 
-async def _strings(request: Request) -> Row:
-    given: Any = json.loads(await request.body())
-    if not isinstance(given, dict) or not all(isinstance(one, str) for one in given.values()):
-        raise Refused("every value must be a string")
-    return given
-
-
-def _faulty(fault: Fault, answer: bytes) -> Response:
-    if fault.kind == "unauthorized":
-        return problem(401, "Unauthorized")
-    if fault.kind == "rate_limited":
-        wait = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-        return problem(429, "Too Many Requests", wait)
-    if fault.kind == "server_error":
-        return problem(500, "Internal Server Error")
-    return Broken(answer[: len(answer) // 2] if fault.kind == "half_page" else b"")
+def refuse(fault: Fault) -> Response:
+    """As Smaregi refuses: a problem document, with Retry-After where the script says so."""
+    wait = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    return problem(STATUS[fault.kind], fault.kind, wait)

@@ -1,11 +1,13 @@
 """The twin's contract: stores, members, points and transactions as Smaregi keeps them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from renkei_contracts.stage import Item
+from renkei_contracts.stage import Item, Shopper
 from renkei_smaregi.mapping import JST
 from renkei_smaregi.twin_wire import Row, detail, head, moment, split
 
@@ -47,6 +49,14 @@ def _stores() -> list[dict[str, Any]]:
     return [{**store, "pointCondition": _point_condition()}]
 
 
+def _person(shopper: Shopper) -> Row:
+    return {
+        "lastName": shopper.family_name,
+        "firstName": shopper.given_name,
+        "mailAddress": shopper.email,
+    }
+
+
 @dataclass
 class TwinPos:
     """One contract. Times have whole seconds, and those of one object never repeat."""
@@ -63,9 +73,6 @@ class TwinPos:
 
     def create_customer(self, given: Row) -> Row:
         """POST /customers."""
-        for required in ("customerCode", "lastName", "firstName"):
-            if not given.get(required):
-                raise Refused(f"{required} is required")
         if self.by_code(given["customerCode"]):
             raise Refused("customerCode is already in use")
         id = str(FIRST_CUSTOMER + len(self.customers))
@@ -79,6 +86,15 @@ class TwinPos:
         self.customers[id].update(given)
         self._touch(self.customers[id])
         return self.customers[id]
+
+    def register(self, shopper: Shopper) -> Row:
+        """A member made at the register, whose code is the shopper's card or, without one, made."""
+        code = shopper.card or f"{FIRST_CUSTOMER + len(self.customers):010}"
+        return self.create_customer({"customerCode": code, **_person(shopper)})
+
+    def rename(self, id: str, shopper: Shopper) -> Row:
+        """Name and address of a member change."""
+        return self.update_customer(id, _person(shopper))
 
     def by_code(self, code: str) -> Row | None:
         """The member with this customerCode."""
@@ -148,6 +164,17 @@ class TwinPos:
         }
         undone = {"disposeDivision": "2", "disposeServerTransactionHeadId": id}
         return self._booked({**row, **negative, **undone, "details": []})
+
+    def owed(self, id: str) -> dict[int, int]:
+        """What the buyer owes for the goods of a sale, by tax rate."""
+        row = self.transactions[id]
+        if "1" in (row["cancelDivision"], row["disposeDivision"]):
+            return {}
+        owed: dict[int, int] = defaultdict(int)
+        for line in row["details"]:
+            rate = int(Decimal(line["taxRate"]) * 100)
+            owed[rate] += int(line["unitDiscountedSum"])
+        return {rate: yen for rate, yen in owed.items() if yen}
 
     def changed(self, rows: Iterator[dict[str, Any]], since: str, until: str) -> list[Row]:
         """Rows updated from ``since`` to ``until``, both included."""

@@ -29,7 +29,7 @@ from renkei_shopify.plugin import VENDOR
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.sync import ShopifyOrders
 from renkei_shopify.twin import ShopifyTwin
-from renkei_shopify.twin_app import Bucket, TwinApp
+from renkei_shopify.twin_app import TwinApp
 from renkei_shopify.twin_shop import CATALOGUE
 from renkei_shopify.webhooks import ShopifyWebhooks
 
@@ -233,24 +233,6 @@ class TestClock:
     def test_times_have_whole_seconds(self, twin: TwinApp) -> None:
         twin.shop._now = lambda: datetime.fromisoformat("2026-11-26T12:00:00.999999+09:00")
         assert twin.shop.clock() == datetime.fromisoformat("2026-11-26T03:00:00+00:00")
-
-
-class TestBucket:
-    def test_cost_is_taken_and_restored(self) -> None:
-        at = [0.0]
-        bucket = Bucket(clock=lambda: at[0])
-        assert bucket.holds(2000)
-        bucket.take(1990)
-        assert not bucket.holds(20)
-        at[0] = timedelta(milliseconds=100).total_seconds()
-        assert bucket.holds(20)
-
-    def test_it_never_holds_more_than_its_maximum(self) -> None:
-        at = [0.0]
-        bucket = Bucket(clock=lambda: at[0])
-        assert bucket.holds(2000)
-        at[0] = 1000.0
-        assert not bucket.holds(2001)
 
 
 class TestSchema:

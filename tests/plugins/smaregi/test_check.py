@@ -29,9 +29,9 @@ async def test_a_contract_as_it_should_be_has_no_findings(check: SmaregiCheck) -
     assert await check.check() == []
 
 
-async def test_nothing_is_changed(check: SmaregiCheck, checked: Any) -> None:
+async def test_nothing_is_changed(check: SmaregiCheck, recorded: Any) -> None:
     await check.check()
-    called = [one for one in checked.calls if not one.url.path.startswith("/app/")]
+    called = [one for one in recorded.calls if not one.url.path.startswith("/app/")]
     assert {one.method for one in called} == {"GET"}
 
 

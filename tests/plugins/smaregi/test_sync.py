@@ -177,12 +177,12 @@ class TestFetchingSales:
 
 class TestSalesChanged:
     async def test_only_sales_are_asked_for(
-        self, orders: SmaregiOrders, pos: TwinPos, checked: Any
+        self, orders: SmaregiOrders, pos: TwinPos, recorded: Any
     ) -> None:
         pos.add_points(person(pos)["customerId"], 10)
         (id,) = sold(pos)
         assert await walk(orders) == [id]
-        query = checked.calls[-1].url.params
+        query = recorded.calls[-1].url.params
         assert query["transaction_head_division"] == "1"
         assert query["sort"] == "updDateTime:asc,transactionHeadId:asc"
 
@@ -357,11 +357,11 @@ class TestCreating:
 
     @pytest.mark.parametrize("card", ["1" * 21, "会員1", "a\tb", "\x7f"])
     async def test_a_card_that_is_no_code_cannot_be_said(
-        self, connect: Connect, checked: Any, card: str
+        self, connect: Connect, recorded: Any, card: str
     ) -> None:
         with pytest.raises(UnsupportedFeature):
             await SmaregiMemberCreation(connect()).create(NewMember(member="m", card=card))
-        assert checked.calls == []
+        assert recorded.calls == []
 
     @pytest.mark.parametrize("content", [b"", b"{}", b'{"customerId":""}', b"[]"])
     async def test_an_answer_that_names_nobody_leaves_the_outcome_unknown(
@@ -423,11 +423,11 @@ class TestBalances:
         assert pos.transactions["1"]["transactionHeadDivision"] == "6"
 
     async def test_the_expiry_is_never_touched(
-        self, balances: SmaregiBalances, pos: TwinPos, checked: Any
+        self, balances: SmaregiBalances, pos: TwinPos, recorded: Any
     ) -> None:
         person(pos)
         await balances.write("1", change(5))
-        assert checked.calls[-1].content == b'{"point":"5"}'
+        assert recorded.calls[-1].content == b'{"point":"5"}'
 
     async def test_more_than_is_there_is_refused(
         self, balances: SmaregiBalances, pos: TwinPos
