@@ -13,6 +13,7 @@ from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.twin_app import API_VERSION, CLIENT_ID, DOMAIN, SERVED_SECRETS, TwinApp
 from renkei_shopify.twin_graphql import metafield_name
 from renkei_shopify.twin_records import TwinCustomer, TwinOrder
+from renkei_shopify.twin_schema import delivery_problem
 from renkei_shopify.twin_shop import CATALOGUE, TwinShop
 
 POINTS = metafield_name({"key": ShopifySettings.model_fields["metafield_key"].default})
@@ -45,7 +46,8 @@ class ShopifyTwin(TwinBase):
     def __init__(self, context: StageContext) -> None:
         shop = TwinShop(seed=context.seed, now=context.now)
         self.twin = TwinApp(shop, page_size=context.page_size)
-        super().__init__(context, self.twin.asgi(), self.twin.faults, retries=True)
+        app = self.twin.asgi()
+        super().__init__(context, app, self.twin.faults, retries=True, schema=self.twin.log)
 
     def settings(self) -> Mapping[str, object]:
         """With the client credentials grant, as one brand's own app has it.
@@ -165,6 +167,7 @@ class ShopifyTwin(TwinBase):
         )
 
     def _outgoing(self, topic: str, body: dict[str, Any], event: str) -> Outgoing:
+        self.schema.delivery(delivery_problem(topic, body))
         return twin_rest.delivery(
             topic,
             body,

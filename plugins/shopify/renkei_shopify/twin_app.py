@@ -4,8 +4,6 @@ import html
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,8 +16,10 @@ from renkei_contracts.toolkit.signature import same
 from renkei_contracts.twin.bucket import Bucket
 from renkei_contracts.twin.faults import Fault, FaultScript
 from renkei_contracts.twin.faulty import STATUS, Faulty
-from renkei_contracts.twin.graphql_schema import GraphqlSchema
+from renkei_contracts.twin.schema import Call, Checked
+from renkei_contracts.twin.schema_log import SchemaLog
 from renkei_shopify.twin_graphql import Desk
+from renkei_shopify.twin_schema import SOURCE, graphql, wire
 from renkei_shopify.twin_shop import TwinShop
 
 DOMAIN = "renkei-twin.myshopify.com"
@@ -27,6 +27,8 @@ CLIENT_ID = "twin-client"
 CLIENT_SECRET = "twin-client-secret"  # noqa: S105 - a twin's, known to all
 API_VERSION = "2026-07"
 TOKEN_SECONDS = 86_399
+TOKEN = "/admin/oauth/access_token"  # noqa: S105 - a path, not a secret
+CALLS = (Call("POST", TOKEN, body="tokenAsked", answer="token"),)
 
 SCOPES = (
     "read_orders",
@@ -46,20 +48,12 @@ SERVED_SECRETS = 2
 """The newest client secret and the one before it."""
 
 
-@cache
-def schema() -> GraphqlSchema:
-    """What this plugin uses of Shopify's own schema (schema/SOURCE.md)."""
-    file = files("renkei_shopify") / "schema" / "admin_2026-07.graphql"
-    return GraphqlSchema(file.read_text(encoding="utf-8"))
-
-
 @dataclass
 class TwinApp:
     """One store and what surrounds it.
 
     ``secrets``: the app's client secrets, newest first. ``page_size``: the most nodes a page has.
-    ``tokens``: when each ends. ``wrong`` holds every answer of the twin's own that did not fit the
-    schema: there must be none.
+    ``tokens``: when each ends.
     """
 
     shop: TwinShop
@@ -71,26 +65,25 @@ class TwinApp:
     page_size: int | None = None
     tokens: dict[str, datetime] = field(default_factory=dict)
     granted: int = 0
-    wrong: list[str] = field(default_factory=list)
+    log: SchemaLog = field(default_factory=lambda: SchemaLog(SOURCE))
 
     def asgi(self) -> ASGIApp:
         """The application, with its faults around it."""
         version = f"/admin/api/{API_VERSION}/graphql.json"
         routes = [
             Route("/", self._page),
-            Route("/admin/oauth/access_token", self._token, methods=["POST"]),
+            Route(TOKEN, self._token, methods=["POST"]),
             Route(version, self._graphql, methods=["POST"]),
         ]
-        return Faulty(Starlette(routes=routes), self.faults, refuse=refuse, name=_called)
+        checked = Checked(Starlette(routes=routes), wire(), CALLS, "tokenRefused", self.log)
+        return Faulty(checked, self.faults, refuse=refuse, name=_called)
 
     async def _token(self, request: Request) -> Response:
         asked = await request.json()
-        secret = str(asked.get("client_secret", ""))
-        known = any(same(secret, one) for one in self.secrets[:SERVED_SECRETS])
-        if asked.get("client_id") != CLIENT_ID or not known:
+        secrets = self.secrets[:SERVED_SECRETS]
+        known = any(same(asked["client_secret"], one) for one in secrets)
+        if asked["client_id"] != CLIENT_ID or not known:
             return JSONResponse({"error": "invalid_client"}, 400)
-        if asked.get("grant_type") != "client_credentials":
-            return JSONResponse({"error": "unsupported_grant_type"}, 400)
         self.granted += 1
         token = f"twin-token-{self.granted}"
         self.tokens[token] = self.shop.clock() + timedelta(seconds=TOKEN_SECONDS)
@@ -98,19 +91,23 @@ class TwinApp:
         return JSONResponse({"access_token": token, "scope": scope, "expires_in": TOKEN_SECONDS})
 
     async def _graphql(self, request: Request) -> Response:
+        asked = await request.json()
+        document, operation = str(asked.get("query", "")), str(asked.get("operationName") or "")
+        variables = asked.get("variables") or {}
+        problem = graphql().request_problem(document, variables, operation or None)
+        fits = self.log.request(problem)
         token = request.headers.get("x-shopify-access-token", "")
         if self.tokens.get(token, self.shop.clock()) <= self.shop.clock():
+            self.log.answer(None)
             return JSONResponse({"errors": "[API] Invalid API key or access token"}, 401)
-        asked = await request.json()
-        operation, document = asked.get("operationName") or "", asked["query"]
-        variables = asked.get("variables") or {}
-        if problem := schema().request_problem(document, variables, operation or None):
-            return JSONResponse(_error(problem, "undefinedField", None))
+        if not fits:
+            self.log.answer(None)
+            return JSONResponse(_error(str(problem), "undefinedField", None))
         answer = self._run(operation, variables)
         data = answer.get("data")
-        if data and (problem := schema().answer_problem(document, variables, data, operation)):
-            self.wrong.append(f"{operation}: {problem}")
-            return JSONResponse({"errors": f"the twin is wrong: {problem}"}, 500)
+        wrong = data and graphql().answer_problem(document, variables, data, operation)
+        if not self.log.answer(wrong or None):
+            return JSONResponse({"errors": f"the twin is wrong: {wrong}"}, 500)
         return JSONResponse(answer)
 
     def _run(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, St
 from renkei_contracts.twin.base import TwinBase
 from renkei_contracts.twin.emitter import Outgoing
 from renkei_smaregi.mapping import WITHDRAWN
-from renkei_smaregi.twin_app import CLIENT_ID, CLIENT_SECRET, CONTRACT, TwinApp, schema
+from renkei_smaregi.twin_app import CLIENT_ID, CLIENT_SECRET, CONTRACT, TwinApp, wire
 from renkei_smaregi.twin_pos import CATALOGUE, TwinPos
 
 HEADER_NAME = "X-Renkei-Secret"
@@ -39,7 +39,8 @@ class SmaregiTwin(TwinBase):
         self.twin = TwinApp(TwinPos(context.now))
         self._secrets = [HEADER_SECRET]
         self._random = Random(context.seed)  # noqa: S311 - names deliveries, guards nothing
-        super().__init__(context, self.twin.asgi(), self.twin.faults, retries=False)
+        app = self.twin.asgi()
+        super().__init__(context, app, self.twin.faults, retries=False, schema=self.twin.log)
 
     def settings(self) -> Mapping[str, object]:
         """As a merchant's private app has it."""
@@ -122,8 +123,7 @@ class SmaregiTwin(TwinBase):
 
     def _outgoing(self, event: str, action: str, id: str) -> Outgoing:
         body = {"contractId": CONTRACT, "event": event, "action": action, IDS[event]: [id]}
-        if problem := schema().problem(event, body):
-            raise AssertionError(f"the twin is wrong: {problem}")
+        self.schema.delivery(wire().problem(event, body))
         headers = {
             "content-type": "application/json",
             "smaregi-contract-id": CONTRACT,

@@ -22,6 +22,7 @@ from renkei_contracts.twin.bucket import Bucket
 from renkei_contracts.twin.faults import Fault, FaultScript
 from renkei_contracts.twin.faulty import STATUS, Faulty
 from renkei_contracts.twin.schema import Call, Checked, JsonSchema
+from renkei_contracts.twin.schema_log import SchemaLog
 from renkei_smaregi.settings import SCOPES
 from renkei_smaregi.twin_pos import Refused, TwinPos
 from renkei_smaregi.twin_wire import Row
@@ -51,11 +52,13 @@ CALLS = (
     Call("GET", f"{POS}/stores", query="storesAsked", answer="stores"),
 )
 
+SOURCE = "wire.schema.json, our own extraction of 2026-11-26: Smaregi publishes no schema"
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 @cache
-def schema() -> JsonSchema:
+def wire() -> JsonSchema:
     """The wire schema: of our own making, since Smaregi publishes none."""
     file = files("renkei_smaregi") / "wire.schema.json"
     return JsonSchema(json.loads(file.read_text(encoding="utf-8")))
@@ -65,7 +68,7 @@ def schema() -> JsonSchema:
 class TwinApp:
     """One contract and what surrounds it. ``members_in_plan`` False is a plan without members.
 
-    ``tokens``: when each ends. ``complaints``: calls and answers that did not fit the schema.
+    ``tokens``: when each ends.
     """
 
     pos: TwinPos = field(default_factory=TwinPos)
@@ -76,7 +79,7 @@ class TwinApp:
     granted: int = 0
     reads: Bucket = field(default_factory=lambda: Bucket(READS, READS))
     writes: Bucket = field(default_factory=lambda: Bucket(WRITES, WRITES))
-    complaints: list[str] = field(default_factory=list)
+    log: SchemaLog = field(default_factory=lambda: SchemaLog(SOURCE))
 
     def asgi(self) -> ASGIApp:
         """The application, under its schema, with its faults around it."""
@@ -93,7 +96,7 @@ class TwinApp:
             self._route("/transactions/{id}", self._sale, "pos.transactions:read"),
             self._route("/stores", self._stores, "pos.stores:read"),
         ]
-        checked = Checked(Starlette(routes=routes), schema(), CALLS, "refusal", self.complaints)
+        checked = Checked(Starlette(routes=routes), wire(), CALLS, "refusal", self.log)
         return Faulty(checked, self.faults, refuse=refuse)
 
     def _route(self, path: str, handler: Handler, scope: str, method: str = "GET") -> Route:

@@ -62,7 +62,7 @@ def twin() -> Iterator[TwinApp]:
     """A store whose every answer must fit Shopify's schema."""
     app = TwinApp(TwinShop(now=lambda: NOW))
     yield app
-    assert app.wrong == []
+    assert app.log.complaints == []
 
 
 @pytest.fixture

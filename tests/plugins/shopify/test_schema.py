@@ -15,7 +15,7 @@ from graphql import (
 
 from renkei_shopify import documents
 from renkei_shopify.check import TOPICS
-from renkei_shopify.twin_app import schema as twin_schema
+from renkei_shopify.twin_schema import graphql
 
 PAGE = {"filter": "", "first": 10, "after": None}
 EXAMPLES: dict[str, dict[str, object]] = {
@@ -67,4 +67,4 @@ def test_the_twins_schema_is_a_part_of_shopifys(schema: GraphQLSchema) -> None:
 
 @pytest.mark.parametrize("document", documents.ALL, ids=lambda document: document.name)
 def test_the_twin_knows_every_document(document: documents.Document) -> None:
-    assert twin_schema().request_problem(document.text, EXAMPLES[document.name]) is None
+    assert graphql().request_problem(document.text, EXAMPLES[document.name]) is None

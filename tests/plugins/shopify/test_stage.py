@@ -25,7 +25,7 @@ HANAKO = Shopper("hanako@example.com", "山田", "花子")
 async def bench() -> AsyncIterator[Bench]:
     async with Bench(VENDOR) as bench:
         yield bench
-        assert _stage(bench).twin.wrong == []
+        assert bench.twin.schema.complaints == []
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def twin() -> Iterator[TwinApp]:
     """A contract with which nobody exchanges anything outside the wire schema."""
     app = TwinApp(TwinPos(now=lambda: NOW))
     yield app
-    assert app.complaints == []
+    assert app.log.complaints == []
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ HANAKO = Shopper("hanako@example.jp", "山田", "花子", card="2100000000012")
 async def bench() -> AsyncIterator[Bench]:
     async with Bench(VENDOR) as bench:
         yield bench
-        assert _stage(bench).twin.complaints == []
+        assert bench.twin.schema.complaints == []
 
 
 @pytest.fixture

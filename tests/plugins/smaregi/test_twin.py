@@ -367,16 +367,16 @@ class TestSchema:
         self, http: httpx.AsyncClient, twin: TwinApp, method: str, path: str, body: Any
     ) -> None:
         assert (await http.request(method, path, json=body)).status_code == 400
-        assert len(twin.complaints) == 1
-        twin.complaints.clear()
+        assert len(twin.log.complaints) == 1
+        twin.log.complaints.clear()
 
     async def test_an_answer_outside_it_fails_the_twin(
         self, http: httpx.AsyncClient, twin: TwinApp
     ) -> None:
         twin.pos.customers["1"]["point"] = "5"
         assert (await http.get("/customers/1")).status_code == 500
-        assert len(twin.complaints) == 1
-        twin.complaints.clear()
+        assert len(twin.log.complaints) == 1
+        twin.log.complaints.clear()
 
     async def test_every_field_of_it_says_where_it_is_from(self) -> None:
         file = files("renkei_smaregi") / "wire.schema.json"
