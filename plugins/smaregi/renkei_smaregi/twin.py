@@ -83,9 +83,11 @@ class SmaregiTwin(TwinBase):
         return self.twin.pos.owed(order)
 
     async def register(self, shopper: Shopper) -> str:
-        """A member made at the register: pos:customers created."""
-        id: str = self.twin.pos.register(shopper)["customerId"]
-        await self._tell(CUSTOMERS, "created", id)
+        """A member made at the register: pos:customers created. A known card is found there."""
+        known = self.twin.pos.by_code(shopper.card) if shopper.card else None
+        id: str = (known or self.twin.pos.register(shopper))["customerId"]
+        if known is None:
+            await self._tell(CUSTOMERS, "created", id)
         return id
 
     async def rename(self, customer: str, shopper: Shopper) -> None:

@@ -75,6 +75,13 @@ class TestMembers:
             IdentityKind.CARD,
         ]
 
+    async def test_a_card_that_is_known_makes_no_second_member(
+        self, bench: Bench, stage: SmaregiTwin
+    ) -> None:
+        id = await stage.register(HANAKO)
+        assert await bench.deliveries(lambda: stage.register(HANAKO)) == []
+        assert await stage.register(HANAKO) == id
+
     async def test_a_new_name_is_told(self, bench: Bench, stage: SmaregiTwin) -> None:
         id = await stage.register(HANAKO)
         other = Shopper("new@example.jp", "鈴木", "花子")
