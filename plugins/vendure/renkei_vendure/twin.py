@@ -7,6 +7,7 @@ from typing import Literal
 from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext
 from renkei_contracts.twin.base import TwinBase
 from renkei_vendure.twin_app import PASSWORD, USERNAME, TwinApp
+from renkei_vendure.twin_schema import delivery_problem
 from renkei_vendure.twin_shop import CATALOGUE, TwinShop
 from renkei_vendure.twin_state import TwinCustomer, TwinOrder
 from renkei_vendure.twin_wire import delivery
@@ -27,10 +28,11 @@ class VendureTwin(TwinBase):
     )  # fmt: skip
 
     def __init__(self, context: StageContext) -> None:
-        self.shop = TwinShop(now=context.now)
+        self.shop = TwinShop(now=context.now, goods=context.items or CATALOGUE)
         self.app = TwinApp(self.shop, self._tell, context.page_size)
         self._secret, self._old_secret = "twin-webhook-secret-1", ""
-        super().__init__(context, self.app.asgi(), self.app.faults, retries=True)
+        app, faults, log = self.app.asgi(), self.app.faults, self.app.log
+        super().__init__(context, app, faults, retries=True, schema=log)
 
     def settings(self) -> Mapping[str, object]:
         """In this shop an address is verified by its owner only, who follows the mailed link."""
@@ -45,7 +47,7 @@ class VendureTwin(TwinBase):
 
     async def catalogue(self) -> Sequence[Item]:
         """What can be bought, tax included; shipping comes on top."""
-        return CATALOGUE
+        return self.shop.goods
 
     async def charged(self, order: str) -> Mapping[int, int]:
         """What is left of the order's lines."""
@@ -137,6 +139,7 @@ class VendureTwin(TwinBase):
         """Post everything that nobody has posted yet."""
         told, self.shop.told = self.shop.told, []
         now = self.shop.clock()
-        await self.emitter.emit(
-            [delivery(one, secret=self._secret, at=now) for one in told], mischief
-        )
+        outgoing = [delivery(one, secret=self._secret, at=now) for one in told]
+        for one in outgoing:
+            self.schema.delivery(delivery_problem(one))
+        await self.emitter.emit(outgoing, mischief)

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -17,8 +18,10 @@ from renkei_contracts.toolkit.signature import same
 from renkei_contracts.twin.faults import Fault, FaultScript
 from renkei_contracts.twin.faulty import Faulty
 from renkei_contracts.twin.faulty import refuse as refuse_plainly
+from renkei_contracts.twin.schema_log import SchemaLog
 from renkei_vendure.client import API_PATH, TOKEN_HEADER
 from renkei_vendure.twin_graphql import ALLOWED, Asked, run
+from renkei_vendure.twin_schema import SOURCE
 from renkei_vendure.twin_shop import TwinShop
 
 USERNAME = "renkei"
@@ -44,6 +47,7 @@ class TwinApp:
     page_size: int | None = None
     permissions: tuple[str, ...] = ALLOWED
     faults: FaultScript = field(default_factory=FaultScript)
+    log: SchemaLog = field(default_factory=partial(SchemaLog, SOURCE))
     sessions: dict[str, datetime] = field(default_factory=dict)
 
     def asgi(self) -> ASGIApp:
@@ -56,10 +60,10 @@ class TwinApp:
 
     async def _admin_api(self, request: Request) -> Response:
         given = await request.json()
-        asked = Asked(self.shop, self._may_enter, self._known(request), self.page_size)
-        status, answer = run(
-            asked, given["query"], given.get("operationName"), given.get("variables") or {}
-        )
+        asked = Asked(self.shop, self._may_enter, self.log, self._known(request), self.page_size)
+        name, variables = given.get("operationName"), given.get("variables") or {}
+        # A call that holds no document is refused as one that cannot be read.
+        status, answer = run(asked, given.get("query") or "", name, variables)
         entered = asked.entered and {TOKEN_HEADER: self._session()}
         # As in the shop, nobody who calls waits for its deliveries.
         return JSONResponse(

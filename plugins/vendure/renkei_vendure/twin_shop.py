@@ -26,13 +26,19 @@ SHIPPING_YEN = 550
 class TwinShop:
     """One shop. ``told`` is what it has told and nobody has posted yet.
 
-    ``precision``: the decimals of its money, for yen too. Like SQLite it keeps whole seconds,
-    but for the moment an order was placed.
+    ``goods``: what it sells. ``precision``: the decimals of its money, for yen too. Like SQLite it
+    keeps whole seconds, but for the moment an order was placed.
     """
 
     def __init__(
-        self, *, now: Callable[[], datetime], precision: int = 2, taxes_included: bool = True
+        self,
+        *,
+        now: Callable[[], datetime],
+        goods: Sequence[Item] = CATALOGUE,
+        precision: int = 2,
+        taxes_included: bool = True,
     ) -> None:
+        self.goods = tuple(goods)
         self.precision = precision
         self.taxes_included = taxes_included
         self.customers: dict[int, TwinCustomer] = {}

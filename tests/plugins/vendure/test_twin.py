@@ -442,7 +442,7 @@ class TestRefusals:
 
     async def test_nobody_is_told_nothing(self, raw: Raw, payload: Callable[[str], Any]) -> None:
         raw.token = "none"
-        answer = await raw(" query($id: ID!) { customer(id: $id) { id } }", id="1")
+        answer = await raw("query($id: ID!) { customer(id: $id) { id } }", id="1")
         recorded = payload("not-logged-in")["response"]
         assert answer.json() == recorded
 
