@@ -22,7 +22,7 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.stage import StageContext, Webhook
 from renkei_contracts.testing.checks import NotApplicable
 from renkei_contracts.twin.base import Twin
-from renkei_contracts.twin.server import serve
+from renkei_contracts.twin.server import NO_TLS, serve
 from renkei_contracts.vendor import Vendor
 
 C = TypeVar("C")
@@ -181,7 +181,7 @@ class _Recording(httpx.AsyncHTTPTransport):
     """Keeps every exchange."""
 
     def __init__(self, bench: Bench) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=NO_TLS, trust_env=False)
         self._bench = bench
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
