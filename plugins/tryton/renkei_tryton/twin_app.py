@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from renkei_contracts.toolkit.signature import same
 from renkei_contracts.twin.faults import Fault, FaultScript
 from renkei_contracts.twin.faulty import STATUS, Faulty
+from renkei_contracts.twin.schema_log import SchemaLog
 from renkei_tryton import wire
 from renkei_tryton.twin_codec import decoded, encoded
 from renkei_tryton.twin_goods import COMPANY, TENDERS, TILL, Row
@@ -51,6 +52,9 @@ PREFERENCES: Row = {
 }
 
 
+SOURCE = "of our own, from recorded answers and the source of Tryton 8.2 (wire_schema.json)"
+
+
 class Refused(Exception):
     """A UserError: what Tryton says to a person."""
 
@@ -59,7 +63,7 @@ class Refused(Exception):
 class TwinApp:
     """One database of one shop. ``page_size``: at most so many rows in an answer, whoever asks.
 
-    A call or an answer outside the wire schema is refused and kept in ``complaints``.
+    Calls and answers are compared with the wire schema; what does not fit is refused.
     """
 
     shop: TwinShop
@@ -69,7 +73,7 @@ class TwinApp:
     password: str = PASSWORD
     sessions: dict[str, datetime] = field(default_factory=dict)
     logins: int = 0
-    complaints: list[str] = field(default_factory=list)
+    schema: SchemaLog = field(default_factory=lambda: SchemaLog(SOURCE))
 
     def asgi(self) -> ASGIApp:
         """The application behind its fault script; a call is known by its method's name."""
@@ -81,14 +85,15 @@ class TwinApp:
 
     async def _rpc(self, request: Request) -> Response:
         body = await request.body()
-        if problem := wrong_call(json.loads(body)):
-            return self._complaint(problem, 400)
+        problem = wrong_call(json.loads(body))
+        if not self.schema.request(problem):
+            return Response(f"outside the schema: {problem}", 400)
         call = decoded(body)
         method, params = call["method"], call["params"]
         if method == "common.db.login":
             return self._log_in(method, *params)
         if not self._known(request.headers.get("authorization", "")):
-            return Response(status_code=401)
+            return self._shut(Response(status_code=401))
         try:
             told = {"result": self._result(method, params)}
         except NoSuchName as name:
@@ -99,17 +104,19 @@ class TwinApp:
 
     def _answer(self, method: str, told: Row) -> Response:
         whole = {"id": 0} | encoded(told)
-        if problem := wrong_answer(method, whole):
-            return self._complaint(problem, 500)
+        problem = wrong_answer(method, whole)
+        if not self.schema.answer(problem):
+            return Response(f"outside the schema: {problem}", 500)
         return Response(json.dumps(whole, ensure_ascii=False), media_type="application/json")
 
-    def _complaint(self, problem: str, status: int) -> Response:
-        self.complaints.append(problem)
-        return Response(f"outside the schema: {problem}", status)
+    def _shut(self, page: Response) -> Response:
+        """The door's answers hold nothing that a schema could speak of."""
+        self.schema.answer(None)
+        return page
 
     def _log_in(self, method: str, user: str, given: Row, _language: str) -> Response:
         if user != USER or not same(given["password"], self.password):
-            return HTMLResponse("<h1>Unauthorized</h1>", 401)
+            return self._shut(HTMLResponse("<h1>Unauthorized</h1>", 401))
         self.logins += 1
         key = hashlib.sha256(f"session {self.logins}".encode()).hexdigest()
         self.sessions[_session(key)] = self.now()

@@ -4,10 +4,13 @@ Rows hold Python's own types (Decimal, date, naive UTC datetime) and the rows th
 ``twin_rows`` picks fields out of them, ``twin_codec`` writes them as Tryton does.
 """
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from renkei_contracts.stage import Item
 from renkei_tryton.peer.setup_shop import GOODS
+from renkei_tryton.peer.software import DISCOUNT
 
 Row = dict[str, Any]
 
@@ -28,9 +31,14 @@ def whole(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal(1), ROUND_HALF_EVEN)
 
 
-def goods() -> dict[str, Row]:
-    """The products by code, each with the tax of its rate and its price with and without tax."""
-    categories = {rate: _category(id, rate) for id, rate in enumerate(_rates(), start=1)}
+def goods(items: Sequence[Item] = ()) -> dict[str, Row]:
+    """The products by code, each with the tax of its rate and its price with and without tax.
+
+    Those of the real shop, or these items and the product that stands for a discount.
+    """
+    sold = _sold(items) if items else GOODS
+    rates = sorted({rate for *_, rate in sold})
+    categories = {rate: _category(id, rate) for id, rate in enumerate(rates, start=1)}
     return {
         code: {
             "id": id,
@@ -40,12 +48,18 @@ def goods() -> dict[str, Row]:
             "list_price_used": _net(Decimal(price), Decimal(rate)),
             "account_category": categories[rate],
         }
-        for id, (code, name, price, rate) in enumerate(GOODS, start=1)
+        for id, (code, name, price, rate) in enumerate(sold, start=1)
     }
 
 
-def _rates() -> list[str]:
-    return sorted({rate for *_, rate in GOODS})
+def _sold(items: Sequence[Item]) -> list[tuple[str, str, str, str]]:
+    discount = next(good for good in GOODS if good[0] == DISCOUNT)
+    goods = [(one.sku, one.title, str(one.yen), str(_rate(one.tax_rate))) for one in items]
+    return [*goods, discount]
+
+
+def _rate(basis_points: int) -> Decimal:
+    return Decimal(basis_points).scaleb(-4).quantize(Decimal("0.01"))
 
 
 def _category(id: int, rate: str) -> Row:

@@ -6,25 +6,28 @@ keeps its number. A posted one stays as it is. Source: ``sale_point`` 8.2, ``POS
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from renkei_contracts.stage import Item
 from renkei_tryton import twin_goods
 from renkei_tryton.peer.software import DISCOUNT
 from renkei_tryton.twin_goods import CURRENCY, TENDERS, TILL, Row, whole
 
 BASIS_POINTS = 10_000
+_NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as Tryton has it
+_TICK = timedelta(microseconds=1)
 
 
 class TwinShop:
-    """Everything in memory. ``now`` is the server's clock."""
+    """Everything in memory. ``now`` is the server's clock; ``items`` are sold, if there are any."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], items: Sequence[Item] = ()) -> None:
         self._now = now
         self._rows = 0
-        self.goods = twin_goods.goods()
+        self.goods = twin_goods.goods(items)
         self.sales: list[Row] = []
 
     def sell(self, items: Sequence[tuple[str, int]], *, points: int = 0, discount: int = 0) -> Row:
@@ -121,7 +124,9 @@ class TwinShop:
         sale["total"] = sum((line["amount"] for line in sale["lines"]), Decimal(0))
         sale["total_tax"] = sale["total"] - sum(untaxed)
         sale["amount_paid"] = sum((one["amount"] for one in sale["payments"]), Decimal(0))
-        sale["state"], sale["write_date"] = state, self._instant()
+        sale["state"] = state
+        # Each change is a transaction of its own, later than the one before.
+        sale["write_date"] = max(self._instant(), sale.get("write_date", _NEVER) + _TICK)
         return sale
 
     def _instant(self) -> datetime:
@@ -133,10 +138,10 @@ class TwinShop:
         return self._rows
 
 
-def owed(sale: Row) -> dict[int, int]:
-    """Yen with tax by tax rate in basis points, of what is in the sale now."""
+def owed(sales: Iterable[Row]) -> dict[int, int]:
+    """Yen with tax by tax rate in basis points, of what is in these sales now."""
     sums: dict[int, int] = defaultdict(int)
-    for line in sale["lines"] if sale["state"] != "cancelled" else ():
+    for line in (line for sale in sales if sale["state"] != "cancelled" for line in sale["lines"]):
         (tax,) = line["product"]["account_category"]["customer_taxes_used"]
         sums[int(tax["rate"] * BASIS_POINTS)] += int(line["amount"])
     return {rate: yen for rate, yen in sums.items() if yen}

@@ -68,7 +68,7 @@ def clock() -> Clock:
 async def twin(tmp_path: Path, clock: Clock) -> AsyncIterator[TrytonTwin]:
     async with TrytonTwin(StageContext(tmp_path, now=clock, page_size=2)) as twin:
         yield twin
-        assert twin.app.complaints == []
+        assert twin.schema.complaints == []
 
 
 Connect = Callable[..., Connection[TrytonSettings]]
@@ -148,8 +148,8 @@ class TestSchema:
             call = {"id": 0, "method": "common.db.login", "params": []}
             answer = await http.post(f"{twin.base_url}/shop/rpc/", json=call)
         assert answer.status_code == 400
-        assert len(twin.app.complaints) == 1
-        twin.app.complaints.clear()
+        assert len(twin.schema.complaints) == 1
+        twin.schema.complaints.clear()
 
 
 def fields_without_source(schema: Any, path: str = "") -> list[str]:
@@ -231,6 +231,7 @@ class TestSales:
         id = await sold(twin)
         await twin.refund(id, "TEA-1", 1)
         assert [order.ref.id for order in await all_orders(to_twin())] == [id]
+        assert await twin.charged(id) == {800: 1080, 1000: 8800}
 
     async def test_a_posted_sale_is_not_opened_again(self, twin: TrytonTwin) -> None:
         id = await sold(twin)
@@ -257,6 +258,13 @@ class TestSales:
         with pytest.raises(RuntimeError, match="credential"):
             await twin.sell("2900000000018", [POT], 10, STRAIGHT)
         assert twin.shop.sales == []
+
+
+async def test_it_sells_what_it_is_given(tmp_path: Path) -> None:
+    given = (replace(TEA, quantity=1), Item("BOOK-1", "本", 1, 1500))
+    async with TrytonTwin(StageContext(tmp_path, items=given)) as twin:
+        assert tuple(await twin.catalogue()) == given
+        assert twin.shop.sell([("BOOK-1", 1)], discount=100)["total"] == 1400
 
 
 class TestDoor:
