@@ -117,7 +117,7 @@ class Shop:
     def refund(self, sale: Sale, sku: str, quantity: int) -> None:
         """Pieces come back."""
         sale.line(sku).returned += quantity
-        sale.changed_at = self.now()
+        self.touch(sale)
 
     def edit(self, sale: Sale, sku: str, quantity: int) -> None:
         """Pieces are taken out, as if they had never been in it."""
@@ -125,12 +125,12 @@ class Shop:
         line.quantity -= quantity
         if not line.quantity:
             sale.lines.remove(line)
-        sale.changed_at = self.now()
+        self.touch(sale)
 
     def move(self, sale: Sale, state: SaleState) -> None:
         """The sale is sent, or called off."""
         sale.state = state
-        sale.changed_at = self.now()
+        self.touch(sale)
 
 
 def page(
