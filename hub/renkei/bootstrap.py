@@ -115,8 +115,13 @@ def _make_key(file: Path) -> None:
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, *, clock: Clock = utcnow) -> AsyncIterator[Hub]:
-    """A hub on a migrated database, ready to serve; everything is closed at the end."""
+async def open_hub(
+    settings: Settings, *, clock: Clock = utcnow, registry: Registry | None = None
+) -> AsyncIterator[Hub]:
+    """A hub on a migrated database, ready to serve; everything is closed at the end.
+
+    ``registry`` takes the place of the installed plugins.
+    """
     urls = await asyncio.to_thread(database_urls, settings)
     await _require_owner(urls.owner)
     await asyncio.to_thread(migrate, urls.owner)
@@ -124,7 +129,8 @@ async def open_hub(settings: Settings, *, clock: Clock = utcnow) -> AsyncIterato
         database = open_database(urls.app)
         stack.push_async_callback(database.close)
         await require_reachable(database)
-        yield await _build(settings, database, clock, stack)
+        plugins = registry or load_registry(settings.disabled_plugins)
+        yield await _build(settings, database, clock, plugins, stack)
 
 
 async def _require_owner(url: str) -> None:
@@ -137,10 +143,13 @@ async def _require_owner(url: str) -> None:
 
 
 async def _build(
-    settings: Settings, database: Database, clock: Clock, stack: AsyncExitStack
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    registry: Registry,
+    stack: AsyncExitStack,
 ) -> Hub:
     ring = key_ring(settings)
-    registry = load_registry(settings.disabled_plugins)
     wakers = Wakers()
     async with database.begin() as conn:
         await installation.ensure(conn, ring)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from renkei.simulation.stage import Scratch
 from renkei.storage.embedded import EmbeddedServer
+from renkei.storage.scratch import Scratch
 
 TEMPLATE = "renkei_template"
 """The migrated database that the fixture ``server`` makes."""

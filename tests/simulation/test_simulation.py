@@ -11,8 +11,9 @@ import pytest
 from renkei.simulation.conductor import Conduct
 from renkei.simulation.recording import read_file, write_file
 from renkei.simulation.run import Result, record, replay, simulate
-from renkei.simulation.stage import Scratch
+from renkei.simulation.stage import scratch_stage
 from renkei.simulation.traffic import Scenario, Traffic
+from renkei.storage.scratch import Scratch
 
 EVENTS, MEMBERS = 1_000, 30
 CLEAN = Conduct(workers=1, order="clean")
@@ -24,7 +25,7 @@ SOAK_SEED = int(os.environ.get("RENKEI_SOAK_SEED", "1000"))
 
 
 def played(playground: Scratch, scenario: Scenario, how: Conduct = DISORDER) -> Result:
-    with playground.stage(scenario.program()) as stage:
+    with scratch_stage(playground, scenario.program()) as stage:
         return simulate(stage, scenario, how)
 
 
@@ -64,7 +65,7 @@ def test_facts_told_in_disorder_end_in_the_state_of_those_told_in_order(
 def test_a_record_is_replayed_to_the_same_rows(playground: Scratch, tmp_path: Path) -> None:
     result = played(playground, Scenario(21, 150, 6))
     record(result, tmp_path / "record.jsonl")
-    with playground.stage(result.scenario.program()) as stage:
+    with scratch_stage(playground, result.scenario.program()) as stage:
         again = replay(stage, tmp_path / "record.jsonl")
     assert again.findings == ()
     assert again.hash == result.hash
@@ -79,7 +80,7 @@ def test_a_replay_that_ends_otherwise_says_where(playground: Scratch, tmp_path: 
     changed = next(n for n, act in enumerate(acts) if act["do"] == "Adjust")
     acts[changed]["command"]["ask"]["points"] += 1
     write_file(file, header, acts)
-    with playground.stage(scenario.program()) as stage:
+    with scratch_stage(playground, scenario.program()) as stage:
         found = replay(stage, file).findings
     assert f"act {changed + 1}, Adjust" in [one.subject for one in found]
     assert {"a replay writes the same rows", "a replay ends in the same state"} <= {

@@ -20,17 +20,19 @@ from renkei.cli.demo_story import CART, TILL, Story, StoryBroken, Told
 from renkei.cli.hubs import opened
 from renkei.cli.invocation import Invocation, require_data_dir
 from renkei.cli.ledger import verified
-from renkei.cli.listening import listen, url_of
 from renkei.cli.running import run_async
 from renkei.cli.screen import Progress, as_json
-from renkei.cli.serving import running, stop_on_signals
 from renkei.config import Settings
+from renkei.listening import listen, url_of
 from renkei.services import members as member_service
+from renkei.serving import running, stop_on_signals
 from renkei.storage import embedded
+from renkei.worker import Pace
 from renkei_contracts.stage import Staged, Webhook
 from renkei_contracts.vendor import Vendor
 
 POLL_EVERY = timedelta(seconds=1)
+PACE = Pace(poll_interval=POLL_EVERY)
 PATIENCE = {"twin": 30.0, "peer": 60.0}
 """Seconds a balance may take to be seen."""
 
@@ -91,7 +93,7 @@ async def _run(plan: Plan, settings: Settings) -> int:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with closing(listen(settings.host, 0)) as listener, Progress() as progress:
-        async with opened(settings) as hub, running(hub, listener, POLL_EVERY):
+        async with opened(settings) as hub, running(hub, listener, PACE):
             books = Books(hub, url_of(listener), POLL_EVERY)
             async with _on_stage(books, plan.wanted, progress) as played:
                 told = await _tell(books, played, plan.wanted, progress)

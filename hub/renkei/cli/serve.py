@@ -10,11 +10,11 @@ import typer
 
 from renkei.cli.hubs import opened
 from renkei.cli.invocation import invocation, require_data_dir
-from renkei.cli.listening import listen, url_of
 from renkei.cli.logs import configure_logs
 from renkei.cli.running import missing_fast_parts, run_async
 from renkei.cli.screen import output
 from renkei.config import Settings
+from renkei.listening import listen, url_of
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ def serve(
 
 async def _serve(settings: Settings, listener: socket.socket) -> bool:
     """Serve until told to stop; False where a part gave up before."""
-    from renkei.cli.serving import running, stop_on_signals
+    from renkei.serving import running, stop_on_signals
 
     stop = stop_on_signals()
     async with opened(settings) as hub, running(hub, listener) as parts:

@@ -62,15 +62,16 @@ def simulate(
 @contextmanager
 def _stage(scenario: "Scenario", database_url: str | None, *, durable: bool) -> "Iterator[Stage]":
     """The database given, or one in a temporary folder that is removed afterwards."""
-    from renkei.simulation.stage import prepare, scratch
+    from renkei.simulation.stage import prepare, scratch_stage
     from renkei.storage.schema import migrate
+    from renkei.storage.scratch import scratch
 
     if database_url is not None:
         url = f"postgresql+psycopg://{database_url.partition('://')[2]}"
         migrate(url)
         yield prepare(url, url, scenario.program())
         return
-    with scratch(durable=durable) as server, server.stage(scenario.program()) as stage:
+    with scratch(durable=durable) as server, scratch_stage(server, scenario.program()) as stage:
         yield stage
 
 

@@ -7,15 +7,10 @@ transaction sees one instant, so that replaying it with that instant gives the s
 
 import asyncio
 import json
-import os
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import create_engine, text
@@ -24,16 +19,12 @@ from renkei.errors import ConfigInvalid
 from renkei.loyalty.program import Program
 from renkei.services import installation
 from renkei.simulation.rounds import BEGIN
-from renkei.storage import embedded
-from renkei.storage.engine import APP_ROLE, open_database
-from renkei.storage.schema import migrate, set_app_password
+from renkei.storage.engine import open_database
+from renkei.storage.scratch import Scratch
 from renkei.storage.sealed import KeyRing
 
 RING = KeyRing({"1": b"simulated members are no secret."}, "1")
-TEMPLATE = "renkei_simulation"
 SEARCH_PATH = "simulation,public,pg_catalog"
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100")
-DURABLE = ("max_connections=100",)
 
 CARTS = ("cart1", "cart2")
 TILLS = ("till1", "till2")
@@ -121,47 +112,11 @@ async def _furnish(stage: Stage, program: Program) -> None:
     await database.close()
 
 
-@dataclass(frozen=True)
-class Scratch:
-    """A PostgreSQL server with a migrated template, for any number of stages."""
-
-    server: embedded.EmbeddedServer
-    template: str
-
-    @contextmanager
-    def stage(self, program: Program) -> Iterator[Stage]:
-        """A fresh stage, dropped afterwards."""
-        name = f"simulation_{secrets.token_hex(6)}"
-        _outside(self.server.url(), f"CREATE DATABASE {name} TEMPLATE {self.template}")
-        try:
-            urls = self.server.url(database=name), self.server.url(APP_ROLE, name)
-            yield prepare(*urls, program)
-        finally:
-            _outside(self.server.url(), f"DROP DATABASE {name} WITH (FORCE)")
-
-
 @contextmanager
-def scratch(*, durable: bool) -> Iterator[Scratch]:
-    """A server of our own in a temporary folder; both are gone afterwards.
-
-    ``durable``: as a merchant's, with fsync; otherwise as fast as it can.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="rk-"))
-    if os.geteuid() == 0:
-        folder.chmod(0o755)  # PostgreSQL runs as another user then
-    home = folder / "pg"
-    try:
-        server = embedded.start(home, DURABLE if durable else QUICK)
-        _outside(server.url(), f"CREATE DATABASE {TEMPLATE}")
-        template = server.url(database=TEMPLATE)
-        migrate(template)
-        password = secrets.token_urlsafe(24)
-        set_app_password(template, password)
-        embedded.remember_password(home, APP_ROLE, password)
-        yield Scratch(server, TEMPLATE)
-    finally:
-        embedded.leave(home)
-        shutil.rmtree(folder, ignore_errors=True)
+def scratch_stage(scratch: Scratch, program: Program) -> Iterator[Stage]:
+    """A fresh stage, dropped afterwards."""
+    with scratch.database("simulation") as (owner, app):
+        yield prepare(owner, app, program)
 
 
 def _with_path(url: str) -> str:
@@ -185,11 +140,3 @@ def _run(url: str, statement: str, **values: object) -> None:
             conn.execute(text(statement), values)
     finally:
         engine.dispose()
-
-
-def _outside(url: str, statement: str) -> None:
-    """Run what cannot stand in a transaction."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as conn:
-        conn.execute(text(statement))
-    engine.dispose()

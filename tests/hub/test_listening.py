@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from renkei.cli.listening import listen, url_of
 from renkei.errors import ConfigInvalid
+from renkei.listening import listen, url_of
 
 
 def test_a_free_port_is_found() -> None:

@@ -6,13 +6,11 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
 
-from renkei.messaging.polls import INTERVAL
 from renkei.web.app import build_app
 from renkei.worker import Pace, run_worker
 
@@ -67,18 +65,14 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    hub: "Hub", listener: socket.socket, poll_every: timedelta = INTERVAL
+    hub: "Hub", listener: socket.socket, pace: Pace | None = None
 ) -> AsyncIterator[Running]:
     """Run both while the block runs; whoever leaves it early drains them, too."""
     server = web_server(build_app(hub))
     web = asyncio.create_task(server.serve(sockets=[listener]))
     stop = asyncio.Event()
     working = hub.settings.workers
-    worker = (
-        asyncio.create_task(run_worker(hub, stop, Pace(poll_interval=poll_every)))
-        if working
-        else None
-    )
+    worker = asyncio.create_task(run_worker(hub, stop, pace)) if working else None
     started = Running(server, web, worker, stop)
     try:
         yield started
