@@ -73,7 +73,7 @@ class ShopTwin(TwinBase):
 
     async def catalogue(self) -> Sequence[Item]:
         """Tea and what belongs to it."""
-        return CATALOGUE
+        return self.context.items or CATALOGUE
 
     async def charged(self, order: str) -> Mapping[int, int]:
         """What is owed for the goods now."""

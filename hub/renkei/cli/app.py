@@ -16,6 +16,7 @@ from renkei.cli import (
     ledger,
     members,
     new_plugin,
+    pair,
     plugins,
     products,
     program,
@@ -63,6 +64,7 @@ def common(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
+app.command("pair")(pair.pair)
 app.command("check")(check.check)
 app.command("new-plugin")(new_plugin.new_plugin)
 app.command("connect")(connect.connect)

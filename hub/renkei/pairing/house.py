@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -56,7 +56,7 @@ SELECT 'the ' || kind || ' ' || object_id || ' of ' || connection_id || ' cannot
        || coalesce(last_error, '') FROM changed_object WHERE dead
 UNION ALL
 SELECT 'a balance cannot be shown at ' || connection_id || ': ' || coalesce(last_error, '')
-FROM mirror WHERE parked
+FROM mirror WHERE parked AND NOT member_id = ANY(CAST(:left AS text[]))
 UNION ALL
 SELECT 'the connection ' || connection_id || ' is ' || state || ': ' || coalesce(last_error, '')
 FROM connection WHERE state <> 'active'"""
@@ -131,10 +131,11 @@ class House:
             await asyncio.sleep(LOOK_EVERY)
         await self.at_rest()
 
-    async def troubles(self) -> Sequence[str]:
-        """What waits for a person."""
+    async def troubles(self, left: Collection[str]) -> Sequence[str]:
+        """What waits for a person; members who left are shown no balance any more."""
         async with self.hub.database.begin() as conn:
-            return [str(row[0]) for row in (await conn.execute(text(TROUBLE))).all()]
+            rows = (await conn.execute(text(TROUBLE), {"left": list(left)})).all()
+        return [str(row[0]) for row in rows]
 
     async def _under_way(self) -> set[str]:
         """What is not done yet; where all of it only waits, the clock jumps to the first."""

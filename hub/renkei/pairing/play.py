@@ -147,7 +147,8 @@ async def _all(scene: Scene, steps: Sequence[Step], played: Played) -> None:
         except Exception as error:  # whatever a plugin or the hub raises
             played.faults.append(f"{step.name}: {type(error).__name__}: {error}")
             return
-        new = [one for one in await scene.house.troubles() if one not in known]
+        left = [await scene.member(name) for name in scene.left]
+        new = [one for one in await scene.house.troubles(left) if one not in known]
         known.update(new)
         played.faults += [f"{step.name}: {one}" for one in new]
     await _end(scene, played)

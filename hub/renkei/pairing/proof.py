@@ -10,8 +10,11 @@ from renkei.pairing.clock import PairClock
 from renkei.pairing.play import Pair, Played, cart_stage, play, till_stage
 from renkei.pairing.state import differences, state_hash
 from renkei.pairing.step import Step, lacking
-from renkei.storage.scratch import Scratch
+from renkei.storage.scratch import Scratch, scratch
+from renkei_contracts.reference.cart import plugin as cart
+from renkei_contracts.reference.till import plugin as till
 from renkei_contracts.stage import Action, StageContext
+from renkei_contracts.vendor import Vendor
 
 STEPS = (*script.SCRIPT.steps, *script_trouble.SCRIPT.steps)
 
@@ -44,21 +47,46 @@ class PairOutcome:
         return {"ok": self.ok, **asdict(self), "seconds": round(self.seconds, 1)}
 
 
+REFERENCE = Pair(cart.VENDOR, till.VENDOR)
+"""The SDK's cart and till, which can do everything."""
+
+
+async def prove_pair(cart: Vendor, till: Vendor, work_dir: Path) -> PairOutcome:
+    """Prove that a cart and a till end in the ledger of the reference pair.
+
+    Everything is played on twins on this machine; files go into ``work_dir``, databases into a
+    scratch server that is gone afterwards. Raises TypeError where a vendor has no twin of its kind,
+    EmbeddedRefused where no PostgreSQL can be started.
+    """
+    with scratch(durable=False) as server:
+        return await Prover(server, work_dir).prove(Pair(cart, till))
+
+
+async def prove_vendor(vendor: Vendor, work_dir: Path) -> PairOutcome:
+    """Prove a vendor with the reference partner; raises as ``prove_pair`` does."""
+    if vendor.twin is None:
+        raise TypeError(f"{vendor.name} has no twin")
+    if vendor.twin(StageContext(work_dir)).kind == "till":
+        return await prove_pair(REFERENCE.cart, vendor, work_dir)
+    return await prove_pair(vendor, REFERENCE.till, work_dir)
+
+
 @dataclass
 class Prover:
     """Proves pairs on one scratch server; the reference is played once for each set of steps."""
 
-    reference: Pair
     scratch: Scratch
     work_dir: Path
+    reference: Pair = REFERENCE
+    steps: Sequence[Step] = STEPS
     _kept: dict[tuple[str, ...], Played] = field(default_factory=dict)
     _runs: int = 0
 
     async def prove(self, pair: Pair) -> PairOutcome:
         """Play what both pairs can do on each, and compare."""
         able = [(self._can(one), one) for one in (pair, self.reference)]
-        reasons = {step.name: self._lacking(step, able) for step in STEPS}
-        steps = [step for step in STEPS if not reasons[step.name]]
+        reasons = {step.name: self._lacking(step, able) for step in self.steps}
+        steps = [step for step in self.steps if not reasons[step.name]]
         expected = await self._referred(steps)
         played = await self._play(pair, steps)
         faults = [f"{self.reference.name}: {one}" for one in expected.faults] + played.faults

@@ -19,6 +19,10 @@ from renkei_contracts.vendor import Vendor
 CART, TILL = "cart", "till"
 """The names of the connections."""
 
+COUNTED = """
+SELECT coalesce(same_connection, connection_id), coalesce(same_ref, order_ref) FROM orders
+WHERE (connection_id, order_ref) = (:c, :r)"""
+
 CREATED = "SELECT external_id FROM mirror WHERE connection_id = :c AND member_id = :m"
 
 LOST = Mischief(lost=True)
@@ -105,6 +109,13 @@ class Scene:
     def customer(self, name: str) -> str:
         """The cart's id of the customer."""
         return self.customers[CART, name]
+
+    async def counted_as(self, sale: str) -> tuple[str, str]:
+        """(connection, ref) under which the hub counts the sale: a till's may have two names."""
+        connection, _, ref = self.sales[sale].partition("/")
+        async with self.house.hub.database.begin() as conn:
+            row = (await conn.execute(text(COUNTED), {"c": connection, "r": ref})).first()
+        return (row[0], row[1]) if row else (connection, ref)
 
     async def customer_at_the_till(self, name: str) -> str:
         """The till's id of the customer: registered there, or created there by the hub."""

@@ -71,7 +71,7 @@ async def somebody_orders_without_an_account(scene: Scene) -> None:
     await scene.buy("a guest's order", "", [pieces(SWEETS, 4)])
 
 
-@step(till=["guest"])
+@step(till=["guest"], polled=True)
 async def somebody_buys_at_the_till_without_a_card(scene: Scene) -> None:
     await scene.sell("a nameless receipt", "", [pieces(SWEETS, 6)])
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from renkei.pairing.goods import CUP, MOVED, POT, SWEETS, TEA, VASE
-from renkei.pairing.scene import TILL, Scene, pieces
+from renkei.pairing.scene import Scene, pieces
 from renkei.pairing.script import TWICE
 from renkei.pairing.step import Script, need
 from renkei.services.corrections import Adjust
@@ -139,10 +139,10 @@ async def hanako_buys_here_while_taro_pays_there(scene: Scene) -> None:
 
 
 @step(cart=["register", "withdraw"], polled=True)
-async def mai_buys_and_leaves(scene: Scene) -> None:
+async def mai_buys_at_the_till_and_leaves_the_cart(scene: Scene) -> None:
     await scene.register("mai", scene.cart)
     await scene.quiet()
-    await scene.buy("mai's pot", "mai", [POT])
+    await scene.sell("mai's pot", "mai", [POT])
     await scene.quiet()
     scene.left.add("mai")
     await scene.cart.stage.withdraw(scene.customer("mai"))
@@ -152,7 +152,8 @@ async def mai_buys_and_leaves(scene: Scene) -> None:
 async def taro_has_two_accounts_and_both_are_joined(scene: Scene) -> None:
     await scene.register("taro again", scene.cart)
     await scene.quiet()
-    await scene.buy("with the other account", "taro again", [VASE])
+    # At the till: some carts give the orders of the one who goes to the one who stays.
+    await scene.sell("with the other account", "taro again", [VASE])
     await scene.quiet()
     kept, gone = await scene.member("taro"), await scene.member("taro again")
     scene.left.add("taro again")
@@ -167,9 +168,7 @@ async def taro_has_two_accounts_and_both_are_joined(scene: Scene) -> None:
 async def _claimed(scene: Scene, sale: str, name: str) -> None:
     """A person at the hub says whose sale it was."""
     booking = scene.house.hub.booking
-    connection, _, ref = scene.sales[sale].partition("/")
-    if connection == TILL:
-        await scene.quiet(polled=True)
-    link = LinkOrder((connection, ref), await scene.member(name), booking.new_id("alr"))
+    order = await scene.counted_as(sale)
+    link = LinkOrder(order, await scene.member(name), booking.new_id("alr"))
     answer = await booking.committer.submit(link)
     need(answer.outcome == "settled", f"{sale} must become {name}'s; it is {answer.outcome}")

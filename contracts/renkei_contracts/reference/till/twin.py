@@ -92,7 +92,7 @@ class ReferenceTill(TwinBase):
 
     async def catalogue(self) -> Sequence[Item]:
         """Sweets, tea and what belongs to it."""
-        return CATALOGUE
+        return self.context.items or CATALOGUE
 
     async def connect(self, access: TillAccess) -> None:
         """Give the register its credential; one that spends its own copy has no use for it."""
