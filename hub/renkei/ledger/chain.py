@@ -14,6 +14,7 @@ from typing import Any
 
 from renkei.ledger.invariants import CHAIN, CLOCK, NUMBERING, Finding
 from renkei.ledger.seals import Seals
+from renkei.storage.stream import EPOCH
 
 END = 1 << 62
 """Later than every instant."""
@@ -43,7 +44,7 @@ LOT_FACTS = ", ".join(
         "to_json(company_id)",
         "to_json(store)",
         "to_json(point_type)",
-        "array_to_json(only_at)",
+        "CASE cardinality(only_at) WHEN 0 THEN '[]' ELSE array_to_json(only_at)::text END",
     )
 )
 """A lot's immutable facts, as ``entry.hash_of`` has them."""
@@ -63,7 +64,7 @@ made AS (
   FROM lot GROUP BY member_id, version)
 SELECT t.member_id, m.version, m.chain, t.version, c.prev, c.hash, t.kind, t.key, t.program_id,
        t.program_version, t.connection_id, t.order_ref, t.delivery_key,
-       {MICROS.format("t.event_at")}, {MICROS.format("t.recorded_at")}, t.period, t.content::text,
+       t.event_at, t.recorded_at, t.period, t.content::text,
        coalesce(legs.legs, ''), coalesce(made.lots, ''), t.group_root, t.note_digest
 FROM txn t LEFT JOIN chain c USING (member_id, version)
   LEFT JOIN legs USING (member_id, version) LEFT JOIN made USING (member_id, version)
@@ -97,31 +98,33 @@ class Walk:
         for row in rows:
             if row[0] != self._member:
                 self.end()
-                self._begin(row)
+                self.members += 1
+                self._member, self._head = row[0], row[1:3]
+                self._version, self._hash, self._recorded_at, self._program = 0, b"", 0, ""
             if row[3] is not None:
                 self._look(row)
 
     def end(self) -> None:
         """Compare the last transaction of the member with the head."""
-        version, head = self._head
+        if self._head != (self._version, self._hash):
+            self._other_head(*self._head)
+        if self.seals:
+            self.seals.moved_on(self._program, END, self._member, self._version, self._hash)
+            self.seals.next_member()
+
+    def _other_head(self, version: int, head: bytes) -> None:
         if version != self._version:
             last = f"the head is transaction {version}, the last one is {self._version}"
             self._found(NUMBERING, version, last)
-        elif head != self._hash:
+        else:
             self._found(CHAIN, version, "the member's head is another")
-        self.seals.moved_on(self._program, END, self._member, self._version, self._hash)
-        self.seals.next_member()
-
-    def _begin(self, row: Any) -> None:
-        self.members += 1
-        self._member, self._head = row[0], (row[1], bytes(row[2]))
-        self._version, self._hash, self._recorded_at, self._program = 0, b"", 0, ""
 
     def _look(self, row: Any) -> None:
-        version, prev, digest, recorded_at = row[3], row[4], row[5], row[14]
+        version, prev, digest, recorded_at = row[3], row[4], row[5], row[14] + EPOCH
         self.transactions += 1
         self._program = row[8]
-        self.seals.moved_on(row[8], recorded_at, self._member, self._version, self._hash)
+        if self.seals:
+            self.seals.moved_on(row[8], recorded_at, self._member, self._version, self._hash)
         if version != self._version + 1:
             self._found(NUMBERING, self._version + 1, f"missing: {version} comes next")
         if recorded_at < self._recorded_at:
@@ -141,17 +144,17 @@ class Walk:
 
 def spelled(row: Any) -> str:
     """The canonical JSON of an entry (``entry.hash_of``), from its row of ENTRIES."""
-    member, _, _, version, _, _, kind, key, program, rules, connection, ref, delivery, *rest = row
-    event_at, recorded_at, period, content, legs, lots, root, digest = rest
+    member, _, _, version, _, _, kind, key, program, rules, connection, ref = row[:12]
+    delivery, event_at, recorded_at, period, content, legs, lots, root, digest = row[12:]
     order = f"[{quoted(connection)},{quoted(ref)}]" if connection is not None else "null"
     sent = quoted(delivery) if delivery is not None else "null"
     note = f'"{digest.hex()}"' if digest is not None else "null"
     return (
-        f'{{"content":{_canonical(content)},"delivery":{sent},"event_at":{event_at},'
+        f'{{"content":{_canonical(content)},"delivery":{sent},"event_at":{event_at + EPOCH},'
         f'"key":{quoted(key)},"kind":{quoted(kind)},"lots":[{lots}],'
         f'"member":{quoted(member)},"note":{note},"order":{order},"period":{quoted(period)},'
         f'"postings":[{legs}],"program":[{quoted(program)},{"null" if rules is None else rules}],'
-        f'"recorded_at":{recorded_at},"root":{quoted(root)},"version":{version}}}'
+        f'"recorded_at":{recorded_at + EPOCH},"root":{quoted(root)},"version":{version}}}'
     )
 
 

@@ -57,6 +57,10 @@ class Seals:
             self._of.setdefault(seal.program, []).append(seal)
         self._passed = 0
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._of)
+
     def moved_on(self, program: str, at: int, member: str, version: int, head: bytes) -> None:
         """The member's chain stood at this head until ``at``: the seals before it cover it."""
         seals = self._of.get(program, ())
