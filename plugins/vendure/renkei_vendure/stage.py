@@ -1,6 +1,7 @@
 """Vendure on a stage: the real software, with shopper and merchant."""
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, Self
@@ -14,11 +15,15 @@ from renkei_contracts.twin.actions import NoActions
 from renkei_contracts.twin.process import free_port
 from renkei_vendure import documents, mapping, wire
 from renkei_vendure.client import VendureClient
+from renkei_vendure.peer import merchant
 from renkei_vendure.peer.software import VendureShop
 from renkei_vendure.settings import VendureSettings
 
 FIRST = ("POT-1", "TEA-1")
 """Offered first: goods of both tax rates, together worth 90 points at 1 in 100."""
+
+UNIT = 100
+"""The smallest units of this shop's yen, whose money has two decimals."""
 
 
 def _now() -> datetime:
@@ -33,7 +38,9 @@ class VendureStage(NoActions):
     """
 
     kind: Literal["cart", "till"] = "cart"
-    can: frozenset[Action] = frozenset({"register", "refund"})
+    can: frozenset[Action] = frozenset(
+        {"register", "refund", "edit", "cancel", "fulfil", "adjust", "rename", "withdraw"}
+    )
 
     def __init__(self, context: StageContext) -> None:
         self._work_dir = context.work_dir
@@ -95,6 +102,43 @@ class VendureStage(NoActions):
     ) -> None:
         """The merchant cancels the pieces and pays them back."""
         await self._running.refund_line(order, sku, quantity)
+
+    async def edit(
+        self, order: str, sku: str, quantity: int, mischief: Mischief = STRAIGHT
+    ) -> None:
+        """The merchant modifies the order, which pays the pieces back."""
+        await merchant.modify(self._running, order, sku, quantity)
+
+    async def cancel(self, order: str, mischief: Mischief = STRAIGHT) -> None:
+        """The merchant cancels everything, and pays back what was not yet."""
+        await self._running.cancel(order)
+
+    async def fulfil(self, order: str) -> None:
+        """One parcel with everything, sent and delivered."""
+        await merchant.fulfil(self._running, order)
+
+    async def charged(self, order: str) -> Mapping[int, int]:
+        """What is left of the order's lines, of which all prices are whole yen here."""
+        owed: Counter[int] = Counter()
+        for line in (await self._running.order(order))["lines"]:
+            owed[int(line["taxRate"] * 100)] += int(line["proratedLinePriceWithTax"])
+        return {rate: amount // UNIT for rate, amount in owed.items() if amount}
+
+    async def rename(self, customer: str, shopper: Shopper) -> None:
+        """An administrator changes name and address."""
+        named = {"firstName": shopper.given_name, "lastName": shopper.family_name}
+        changes = {**named, "emailAddress": shopper.email}
+        await self._running.readdress_customer(customer, shopper.email)
+        await merchant.change_customer(self._running, customer, changes)
+
+    async def adjust(self, customer: str, points: int) -> None:
+        """An administrator writes the custom field."""
+        changes = {"customFields": {"hubPoints": points}}
+        await merchant.change_customer(self._running, customer, changes)
+
+    async def withdraw(self, customer: str) -> None:
+        """An administrator deletes the customer."""
+        await merchant.delete_customer(self._running, customer)
 
     async def points_shown(self, customer: str) -> int | None:
         """What the Shop API shows the shopper."""

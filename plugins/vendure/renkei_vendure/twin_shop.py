@@ -13,8 +13,8 @@ from renkei_vendure.twin_prices import TwinLine, listed, spread
 from renkei_vendure.twin_state import Told, TwinCustomer, TwinOrder, TwinRefund, TwinUser
 
 CATALOGUE = (
-    Item("POT-1", "急須", 1, 8_800, 1000),
     Item("TEA-1", "煎茶", 1, 1_080, 800),
+    Item("POT-1", "急須", 1, 8_800, 1000),
     Item("CAKE-1", "栗ようかん", 1, 1_728, 800),
     Item("CUP-1", "有田焼の湯のみ", 1, 3_300, 1000),
 )

@@ -39,7 +39,7 @@ from renkei_vendure.wire import Goods, parse
 
 HANAKO = Shopper("hanako@example.jp", "山田", "花子")
 ONCE = Mischief()
-POT, TEA = GOODS[:2]
+TEA, POT = GOODS[:2]
 
 
 @dataclass

@@ -51,6 +51,25 @@ REFUND = f"""
 mutation($input: RefundOrderInput!) {{
   refundOrder(input: $input) {{ {ERROR_RESULT} ... on Refund {{ id }} }}
 }}"""
+TO_STATE = f"""
+mutation($id: ID!, $state: String!) {{
+  transitionOrderToState(id: $id, state: $state) {{ {ERROR_RESULT} }}
+}}"""
+MODIFY = f"""
+mutation($input: ModifyOrderInput!) {{ modifyOrder(input: $input) {{ {ERROR_RESULT} }} }}"""
+FULFIL = f"""
+mutation($input: FulfillOrderInput!) {{
+  addFulfillmentToOrder(input: $input) {{ {ERROR_RESULT} ... on Fulfillment {{ id }} }}
+}}"""
+PARCEL_TO_STATE = f"""
+mutation($id: ID!, $state: String!) {{
+  transitionFulfillmentToState(id: $id, state: $state) {{ {ERROR_RESULT} }}
+}}"""
+CHANGE_CUSTOMER = f"""
+mutation($input: UpdateCustomerInput!) {{
+  updateCustomer(input: $input) {{ {ERROR_RESULT} }}
+}}"""
+DELETE_CUSTOMER = "mutation($id: ID!) { deleteCustomer(id: $id) { result } }"
 ORDER = """
 query($id: ID!) {
   order(id: $id) {

@@ -21,6 +21,7 @@ from renkei_vendure.peer import documents
 from renkei_vendure.peer.graphql import GraphQLSession, ShopError
 from renkei_vendure.peer.install import PACKAGE, find_node, install
 from renkei_vendure.peer.keys import Keys
+from renkei_vendure.peer.lines import line_id, prorated_unit_price
 
 ADMINISTRATOR = "superadmin"
 BOOT_SECONDS = 60.0
@@ -207,6 +208,11 @@ class VendureShop:
         session = await self._customer_session(await self.email_of(customer_id))
         await session.ask(documents.RENAME, input={"firstName": first, "lastName": last})
 
+    async def readdress_customer(self, customer_id: str, email: str) -> None:
+        """Remember who is logged in, before an administrator changes the address."""
+        session = await self._customer_session(await self.email_of(customer_id))
+        self._sessions[email] = session
+
     async def _customer_session(self, email: str) -> GraphQLSession:
         session = self._sessions.get(email)
         if session is None:
@@ -239,12 +245,12 @@ class VendureShop:
             documents.CANCEL,
             input={
                 "orderId": order_id,
-                "lines": [{"orderLineId": _line_id(order, line), "quantity": quantity}],
+                "lines": [{"orderLineId": line_id(order, line), "quantity": quantity}],
                 "cancelShipping": False,
                 "reason": "returned",
             },
         )
-        amount = quantity * _prorated_unit_price(order, line)
+        amount = quantity * prorated_unit_price(order, line)
         return await self._pay_back(order, amount, "returned")
 
     async def cancel(self, order_id: str) -> str | None:
@@ -280,19 +286,3 @@ class VendureShop:
     async def _variants(self) -> dict[str, str]:
         items = (await self.admin(documents.VARIANTS))["productVariants"]["items"]
         return {item["sku"]: item["id"] for item in items}
-
-
-def _find_line(order: dict[str, Any], line: str) -> dict[str, Any]:
-    for candidate in order["lines"]:
-        if line in (candidate["id"], candidate["productVariant"]["sku"]):
-            found: dict[str, Any] = candidate
-            return found
-    raise ShopError(f"order {order['code']} has no line {line}")
-
-
-def _line_id(order: dict[str, Any], line: str) -> str:
-    return str(_find_line(order, line)["id"])
-
-
-def _prorated_unit_price(order: dict[str, Any], line: str) -> int:
-    return int(_find_line(order, line)["proratedUnitPriceWithTax"])
