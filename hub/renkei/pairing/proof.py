@@ -58,8 +58,10 @@ async def prove_pair(cart: Vendor, till: Vendor, work_dir: Path) -> PairOutcome:
     scratch server that is gone afterwards. Raises TypeError where a vendor has no twin of its kind,
     EmbeddedRefused where no PostgreSQL can be started.
     """
+    pair = Pair(cart, till)
+    abilities(pair, work_dir)  # refused before a server is started for it
     with scratch(durable=False) as server:
-        return await Prover(server, work_dir).prove(Pair(cart, till))
+        return await Prover(server, work_dir).prove(pair)
 
 
 async def prove_vendor(vendor: Vendor, work_dir: Path) -> PairOutcome:
@@ -84,7 +86,7 @@ class Prover:
 
     async def prove(self, pair: Pair) -> PairOutcome:
         """Play what both pairs can do on each, and compare."""
-        able = [(self._can(one), one) for one in (pair, self.reference)]
+        able = [(abilities(one, self.work_dir), one) for one in (pair, self.reference)]
         reasons = {step.name: self._lacking(step, able) for step in self.steps}
         steps = [step for step in self.steps if not reasons[step.name]]
         expected = await self._referred(steps)
@@ -107,11 +109,6 @@ class Prover:
         found = ((pair, lacking(step, *can)) for can, pair in able)
         return "; ".join(f"{pair.name}: {what}" for pair, what in found if what)
 
-    def _can(self, pair: Pair) -> tuple[Collection[Action], Collection[Action]]:
-        """What the stages can do, which they say before they are started."""
-        context = StageContext(self._folder(), now=PairClock())
-        return cart_stage(pair.cart, context).can, till_stage(pair.till, context).can
-
     async def _referred(self, steps: Sequence[Step]) -> Played:
         names = tuple(step.name for step in steps)
         if names not in self._kept:
@@ -126,6 +123,15 @@ class Prover:
         folder = self.work_dir / f"run-{self._runs}"
         folder.mkdir(parents=True)
         return folder
+
+
+def abilities(pair: Pair, work_dir: Path) -> tuple[Collection[Action], Collection[Action]]:
+    """What cart and till can do, which their stages say before they are started.
+
+    Raises TypeError where a vendor has no twin of its kind.
+    """
+    context = StageContext(work_dir, now=PairClock())
+    return cart_stage(pair.cart, context).can, till_stage(pair.till, context).can
 
 
 def _parted_at(expected: Played, played: Played) -> str:
