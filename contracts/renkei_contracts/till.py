@@ -12,16 +12,20 @@ from pydantic import Field, StrictBool
 from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text, Yen
 from renkei_contracts.order import CouponCodes, Lines, RefundLine, Tender, TillKey
 
-Scheme = Literal["auto", "card", "phone", "email"]
+Scheme = Literal["auto", "card", "qr", "phone", "email", "member"]
 
 CashierMessage = Annotated[str, Field(max_length=40)]
 
 
 class ResolveMember(Canonical):
-    """Who is this? ``value`` as scanned or typed; ``auto`` guesses the kind from its form."""
+    """Who is this? ``value`` as scanned or typed; ``auto`` guesses the kind from its form.
+
+    ``qr`` is the rotating code of a phone (token.py), accepted once; ``member`` a member's id, as
+    an earlier answer or a search gave it.
+    """
 
     scheme: Scheme = "auto"
-    value: Key
+    value: Annotated[Text, Field(min_length=1)]
 
 
 class ExpiringPoints(Canonical):
@@ -60,6 +64,26 @@ class MemberAnswer(Canonical):
     coupons: tuple[MemberCoupon, ...] = ()
     balance_version: int
     as_of: Instant
+
+
+class MemberHit(Canonical):
+    """One of several members who may be meant; enough for the customer to say which."""
+
+    member: Key
+    masked_name: Text
+    card_end: Annotated[str, Field(max_length=4)]
+
+
+class MemberHits(Canonical):
+    """A short list of whom a phone number or address names."""
+
+    hits: tuple[MemberHit, ...]
+
+
+class NewCard(Canonical):
+    """A card that is given out at the counter; its owner is not known yet."""
+
+    card: Key
 
 
 class QuoteRequest(Canonical):

@@ -19,7 +19,7 @@ from renkei.connections.opened import OpenConnections
 from renkei.messaging import polls
 from renkei.messaging.due import Lane, due
 from renkei.messaging.reason import place_of, reason_of
-from renkei.services import terminals
+from renkei.services import look_ups, terminals
 from renkei.services.booking import Booking
 from renkei.services.create_member import CreateMember
 from renkei.services.ingest import Ingest
@@ -206,6 +206,7 @@ class Worker:
         await self.hub.booking.reach_tiers()
         async with self.hub.database.begin() as conn:
             await terminals.forget_old_nonces(conn, self.hub.clock())
+            await look_ups.forget_old_codes(conn, self.hub.clock())
 
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         kicked = asyncio.create_task(self.woken.wait())

@@ -17,6 +17,13 @@ def card_number(serial: int) -> str:
     return digits + check_digit(digits)
 
 
+def is_card(number: str) -> bool:
+    """Whether a number can be a card's: 8 to 20 digits; one of an EAN's length must check."""
+    if not (number.isascii() and number.isdigit() and 8 <= len(number) <= 20):
+        return False
+    return len(number) != 13 or check_digit(number[:-1]) == number[-1]
+
+
 def check_digit(digits: str) -> str:
     """GS1: weights 3, 1, 3, 1 … from the right; what is missing to the next ten."""
     total = sum(int(one) * (1 if place % 2 else 3) for place, one in enumerate(reversed(digits)))

@@ -24,6 +24,17 @@ REFUSALS: dict[str, Refusal] = {
     "member_ambiguous": Refusal(
         409, "該当する会員が複数います。会員証を読み取ってください", False, "rescan"
     ),
+    "lookups_exhausted": Refusal(
+        429, "照会が多すぎます。しばらくしてからお試しください", True, "retry"
+    ),
+    "qr_invalid": Refusal(422, "このQRコードは会員証ではありません", False, "rescan"),
+    "qr_expired": Refusal(
+        409, "QRコードの期限切れです。新しいコードを表示してください", False, "rescan"
+    ),
+    "qr_used": Refusal(
+        409, "このQRコードは使用済みです。新しいコードを表示してください", False, "rescan"
+    ),
+    "card_taken": Refusal(409, "このカード番号は登録できません", False, "call_staff"),
     "member_not_active": Refusal(
         409, "この会員証は現在使えません", False, "proceed_without_points"
     ),

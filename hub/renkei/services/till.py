@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from renkei.identity.cards import is_card
 from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
@@ -21,7 +22,7 @@ from renkei.services.circumstances import in_place, read_circumstances
 from renkei.services.coupon_holds import HoldCoupon, ReleaseCoupon
 from renkei.services.coupons import holder_of
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
-from renkei.services.lookup import members_by
+from renkei.services.look_ups import LookUps
 from renkei.services.manner import PLAIN, Manner
 from renkei.services.member_facts import past_asked
 from renkei.services.personal import masked, opened_identity, opened_names
@@ -38,7 +39,7 @@ from renkei.services.till_coupons import (
     tried,
 )
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import Identity, IdentityKind
+from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.point import Balance
 from renkei_contracts.till import (
@@ -51,18 +52,14 @@ from renkei_contracts.till import (
     HoldAnswer,
     HoldRequest,
     MemberAnswer,
+    MemberHit,
+    MemberHits,
+    NewCard,
     QuoteAnswer,
     QuoteRequest,
     RateTotal,
     ResolveMember,
 )
-
-GUESSES = {
-    "auto": (IdentityKind.CARD, IdentityKind.EMAIL, IdentityKind.PHONE),
-    "card": (IdentityKind.CARD,),
-    "email": (IdentityKind.EMAIL,),
-    "phone": (IdentityKind.PHONE,),
-}
 
 PROFILE = """
 SELECT k.wrapped, p.sealed, p.state,
@@ -125,8 +122,40 @@ class TillService:
 
     async def resolve(self, terminal: Terminal, ask: ResolveMember) -> MemberAnswer:
         """Who this is, masked, with the balance for this channel."""
-        named = [Identity(kind=kind, value=ask.value) for kind in GUESSES[ask.scheme]]
-        member = await self._one_member(named)
+        now = await self._now()
+        return await self._shown(terminal, await LookUps(self.booking).one(terminal.id, ask, now))
+
+    async def search(self, terminal: Terminal, ask: ResolveMember) -> MemberHits:
+        """Whoever may be meant, masked."""
+        found = await LookUps(self.booking).several(terminal.id, ask, await self._now())
+        profiles = {member: await self._profile(member, active=False) for member in found}
+        return MemberHits(
+            hits=tuple(
+                MemberHit(member=member, masked_name=one.masked_name, card_end=one.card[-4:])
+                for member, one in profiles.items()
+            )
+        )
+
+    async def issue(self, terminal: Terminal, ask: NewCard) -> MemberAnswer:
+        """A temporary member for a card that nobody has; told again, the same member."""
+        now = await self._now()
+        asked = ResolveMember(scheme="card", value=ask.card)
+        known = await LookUps(self.booking).several(terminal.id, asked, now)
+        if len(known) == 1:
+            return await self._shown(terminal, known[0])
+        if known or not is_card(ask.card):
+            raise refused("card_taken")
+        named = Identity(kind=IdentityKind.CARD, value=ask.card, grade=Grade.STRONG)
+        ref = ExternalRef(connection=terminal.connection, id=f"card/{ask.card}")
+        seen = Member(ref=ref, changed_at=now, identities=(named,))
+        return await self._shown(terminal, (await self.booking.enrol(seen)).member)
+
+    async def _now(self) -> datetime:
+        async with self.booking.database.begin() as conn:
+            now: datetime = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        return now
+
+    async def _shown(self, terminal: Terminal, member: str) -> MemberAnswer:
         profile = await self._profile(member)
         now, balance, homes = await self._balance(terminal, member)
         async with self.booking.database.begin() as conn:
@@ -240,20 +269,12 @@ class TillService:
                 found = await coupons_named(conn, ask.coupons)
         return tried(found, ask.coupons, homes, terminal.channel, terminal.holder, now)
 
-    async def _one_member(self, named: list[Identity]) -> str:
-        found = await members_by(self.booking, named)
-        if not found:
-            raise refused("member_not_found")
-        if len(found) > 1:
-            raise refused("member_ambiguous")
-        return found[0]
-
-    async def _profile(self, member: str) -> _Profile:
+    async def _profile(self, member: str, *, active: bool = True) -> _Profile:
         async with self.booking.database.begin() as conn:
             row = (await conn.execute(text(PROFILE), {"m": member})).first()
         if row is None:
             raise refused("member_not_found")
-        if row[2] != "active":
+        if active and row[2] != "active":
             raise refused("member_not_active")
         ring = self.booking.ring
         key = ring.unwrap(member, bytes(row[0]))

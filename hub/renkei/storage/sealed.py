@@ -52,6 +52,10 @@ class KeyRing:
         message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hmac.digest(key, message, hashlib.sha256)
 
+    def signing_seed(self) -> bytes:
+        """The seed of the key with which the hub signs for others; as lasting as the index."""
+        return _derived(self.index_key or self.keys[self.current], "signing ed25519")
+
     def new_member_key(self, member: str) -> tuple[bytes, bytes]:
         """(a member's new key, the same wrapped for keeping)."""
         key = secrets.token_bytes(KEY)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from renkei import __version__
+from renkei.signing import Signer
 from renkei.storage import schema
 from renkei.storage.committer import brief
 from renkei.storage.engine import Database, is_database_error
@@ -33,6 +34,14 @@ PAGE = f"""<!doctype html>
 """
 
 router = APIRouter(tags=["operations"])
+
+
+@router.get("/.well-known/renkei-keys.json", summary="Keys that check what the hub has signed")
+async def keys(hub: TheHub) -> JSONResponse:
+    """A JWK set; a till keeps it, to check an allowance without a network."""
+    return JSONResponse(
+        Signer(hub.ring).public_keys(), headers={"cache-control": "public, max-age=3600"}
+    )
 
 
 class Alive(BaseModel):

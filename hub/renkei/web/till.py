@@ -17,6 +17,8 @@ from renkei_contracts.till import (
     HoldAnswer,
     HoldRequest,
     MemberAnswer,
+    MemberHits,
+    NewCard,
     QuoteAnswer,
     QuoteRequest,
     ResolveMember,
@@ -44,11 +46,40 @@ router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], d
 @router.post(
     "/members:resolve",
     summary="Find a member by card, phone or mail",
-    responses=documented(*ALWAYS, "member_not_found", "member_ambiguous", "member_not_active"),
+    responses=documented(
+        *ALWAYS,
+        "member_not_found",
+        "member_ambiguous",
+        "member_not_active",
+        "lookups_exhausted",
+        "qr_invalid",
+        "qr_expired",
+        "qr_used",
+    ),
 )
 async def resolve(ask: ResolveMember, terminal: Reader, hub: TheHub) -> MemberAnswer:
     """The member, masked, with what they can spend in this channel."""
     return await hub.till.resolve(terminal, ask)
+
+
+@router.post(
+    "/members:search",
+    summary="Who may be meant by a phone number or address",
+    responses=documented(*ALWAYS, "lookups_exhausted"),
+)
+async def search(ask: ResolveMember, terminal: Reader, hub: TheHub) -> MemberHits:
+    """A short list, masked, for the customer to say which; then resolve by `member`."""
+    return await hub.till.search(terminal, ask)
+
+
+@router.post(
+    "/members",
+    summary="Give out a card",
+    responses=documented(*ALWAYS, "card_taken", "member_not_active", "busy"),
+)
+async def issue(ask: NewCard, terminal: Writer, hub: TheHub) -> MemberAnswer:
+    """A temporary member who earns from now on and may claim the card later."""
+    return await hub.till.issue(terminal, ask)
 
 
 @router.post(

@@ -1,0 +1,28 @@
+"""What the hub signs for others to read: JSON Web Tokens with Ed25519 (RFC 7519, 9864).
+
+The header has ``alg: Ed25519``, ``typ`` as below and ``kid``; the public keys are a JWK set at
+``/.well-known/renkei-keys.json``, so that a till checks a token without asking the hub.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from renkei_contracts.base import Canonical, Key
+
+QR_TYPE = "renkei-qr"
+QR_SECONDS = 60
+"""How long a card's QR code is valid; the phone draws a new one in time."""
+
+Epoch = Annotated[int, Field(strict=True, ge=0, le=7_258_118_400)]
+"""Whole seconds since 1970, UTC, as JWT counts them (NumericDate)."""
+
+
+class QrClaims(Canonical):
+    """The card a member shows: ``sub`` is the member; each ``jti`` is accepted once."""
+
+    iss: Literal["renkei"] = "renkei"
+    sub: Key
+    iat: Epoch
+    exp: Epoch
+    jti: Key
