@@ -14,6 +14,7 @@ import uuid_utils
 from renkei.clock import Clock, utcnow
 from renkei.config import Settings, key_bytes
 from renkei.connections.opened import OpenConnections
+from renkei.messaging.delivery_counts import DeliveryCounts
 from renkei.messaging.inbox import Incoming, store_batch
 from renkei.registry import Registry, load_registry
 from renkei.services import installation
@@ -47,6 +48,7 @@ class Hub:
     till: TillService
     receiver: Receiver
     intake: GroupCommitter[Incoming, bool]
+    counts: DeliveryCounts
     ledger: Committer[Command[Any], Any]
     clock: Clock
     wakers: Wakers
@@ -158,6 +160,7 @@ async def _build(
     intake: GroupCommitter[Incoming, bool] = await stack.enter_async_context(
         GroupCommitter(database, partial(store_batch, ring), on_commit=wakers.wake)
     )
+    counts = await stack.enter_async_context(DeliveryCounts(database))
     ledger = await stack.enter_async_context(ledger_lanes(database, wakers.wake))
     booking = Booking(database, ring, ledger, new_id, new_serial)
     return Hub(
@@ -169,8 +172,9 @@ async def _build(
         connecting=Connecting(registry, database, ring, clock),
         booking=booking,
         till=TillService(booking),
-        receiver=Receiver(connections, intake, clock, new_id),
+        receiver=Receiver(connections, intake, clock, new_id, counts),
         intake=intake,
+        counts=counts,
         ledger=ledger,
         clock=clock,
         wakers=wakers,

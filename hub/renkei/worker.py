@@ -7,6 +7,7 @@ processes commit, too, and time alone makes things due.
 import asyncio
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,6 +30,7 @@ from renkei.services.read_changed import ReadChanged
 from renkei.services.read_deliveries import ReadDeliveries
 from renkei.services.read_polls import ReadPolls
 from renkei.services.trouble import Trouble
+from renkei.services.watch_deliveries import WatchDeliveries
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei.storage.wakers import Wakers
@@ -46,6 +48,7 @@ class Pace:
     poll_interval: timedelta = polls.INTERVAL
     poll_overlap: timedelta = polls.OVERLAP
     lapse_every: float = 5.0
+    watch_every: float = 20.0
     rest_after_fault: float = 1.0
     longest_rest: float = 60.0
     drain: float = 15.0
@@ -105,6 +108,7 @@ class Worker:
             clock=hub.clock,
             owner=f"wrk_{secrets.token_hex(8)}",
         )
+        self.watch = WatchDeliveries(hub.database, hub.clock)
         self.polls = ReadPolls(self.tools, self.pace.poll_interval, self.pace.poll_overlap)
         create = CreateMember(hub.database, hub.ring, hub.booking, hub.clock)
         self.queues: dict[str, Work] = {
@@ -117,7 +121,10 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; what is under way then is finished, or cut off after a while."""
         self.woken = self.hub.wakers.register()
-        lapses = asyncio.create_task(self._lapses(stop))
+        beside = (
+            asyncio.create_task(self._each(stop, self.pace.lapse_every, self._end_what_is_over)),
+            asyncio.create_task(self._each(stop, self.pace.watch_every, self.watch.look)),
+        )
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -126,7 +133,7 @@ class Worker:
         finally:
             stopping.cancel()
             self.hub.wakers.forget(self.woken)
-            await self._drain(lapses)
+            await self._drain(beside)
 
     async def _turn(self) -> None:
         """Start a task for each lane that has work and no task. Never raises but to end."""
@@ -191,16 +198,24 @@ class Worker:
             log.warning("connection_unusable", connection=connection, reason=reason_of(error))
             self.unusable.add(connection)
 
-    async def _lapses(self, stop: asyncio.Event) -> None:
-        """Book what time has ended; balances have counted it out before."""
+    async def _each(
+        self, stop: asyncio.Event, seconds: float, do: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do it every so many seconds; a failure is for the next time."""
         while not stop.is_set():
             try:
-                await self._end_what_is_over()
+                await do()
             except Exception as error:
-                log.warning("lapses_failed", reason=reason_of(error), at=place_of(error))
-            await _until(stop, self.pace.lapse_every)
+                log.warning(
+                    "worker_job_failed",
+                    job=do.__name__,
+                    reason=reason_of(error),
+                    at=place_of(error),
+                )
+            await _until(stop, seconds)
 
     async def _end_what_is_over(self) -> None:
+        """Book what time has ended; balances have counted it out before."""
         await self.hub.booking.lapse_holds()
         await self.hub.booking.expire_lots()
         await self.hub.booking.reach_tiers()
@@ -216,9 +231,9 @@ class Worker:
         kicked.cancel()
         await asyncio.sleep(self.pace.breath)  # commits come in bursts; one look is enough
 
-    async def _drain(self, lapses: "asyncio.Task[None]") -> None:
+    async def _drain(self, beside: Iterable["asyncio.Task[None]"]) -> None:
         """What is cut off is found again when its lease is over."""
-        tasks = {lapses, *self.running.values()}
+        tasks = {*beside, *self.running.values()}
         _, late = await asyncio.wait(tasks, timeout=self.pace.drain)
         for task in late:
             task.cancel()

@@ -41,6 +41,31 @@ async def test_a_forged_delivery_stores_nothing(scene: Scene) -> None:
     assert tuple(await scene.one("SELECT count(*) FROM delivery")) == (0,)
 
 
+async def test_the_worker_looks_whether_deliveries_are_as_usual(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        with pytest.raises(SignatureInvalid):
+            await scene.deliver(body(bought()), "d1", key="guess")
+    await scene.hub.counts.write()
+    looked, stop, look = asyncio.Event(), asyncio.Event(), scene.worker.watch.look
+
+    async def and_tell() -> None:
+        await look()
+        looked.set()
+
+    monkeypatch.setattr(scene.worker.watch, "look", and_tell)
+    running = asyncio.create_task(scene.worker.run(stop))
+    async with asyncio.timeout(30):
+        await looked.wait()
+    stop.set()
+    await running
+    assert tuple(await scene.one("SELECT kind, connection_id FROM alert")) == (
+        "deliveries_refused",
+        "cart",
+    )
+
+
 async def test_a_hint_is_read_again_each_time_it_comes(scene: Scene) -> None:
     scene.cart.members["c1"], scene.cart.orders["o1"] = hanako(), bought()
     await scene.deliver(b"")

@@ -80,6 +80,8 @@ def connections(context: typer.Context, json: Json = False) -> None:
         for line, url in zip(lines, urls, strict=True)
     ]
     table("", ("connection", "vendor", "state", "counts from", "webhooks to", "last error"), shown)
+    for alarm in (alarm for line in lines for alarm in line.alarms):
+        errors.print(f"✘ {alarm}", markup=False, soft_wrap=True)
 
 
 def webhook_url(settings: Settings, path: str | None) -> str | None:

@@ -10,6 +10,8 @@ from renkei.cli.doctor_checks import Finding
 from renkei.cli.screen import working
 from renkei.config import Settings
 from renkei.ledger.guards import FROZEN_TABLES, UNGUARDED
+from renkei.messaging.acceptance import KINDS
+from renkei.messaging.alerts import OF_CONNECTIONS
 from renkei.storage import embedded, schema
 from renkei.storage.engine import APP_ROLE, OLDEST, is_database_error
 
@@ -52,7 +54,7 @@ def _inside(url: str) -> Iterator[Finding]:
             revision = migrations(conn)
             yield revision
             if revision.ok:
-                for check in (roles, guards, authorizations, dead_letters, alerts):
+                for check in (roles, guards, authorizations, deliveries, dead_letters, alerts):
                     yield check(conn)
     except Exception as error:
         if not is_database_error(error):
@@ -119,6 +121,15 @@ def authorizations(conn: Connection) -> Finding:
         mend = "give it new credentials: `renkei connect <vendor> --id <connection> --replace`"
         return Finding("connections", False, f"not let in: {', '.join(waiting)}", mend)
     return Finding("connections", True, "every connection is let in")
+
+
+def deliveries(conn: Connection) -> Finding:
+    """Whether the vendors' deliveries come, and are genuine, as usual."""
+    rows = conn.execute(text(OF_CONNECTIONS), {"kinds": list(KINDS)})
+    if said := [message for _, message in rows]:
+        mend = "do what it says; the alarm ends with the next genuine delivery"
+        return Finding("deliveries", False, "; ".join(said), mend)
+    return Finding("deliveries", True, "as usual")
 
 
 def dead_letters(conn: Connection) -> Finding:

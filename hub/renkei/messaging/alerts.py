@@ -12,6 +12,10 @@ RAISE = """
 INSERT INTO alert (alert_id, kind, connection_id, order_ref, message, raised_at)
 VALUES (:id, :kind, :c, :order, :message, :now) ON CONFLICT (alert_id) DO NOTHING"""
 
+OF_CONNECTIONS = """
+SELECT connection_id, message FROM alert
+WHERE kind = ANY(:kinds) AND closed_at IS NULL ORDER BY connection_id, raised_at"""
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -45,3 +49,13 @@ async def raise_all(conn: AsyncConnection, alerts: Sequence[Alert], now: datetim
     ]
     if rows:
         await conn.execute(text(RAISE), rows)
+
+
+async def standing(conn: AsyncConnection, kinds: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What the alerts of these kinds say, by connection, as long as nobody has closed them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for connection, message in (
+        await conn.execute(text(OF_CONNECTIONS), {"kinds": list(kinds)})
+    ).all():
+        found[connection] = (*found.get(connection, ()), message)
+    return found

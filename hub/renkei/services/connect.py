@@ -14,6 +14,8 @@ from renkei.clock import Clock
 from renkei.connections import store
 from renkei.connections.http import new_client
 from renkei.connections.store import ConnectionRow, NewConnection
+from renkei.messaging import alerts
+from renkei.messaging.acceptance import KINDS
 from renkei.registry import Registry
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -38,7 +40,7 @@ class Connected:
 
 @dataclass(frozen=True)
 class ConnectionLine:
-    """One connection in a list."""
+    """One connection in a list. ``alarms``: what is wrong with its deliveries, in words."""
 
     id: str
     vendor: str
@@ -47,6 +49,7 @@ class ConnectionLine:
     settles_from: datetime
     webhook_path: str | None
     last_error: str | None
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,10 @@ class Connecting:
         """Every connection of a vendor, by name."""
         async with self.database.begin() as conn:
             rows = await store.load_all(conn)
-        return [self._line(row) for row in rows if row.vendor]
+            alarms = await alerts.standing(conn, KINDS)
+        return [self._line(row, alarms.get(row.id, ())) for row in rows if row.vendor]
 
-    def _line(self, row: ConnectionRow) -> ConnectionLine:
+    def _line(self, row: ConnectionRow, alarms: tuple[str, ...]) -> ConnectionLine:
         vendor = self.registry.vendors.get(row.vendor)
         return ConnectionLine(
             id=row.id,
@@ -115,6 +119,7 @@ class Connecting:
             settles_from=row.settles_from,
             webhook_path=_webhook_path(vendor, row.id, row.settings(self.ring)),
             last_error=row.last_error,
+            alarms=alarms,
         )
 
     async def _check(

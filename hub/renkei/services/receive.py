@@ -11,12 +11,13 @@ from renkei.clock import Clock
 from renkei.connections.calling import PluginFailed, ask
 from renkei.connections.opened import OpenConnections
 from renkei.errors import UnknownConnection
+from renkei.messaging.delivery_counts import DeliveryCounts
 from renkei.messaging.inbox import Incoming
 from renkei.messaging.reason import storable
 from renkei.storage.committer import GroupCommitter
 from renkei_contracts.capability import Webhooks
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import RenkeiError, SignatureInvalid
+from renkei_contracts.errors import Forged, RenkeiError, SignatureInvalid
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,7 @@ class Receiver:
     intake: GroupCommitter[Incoming, bool]
     clock: Clock
     new_id: Callable[[str], str]
+    counts: DeliveryCounts
 
     async def receive(self, delivery: Delivery) -> Received:
         """Store it once.
@@ -42,7 +44,12 @@ class Receiver:
         opened = await self.connections.get(delivery.connection)
         if opened.webhooks is None:
             raise UnknownConnection(f"connection {opened.id} takes no deliveries")
-        self._verify(opened.webhooks, delivery)
+        try:
+            self._verify(opened.webhooks, delivery)
+        except Forged:
+            self.counts.add(opened.id, delivery.received_at, genuine=False)
+            raise
+        self.counts.add(opened.id, delivery.received_at, genuine=True)
         incoming = Incoming(delivery, self._key(opened.webhooks, delivery))
         return "stored" if await self.intake.submit(incoming) else "duplicate"
 

@@ -10,6 +10,7 @@ from acme import Cloud, vendor
 
 from renkei.connections.opened import OpenConnection
 from renkei.errors import UnknownConnection
+from renkei.messaging.delivery_counts import DeliveryCounts
 from renkei.messaging.inbox import Incoming
 from renkei.services.receive import Receiver
 from renkei_contracts.delivery import Delivery
@@ -70,7 +71,9 @@ def door() -> Door:
     webhooks: Any = made.webhooks(cast(Any, Given()))
     intake = Intake()
     new_id: Callable[[str], str] = lambda prefix: f"{prefix}_{next(numbers)}"  # noqa: E731
-    receiver = Receiver(cast(Any, Connections(webhooks)), cast(Any, intake), lambda: NOW, new_id)
+    counts = DeliveryCounts(cast(Any, None))
+    there: Any = Connections(webhooks)
+    receiver = Receiver(there, cast(Any, intake), lambda: NOW, new_id, counts)
     return Door(receiver, intake, webhooks)
 
 

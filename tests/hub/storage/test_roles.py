@@ -33,8 +33,9 @@ MUTABLE = {
     "changed_object": "what waits to be read",
     "mirror": "what each channel shows",
     "feed_head": "the feed's last number",
+    "delivery_count": "processes add to it; what is old says nothing about what is usual",
     "sale_pair": "how far apart two sightings of a sale may lie",
-    "alert": "is closed by a person",
+    "alert": "is closed by a person; of missing or refused deliveries, when they are back",
     "alembic_version": "the schema's own revision",
 }
 """The tables whose rows may change, and why; every other one refuses it."""
@@ -47,8 +48,9 @@ DELETED = {
     "terminal_nonce",
     "member_key",
     "tier_due",
+    "delivery_count",
 }
-"""Whose rows the running role may delete: work that is done, secrets that are over."""
+"""Whose rows the running role may delete: work that is done, secrets and counts that are over."""
 
 
 COLUMNS = """

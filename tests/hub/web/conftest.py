@@ -19,6 +19,7 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
 
 from renkei.bootstrap import Hub, new_id, open_hub
+from renkei.clock import Clock, utcnow
 from renkei.config import Settings
 from renkei.registry import Registry
 from renkei.services import terminals
@@ -87,8 +88,18 @@ ACME = Vendor("acme", "Acme", AcmeSettings, webhooks=AcmeWebhooks)
 
 
 @pytest.fixture
+def clock() -> Clock:
+    """The hub's clock."""
+    return utcnow
+
+
+@pytest.fixture
 async def hub(
-    server: Any, database_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Any,
+    database_name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
 ) -> AsyncIterator[Hub]:
     """An open hub that knows the vendor acme, with the connections ``signing`` and ``secret``."""
     monkeypatch.setattr("renkei.bootstrap.load_registry", lambda off: Registry({"acme": ACME}))
@@ -99,7 +110,7 @@ async def hub(
         secret_key=base64.b64encode(b"k" * 32).decode(),
         body_limit_bytes=BODY_LIMIT,
     )
-    async with open_hub(settings) as opened:
+    async with open_hub(settings, clock=clock) as opened:
         await connect(opened, "signing", {"signing_secret": ACME_SECRET})
         await connect(opened, "secret", {"path_secret": PATH_SECRET})
         yield opened
