@@ -80,7 +80,7 @@ def _for_silver(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _for_gold(pair: bool | None) -> list[str]:
     if pair is None:
-        return ["the pair proof was not run"]
+        return ["the pair proof was not run: renkei check --pair"]
     return [] if pair else ["the pair proof must end in the same ledger as the reference"]
 
 

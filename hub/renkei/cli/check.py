@@ -15,6 +15,9 @@ def check(
     context: typer.Context,
     vendor: Annotated[str, typer.Argument(help="an installed plugin: see `renkei plugins`")],
     at_least: Annotated[AtLeast, typer.Option(help="below this tier: exit code 1")] = "bronze",
+    pair: Annotated[
+        bool, typer.Option("--pair", help="run the pair proof, too: it starts a PostgreSQL")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
     """Run the contract suites on a plugin and its twin, and print the tier they are worth."""
@@ -25,7 +28,7 @@ def check(
     from renkei.cli.check_run import document, run_all, show
     from renkei_contracts.testing.tier import reaches
 
-    checked = run_all(found, registry.origins[vendor])
+    checked = run_all(found, registry.origins[vendor], pair=pair)
     if json:
         as_json(document(checked))
     else:

@@ -1,28 +1,35 @@
 """Running the contract suites on an installed plugin, and what is said of them."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from renkei.cli.running import run_async
 from renkei.cli.screen import Progress, output
+from renkei_contracts.stage import StageContext
 from renkei_contracts.testing import Outcome, checks_for, run_check
 from renkei_contracts.testing.quality import quality
 from renkei_contracts.testing.tier import Judgement, judge
 from renkei_contracts.vendor import Vendor
+
+if TYPE_CHECKING:
+    from renkei.pairing.proof import PairOutcome
 
 MARKS = {"passed": "✔", "failed": "✘", "exempt": "–", "not applicable": " "}
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of all checks of one vendor."""
+    """What came of all checks of one vendor, and of the pair proof where it was run."""
 
     vendor: Vendor
     distribution: str
     outcomes: Sequence[Outcome]
     judgement: Judgement
+    pair: "PairOutcome | None" = None
 
     @property
     def seconds(self) -> float:
@@ -35,16 +42,38 @@ class Checked:
             yield suite, list(outcomes)
 
 
-def run_all(vendor: Vendor, distribution: str) -> Checked:
-    """Run every check the vendor's capabilities choose; nothing leaves this machine."""
+def run_all(vendor: Vendor, distribution: str, *, pair: bool = False) -> Checked:
+    """Run every check the vendor's capabilities choose; nothing leaves this machine.
+
+    ``pair``: and the pair proof, where the vendor is a cart or a till.
+    """
     told = quality(vendor)
-    outcomes = []
     with Progress() as progress:
-        for one in checks_for(vendor):
-            progress.say(one.id)
-            reason = told.exempt.get(one.id, "")
-            outcomes.append(asyncio.run(run_check(vendor, one, reason)))
-    return Checked(vendor, distribution, outcomes, judge(outcomes, told.live))
+        outcomes = run_async(_outcomes(vendor, told.exempt, progress))
+        progress.say("the pair proof" if pair else "")
+        proof = _proof(vendor) if pair else None
+    judgement = judge(outcomes, told.live, None if proof is None else proof.ok)
+    return Checked(vendor, distribution, outcomes, judgement, proof)
+
+
+async def _outcomes(vendor: Vendor, exempt: Mapping[str, str], progress: Progress) -> list[Outcome]:
+    outcomes = []
+    for one in checks_for(vendor):
+        progress.say(one.id)
+        outcomes.append(await run_check(vendor, one, exempt.get(one.id, "")))
+    return outcomes
+
+
+def _proof(vendor: Vendor) -> "PairOutcome | None":
+    """The pair proof with the reference partner; None for who is neither cart nor till."""
+    # Imported here: it brings the whole hub, which the suites do without.
+    from renkei.pairing.proof import prove_vendor
+
+    with tempfile.TemporaryDirectory(prefix="renkei-pair-") as name:
+        folder = Path(name)
+        if vendor.twin is None or vendor.twin(StageContext(folder)).kind == "service":
+            return None
+        return run_async(prove_vendor(vendor, folder))
 
 
 def document(checked: Checked) -> dict[str, Any]:
@@ -58,6 +87,7 @@ def document(checked: Checked) -> dict[str, Any]:
         "next": judgement.next,
         "missing": list(judgement.missing),
         "seconds": round(checked.seconds, 2),
+        "pair": checked.pair.document() if checked.pair else None,
         "checks": [
             {
                 "suite": one.check.suite,
@@ -80,12 +110,20 @@ def show(checked: Checked) -> None:
             if one.status in ("failed", "exempt"):
                 _say(f"  {MARKS[one.status]} {one.check.name}")
                 _say(f"      {one.text}")
+    if checked.pair:
+        _say(f"\npair proof: {_proven(checked.pair)}")
     _say(f"\ntier: {checked.judgement.tier}")
     if checked.judgement.next:
         _say(f"for {checked.judgement.next}:")
     for missing in checked.judgement.missing:
         _say(f"  {missing}")
     _say(f"time: {checked.seconds:.1f} s")
+
+
+def _proven(pair: "PairOutcome") -> str:
+    if pair.ok:
+        return f"the reference's ledger after {len(pair.steps)} steps ({pair.seconds:.1f} s)"
+    return f"it parts from the reference at {pair.parted_at or 'the end'}: see `renkei pair`"
 
 
 def _counted(outcomes: Sequence[Outcome]) -> str:

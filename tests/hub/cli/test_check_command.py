@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from renkei.cli.check_run import Checked, document, show
+from renkei.pairing.proof import PairOutcome
 from renkei_contracts.testing import Bench, Check, Outcome
 from renkei_contracts.testing.tier import judge
 from renkei_contracts.vendor import Vendor
@@ -67,6 +69,31 @@ def test_a_person_reads_each_suite_what_fails_what_is_exempt_and_what_is_missing
         "  webhooks: a stale delivery is refused: must pass",
         "time: 1.0 s",
     ]
+
+
+PROOF = PairOutcome(
+    pair="reference-cart and acme",
+    steps=("earn", "spend"),
+    left_out={},
+    state_hash="a1",
+    reference_hash="a1",
+    differences=(),
+    parted_at="",
+    faults=(),
+    seconds=4.25,
+)
+
+
+def test_the_pair_proof_is_told_where_it_was_run(
+    checked: Checked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(replace(checked, pair=PROOF))
+    show(replace(checked, pair=replace(PROOF, state_hash="b2", parted_at="spend")))
+    proven, parted = (line for line in capsys.readouterr().out.splitlines() if "pair" in line)
+    assert proven == "pair proof: the reference's ledger after 2 steps (4.2 s)"
+    assert parted == "pair proof: it parts from the reference at spend: see `renkei pair`"
+    assert document(replace(checked, pair=PROOF))["pair"]["ok"] is True
+    assert document(checked)["pair"] is None
 
 
 def test_a_program_reads_every_check(checked: Checked) -> None:
