@@ -1,5 +1,8 @@
 """Build every published wheel, install them together in a clean environment, and use them there.
 
+A stranger's plugin is written, tested and built with nothing but the contracts' wheel; beside the
+hub's wheel it is found and checked.
+
 usage: check_wheels.py FOLDER
 """
 
@@ -13,17 +16,26 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir())
 GENERIC = {"hub", "plugins", "contracts", "tests"}
+MOST_SECONDS = 60
+"""What the suites of one plugin may take."""
 
 
 def run(*command: str | Path) -> str:
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
-def build(dist: Path) -> list[Path]:
-    parts = [ROOT / "contracts", ROOT / "hub", *(ROOT / "plugins" / name for name in PLUGINS)]
+def build(dist: Path, *parts: Path) -> list[Path]:
     for part in parts:
         run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist, part)
     return sorted(dist.glob("*.whl"))
+
+
+def environment(home: Path, *wanted: Path | str) -> Path:
+    """A clean environment with these installed; gives its programs' folder."""
+    venv.create(home, with_pip=True, clear=True)
+    run(home / "bin" / "python", "-m", "pip", "install", "--quiet", *wanted)
+    run(home / "bin" / "python", "-m", "pip", "check")
+    return home / "bin"
 
 
 def check_contents(wheel: Path) -> None:
@@ -33,28 +45,65 @@ def check_contents(wheel: Path) -> None:
     assert any(name.endswith("py.typed") for name in names), f"{wheel.name} is not typed"
 
 
+def check_hub(programs: Path) -> None:
+    """It knows every bundled plugin, and has its migrations."""
+    loaded = plugins_of(programs)
+    assert loaded == PLUGINS, f"found {loaded}, not {PLUGINS}"
+    newest = "import json, renkei.storage.schema as s; print(json.dumps(s.newest()))"
+    assert json.loads(run(programs / "python", "-c", newest)), "the hub's wheel has no migrations"
+
+
+def plugins_of(programs: Path) -> list[str]:
+    seen = json.loads(run(programs / "renkei", "plugins", "--json"))
+    return sorted(plugin["name"] for plugin in seen["plugins"])
+
+
+def write_plugin(folder: Path, contracts: Path) -> Path:
+    """The plugin of docs/writing-a-plugin.md, by somebody who has the contracts' wheel only."""
+    programs = environment(folder / "author", f"{contracts}[testing]")
+    project = folder / "renkei-acme"
+    make = "import pathlib, sys; from renkei_contracts.scaffold import new_plugin; "
+    make += "new_plugin('acme', 'cart', pathlib.Path(sys.argv[1]))"
+    run(programs / "python", "-c", make, project)
+    run(programs / "python", ROOT / "docs" / "plugin_page.py", project)
+    (wheel,) = build(folder / "acme", project)
+    run(programs / "python", "-m", "pip", "install", "--quiet", wheel)
+    run(programs / "python", "-m", "pytest", "-q", project)
+    return wheel
+
+
+def check_strangers_plugin(programs: Path, wheel: Path) -> str:
+    """The hub finds it and checks it, without pytest; gives its tier."""
+    run(programs / "python", "-m", "pip", "install", "--quiet", wheel)
+    assert "acme" in plugins_of(programs)
+    told = json.loads(run(programs / "renkei", "check", "acme", "--json"))
+    assert told["seconds"] < MOST_SECONDS, told["seconds"]
+    return f"{told['tier']} in {told['seconds']} s"
+
+
+def check_refusal(programs: Path) -> None:
+    """Where copier is missing, one line says what to install."""
+    command: list[str | Path] = [programs / "renkei", "new-plugin", "acme", "--kind", "cart"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2, refused
+    assert "pip install 'renkei-contracts[testing]'" in refused.stderr
+
+
 def main(folder: Path) -> None:
-    dist, home = folder / "dist", folder / "clean"
-    wheels = build(dist)
-    assert len(wheels) == len(PLUGINS) + 2, [wheel.name for wheel in wheels]
+    parts = [ROOT / "contracts", ROOT / "hub", *(ROOT / "plugins" / name for name in PLUGINS)]
+    wheels = build(folder / "dist", *parts)
+    assert len(wheels) == len(parts), [wheel.name for wheel in wheels]
     for wheel in wheels:
         check_contents(wheel)
-    venv.create(home, with_pip=True, clear=True)
-    python = home / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", *wheels)
-    run(python, "-m", "pip", "check")
-    seen = json.loads(run(home / "bin" / "renkei", "plugins", "--json"))
-    loaded = sorted(plugin["name"] for plugin in seen["plugins"])
-    assert loaded == PLUGINS, f"found {loaded}, not {PLUGINS}"
-    files = json.loads(
-        run(
-            python,
-            "-c",
-            "import json, renkei.storage.schema as s; print(json.dumps(s.newest()))",
-        )
+    programs = environment(folder / "clean", *wheels)
+    check_hub(programs)
+    check_refusal(programs)
+    contracts = next(wheel for wheel in wheels if wheel.name.startswith("renkei_contracts-"))
+    tier = check_strangers_plugin(programs, write_plugin(folder, contracts))
+    sys.stdout.write(
+        f"{len(wheels)} wheels install together; plugins: {', '.join(PLUGINS)}; "
+        f"a stranger's plugin: {tier}\n"
     )
-    assert files, "the hub's wheel has no migrations"
-    sys.stdout.write(f"{len(wheels)} wheels install together; plugins: {', '.join(loaded)}\n")
 
 
 if __name__ == "__main__":
