@@ -7,8 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from renkei.registry import load_registry
-from renkei_contracts.vendor import PROTOCOLS
+from renkei.registry import capability_matrix, load_registry
 
 ROOT = Path(__file__).parents[1]
 READMES = (ROOT / "README.md", ROOT / "README.ja.md")
@@ -18,13 +17,9 @@ MARKED = re.compile(r"(<!-- matrix: [^>]*-->\n).*?(<!-- /matrix -->)", re.DOTALL
 def table() -> str:
     """One row a vendor, one column a capability that at least one vendor has."""
     vendors = sorted(load_registry().vendors.values(), key=lambda vendor: vendor.name)
-    supported = {vendor.name: set(vendor.capabilities()) for vendor in vendors}
-    columns = [name for name in PROTOCOLS if any(name in have for have in supported.values())]
-    rows = [["vendor", *(name.replace("_", " ") for name in columns), "twin", "real peer"]]
-    rows.append(["---"] * len(rows[0]))
-    for vendor in vendors:
-        have = [name in supported[vendor.name] for name in columns]
-        have += [vendor.twin is not None, vendor.peer is not None]
+    columns, marks = capability_matrix(vendors)
+    rows = [["vendor", *columns], ["---"] * (len(columns) + 1)]
+    for vendor, have in zip(vendors, marks, strict=True):
         rows.append([vendor.title, *("✔" if each else "" for each in have)])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

@@ -10,7 +10,7 @@ import pluggy
 from renkei.errors import UnknownVendor
 from renkei_contracts import hookspecs
 from renkei_contracts.hookspecs import ENTRY_POINT_GROUP, PROJECT
-from renkei_contracts.vendor import Vendor
+from renkei_contracts.vendor import PROTOCOLS, Vendor
 
 
 class _Unusable(Exception):
@@ -44,6 +44,17 @@ class Registry:
             f"no plugin {name!r} is installed (installed: {installed}): "
             f"check the name, or `pip install renkei-{name}`"
         )
+
+
+def capability_matrix(vendors: Iterable[Vendor]) -> tuple[list[str], list[tuple[bool, ...]]]:
+    """The capabilities that at least one of these vendors has, twin and peer, and who has them."""
+    known = [(vendor, set(vendor.capabilities())) for vendor in vendors]
+    names = [name for name in PROTOCOLS if any(name in have for _, have in known)]
+    rows = [
+        (*(name in have for name in names), vendor.twin is not None, vendor.peer is not None)
+        for vendor, have in known
+    ]
+    return [*(name.replace("_", " ") for name in names), "twin", "real peer"], rows
 
 
 def load_registry(disabled: Set[str] = frozenset()) -> Registry:

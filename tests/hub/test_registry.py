@@ -6,9 +6,11 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from renkei.errors import UnknownVendor
-from renkei.registry import Registry, load_registry, registry_of
+from renkei.registry import Registry, capability_matrix, load_registry, registry_of
+from renkei_contracts.vendor import Vendor
 
 GROUP = "renkei.plugins"
 
@@ -144,3 +146,13 @@ def test_asking_for_a_disabled_vendor_says_how_to_switch_it_on(install: Install)
 def test_what_is_installed_here_is_found() -> None:
     registry = load_registry()
     assert not set(registry.vendors) & set(registry.broken)
+
+
+def test_the_matrix_has_the_capabilities_that_somebody_has() -> None:
+    vendors = [
+        Vendor("acme", "Acme", BaseModel, orders=lambda _: None, twin=lambda _: None),  # type: ignore[arg-type, return-value]
+        Vendor("bare", "Bare", BaseModel, member_creation=lambda _: None),  # type: ignore[arg-type, return-value]
+    ]
+    columns, rows = capability_matrix(vendors)
+    assert columns == ["orders", "member creation", "twin", "real peer"]
+    assert rows == [(True, False, True, False), (False, True, False, False)]

@@ -6,7 +6,7 @@ import typer
 
 from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, errors, table
-from renkei.registry import Registry, load_registry
+from renkei.registry import Registry, capability_matrix, load_registry
 
 
 def plugins(
@@ -44,17 +44,13 @@ def _listed(registry: Registry) -> dict[str, Any]:
 
 
 def _show(registry: Registry) -> None:
+    vendors = list(registry.vendors.values())
+    columns, marks = capability_matrix(vendors)
     rows = [
-        (
-            vendor.name,
-            vendor.title,
-            registry.origins[vendor.name],
-            ", ".join(vendor.capabilities()),
-            ", ".join(kind for kind in ("twin", "peer") if getattr(vendor, kind)),
-        )
-        for vendor in registry.vendors.values()
+        (vendor.name, registry.origins[vendor.name], *("✔" if one else "" for one in have))
+        for vendor, have in zip(vendors, marks, strict=True)
     ]
-    table("", ("plugin", "vendor", "distribution", "capabilities", "on stage"), rows)
+    table("", ("plugin", "distribution", *columns), rows)
     for name in sorted(registry.disabled):
         errors.print(f"{name}: switched off by disabled_plugins", markup=False)
     for name, reason in registry.broken.items():
