@@ -3,7 +3,7 @@
 from renkei.storage.migrations.scripts import has_running_role, never_down, run, run_file
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0008"
 
 RIGHTS = """
 GRANT SELECT, INSERT ON lookup TO renkei_app;
