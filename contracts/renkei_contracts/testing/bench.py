@@ -147,6 +147,11 @@ class Bench:
         self._received.append(Delivery(CONNECTION, self.clock(), headers, body, secret))
         return Response()
 
+    def hurry(self, seconds: float) -> None:
+        """Let the plugin wait no longer than this for an answer, from now on."""
+        assert self._http is not None, "use the bench as an async context manager"
+        self._http.timeout = httpx.Timeout(seconds)
+
     def webhooks(self, settings: Mapping[str, object] | None = None) -> capability.Webhooks:
         """The capability on a connection with these settings."""
         return made(self.vendor.webhooks, self.connection(settings))

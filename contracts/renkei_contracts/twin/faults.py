@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 FaultKind = Literal[
@@ -34,13 +34,14 @@ class Fault:
     """One fault for the next call whose path contains ``path`` (empty: any call).
 
     ``retry_after`` is in seconds (None: the vendor does not say). ``field`` is the key of the JSON
-    answer that schema drift hits, wherever it occurs.
+    answer that schema drift hits, wherever it occurs. ``skip``: so many fitting calls pass first.
     """
 
     kind: FaultKind
     path: str = ""
     retry_after: int | None = None
     field: str = ""
+    skip: int = 0
 
 
 @dataclass
@@ -55,8 +56,10 @@ class FaultScript:
 
     def take(self, path: str) -> Fault | None:
         """The next fault that fits this call, removed from the script."""
-        for fault in self.planned:
-            if fault.path in path:
-                self.planned.remove(fault)
+        for place, fault in enumerate(self.planned):
+            if fault.path in path and fault.skip:
+                self.planned[place] = replace(fault, skip=fault.skip - 1)
+            elif fault.path in path:
+                del self.planned[place]
                 return fault
         return None

@@ -80,7 +80,7 @@ async def a_wrong_setting_is_not_repeated_in_its_error(bench: Bench) -> None:
     """It may be a secret put into the wrong field."""
     for name in bench.vendor.settings.model_fields:
         try:
-            bench.vendor.settings.model_validate({name: {MARK: MARK}})
+            bench.vendor.settings.model_validate({name: {"a": MARK}})
         except ValidationError as error:
             told = "the settings must have hide_input_in_errors=True"
             must(MARK not in str(error), told)

@@ -17,10 +17,10 @@ from renkei_contracts.event import (
 )
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import MemberState
-from renkei_contracts.order import Order
 from renkei_contracts.stage import Shopper
 from renkei_contracts.testing.bench import CONNECTION, Bench
 from renkei_contracts.testing.checks import NotApplicable, must
+from renkei_contracts.testing.operations import worth
 from renkei_contracts.testing.shop import HANAKO, TARO, enrolled, sale
 from renkei_contracts.testing.suites.webhooks import suite
 from renkei_contracts.testing.vectors import (
@@ -308,10 +308,4 @@ async def a_missing_key_never_makes_another_sale(bench: Bench) -> None:
 
 def _worth(seen: Sequence[Observation] | None) -> list[object]:
     """What an order is worth, in which state, and whose it is."""
-    return [_facts(one.order) for one in seen or () if isinstance(one, OrderSeen)]
-
-
-def _facts(order: Order) -> object:
-    lines = [line.model_dump(exclude={"id", "sku", "jan", "title"}) for line in order.lines]
-    used = (order.points_used, order.points_value, order.shipping)
-    return (order.ref, order.state, order.currency, order.customer, order.test, lines, used)
+    return [worth(one.order) for one in seen or () if isinstance(one, OrderSeen)]
