@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from renkei_contracts.member import IdentityKind
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import NotApplicable, must
 from renkei_contracts.testing.lists import later
-from renkei_contracts.testing.shop import NOBODY, sale, some_items
+from renkei_contracts.testing.shop import HANAKO, NOBODY, enrolled, sale, some_items
 from renkei_contracts.testing.suites.orders import suite
 
 BASIS_POINTS = 10_000
@@ -37,6 +39,15 @@ async def the_lines_of_a_sale_are_the_goods_that_were_bought(bench: Bench) -> No
 async def the_lines_of_a_guests_sale_are_what_the_buyer_owes(bench: Bench) -> None:
     """It counts in every report."""
     await _adds_up(bench, await sale(bench.twin, NOBODY))
+
+
+@suite.check("nameless")
+async def a_customer_without_an_address_owes_the_same(bench: Bench) -> None:
+    """Half of what is known of them is missing."""
+    buyer = await enrolled(bench.twin, replace(HANAKO, email=""))
+    order = await _adds_up(bench, await sale(bench.twin, buyer))
+    mails = [one for one in order.identities if one.kind is IdentityKind.EMAIL]
+    must(not mails, "a customer without an e-mail address must have no e-mail identity: not empty")
 
 
 @suite.check("refund")

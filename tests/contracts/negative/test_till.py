@@ -1,0 +1,204 @@
+"""For each check of the suite ``till`` a plugin that is wrong in just that way."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from wrong import Around, checks_of, must_fail, updated, wrapped
+
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.reference.till import records
+from renkei_contracts.reference.till.plugin import VENDOR
+from renkei_contracts.till import (
+    CommitRequest,
+    CouponHoldRequest,
+    HoldRequest,
+    QuoteRequest,
+    ResolveMember,
+    TillAnswer,
+    TillCommand,
+    TillProblem,
+)
+from renkei_contracts.vendor import Vendor
+
+
+def till(wrap: Any) -> Vendor:
+    return wrapped(VENDOR, "till", wrap)
+
+
+def heard(kind: type[TillCommand], **values: Any) -> Vendor:
+    """Reads commands of this kind with other values."""
+    change = updated(**values)
+
+    class Heard(Around):
+        def command(self, delivery: Delivery) -> TillCommand:
+            command: TillCommand = self.right.command(delivery)
+            return change(command) if isinstance(command, kind) else command
+
+    return till(Heard)
+
+
+def sold(**values: Any) -> Vendor:
+    """Reads the lines of sales with other values."""
+    change = updated(**values)
+    return heard(CommitRequest, lines=lambda lines: tuple(map(change, lines)))
+
+
+def told(lost: str) -> Vendor:
+    """Leaves a field out of every answer."""
+
+    class Told(Around):
+        def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
+            body, content_type = self.right.answer(delivery, answer)
+            ((kind, fields),) = records.read(body)
+            fields.pop(lost, None)
+            return records.write([(kind, fields)]), content_type
+
+    return till(Told)
+
+
+class Numbered(Around):
+    """Makes up what the register did not say."""
+
+    def command(self, delivery: Delivery) -> TillCommand:
+        command: TillCommand = self.right.command(delivery)
+        if not isinstance(command, CommitRequest):
+            return command
+        return command.model_copy(update={"sold_at": delivery.received_at})
+
+
+class FirstOfTheDay(Around):
+    """The settlement count is taken for nothing."""
+
+    def command(self, delivery: Delivery) -> TillCommand:
+        command: TillCommand = self.right.command(delivery)
+        if not isinstance(command, CommitRequest):
+            return command
+        key = command.sale.model_copy(update={"settlement_count": 0})
+        return command.model_copy(update={"sale": key})
+
+
+class WrongCharacters(Around):
+    """Decodes Shift_JIS as if it were Latin."""
+
+    def command(self, delivery: Delivery) -> TillCommand:
+        body = delivery.body.decode("latin-1").encode("cp932", "replace")
+        return self.right.command(replace(delivery, body=body))  # type: ignore[no-any-return]
+
+
+class EmptyIsSomebody(Around):
+    def command(self, delivery: Delivery) -> TillCommand:
+        command: TillCommand = self.right.command(delivery)
+        if getattr(command, "member", "") is None:
+            return command.model_copy(update={"member": "0"})
+        return command
+
+
+class TakesAnything(Around):
+    """What it does not understand is a look-up."""
+
+    def command(self, delivery: Delivery) -> TillCommand:
+        try:
+            return self.right.command(delivery)  # type: ignore[no-any-return]
+        except PayloadInvalid:
+            return ResolveMember(value="0")
+
+
+class Crashes(Around):
+    def command(self, delivery: Delivery) -> TillCommand:
+        try:
+            return self.right.command(delivery)  # type: ignore[no-any-return]
+        except PayloadInvalid as error:
+            if len(delivery.body) < 30:
+                raise
+            raise ValueError("invalid") from error
+
+
+class OneNumberForAll(Around):
+    """Nought is nothing, so that it is left empty."""
+
+    def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
+        body, content_type = self.right.answer(delivery, answer)
+        ((kind, fields),) = records.read(body)
+        given = {name: value for name, value in fields.items() if value != 0}
+        return records.write([(kind, given)]), content_type
+
+
+class WordsOnly(Around):
+    """A refusal is its words."""
+
+    def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
+        if isinstance(answer, TillProblem):
+            record = ("PROBLEM", {"message": answer.message})
+            return records.write([record]), records.CONTENT_TYPE
+        return self.right.answer(delivery, answer)  # type: ignore[no-any-return]
+
+
+class AnswersAsIfHeld(Around):
+    """A refusal comes in the shape of a success."""
+
+    def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
+        if isinstance(answer, TillProblem):
+            record = ("HELD", {"hold": "hld_0", "points": 0, "spendable": 0})
+            return records.write([record]), records.CONTENT_TYPE
+        return self.right.answer(delivery, answer)  # type: ignore[no-any-return]
+
+
+class Strict(Around):
+    """A character that Shift_JIS does not have is an error."""
+
+    def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
+        answer.model_dump_json().encode().decode().encode("cp932")
+        return self.right.answer(delivery, answer)  # type: ignore[no-any-return]
+
+
+class Calls(Around):
+    """Asks the vendor who it is, in a thread of its own."""
+
+    def command(self, delivery: Delivery) -> TillCommand:
+        self.connection.http._transport._bench.exchanges.append(None)
+        return self.right.command(delivery)  # type: ignore[no-any-return]
+
+
+WRONG: dict[str, Vendor] = {
+    "a look up by card is understood": heard(ResolveMember, value=lambda card: card[1:]),
+    "the kind of a look up is understood": heard(ResolveMember, scheme="card"),
+    "a quote is understood": heard(QuoteRequest, points_wanted=0),
+    "a quote for nobody is understood": till(EmptyIsSomebody),
+    "a hold is understood": heard(HoldRequest, key="hold"),
+    "a sale is understood": sold(tax_rate=1000),
+    "what was paid with is understood": heard(CommitRequest, tenders=lambda told: (*told, *told)),
+    "goods keep their names": till(WrongCharacters),
+    "a sale that cannot be refused any more says so": heard(CommitRequest, occurred=False),
+    "the same sale again is the same command": till(Numbered),
+    "two sales have two keys": till(FirstOfTheDay),
+    "a voided sale is understood": heard(CommitRequest, voided=False),
+    "a refund is understood": sold(returned_quantity=0, returned_amount=0),
+    "a sale to nobody is understood": till(EmptyIsSomebody),
+    "coupons of a sale are understood": heard(CommitRequest, coupons=lambda codes: codes[:1]),
+    "setting a coupon aside is understood": heard(CouponHoldRequest, ttl_seconds=900),
+    "rubbish is refused": till(TakesAnything),
+    "a request that was cut off is no accident": till(Crashes),
+    "translating calls nobody": till(Calls),
+    "whose card it is is told": told("masked_name"),
+    "no points are told as none": till(OneNumberForAll),
+    "what a basket earns and may use is told": told("max_usable"),
+    "a hold is told": told("hold"),
+    "what was booked is told": told("earned"),
+    "a coupon set aside is told": told("title"),
+    "a refusal is told in words for the cashier": told("message"),
+    "what to do about a refusal can be told apart": till(WordsOnly),
+    "a refusal is no success": till(AnswersAsIfHeld),
+    "any name can be told": till(Strict),
+}
+TABLE = {f"till: {name}": vendor for name, vendor in WRONG.items()}
+
+
+def test_every_check_has_a_wrong_plugin() -> None:
+    assert set(TABLE) == checks_of("till")
+
+
+@pytest.mark.parametrize("id", TABLE)
+async def test_the_wrong_plugin_fails(id: str) -> None:
+    await must_fail(TABLE, id)
