@@ -169,7 +169,7 @@ async def _build(
         ring=ring,
         registry=registry,
         connections=connections,
-        connecting=Connecting(registry, database, ring, clock),
+        connecting=Connecting(registry, database, ring, clock, connections.forget),
         booking=booking,
         till=TillService(booking),
         receiver=Receiver(connections, intake, clock, new_id, counts),

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,12 +54,16 @@ class ConnectionLine:
 
 @dataclass(frozen=True)
 class Connecting:
-    """Adds, changes and lists connections."""
+    """Adds, changes and lists connections.
+
+    ``on_change`` is called once one was: who registers a moment later is to be known there, too.
+    """
 
     registry: Registry
     database: Database
     ring: KeyRing
     clock: Clock
+    on_change: Callable[[], None] = lambda: None
 
     async def connect(
         self,
@@ -100,6 +104,7 @@ class Connecting:
         async with self.database.begin() as conn:
             await store.set_settings(conn, self.ring, id, complete)
             await store.set_state(conn, id, "active")
+        self.on_change()
         return Connected(id, _webhook_path(vendor, id, complete), tuple(findings))
 
     async def lines(self) -> list[ConnectionLine]:
@@ -149,6 +154,7 @@ class Connecting:
         except IntegrityError:
             message = f"{new.id!r} is there already: choose another with --id, or --replace it"
             raise SettingsInvalid(message) from None
+        self.on_change()
 
 
 def _valid(vendor: Vendor, settings: Mapping[str, Any]) -> BaseModel:

@@ -1,5 +1,6 @@
 """Connecting a shop, and giving a connection new settings."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +64,17 @@ async def test_a_name_is_taken_once(connecting: Connecting) -> None:
     await connecting.connect(ACME, "shop", {"api_key": "k1"})
     with pytest.raises(SettingsInvalid, match="--replace"):
         await connecting.connect(ACME, "shop", {"api_key": "k1"})
+
+
+async def test_a_change_is_told_at_once(connecting: Connecting) -> None:
+    told: list[str] = []
+    telling = replace(connecting, on_change=lambda: told.append("changed"))
+    with pytest.raises(SettingsInvalid):
+        await telling.connect(ACME, "shop", {"api_key": "wrong"})
+    assert told == []
+    await telling.connect(ACME, "shop", {"api_key": "k1"})
+    await telling.reconnect(ACME, "shop", {"api_key": "k2"})
+    assert told == ["changed", "changed"]
 
 
 @pytest.mark.parametrize("name", ["", "Shop", "a b", "-a", "a" * 64, "店"])
