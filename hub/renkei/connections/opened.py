@@ -106,6 +106,7 @@ class OpenConnections:
     _open: dict[str, OpenConnection] = field(default_factory=dict)
     _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
     _read_at: float = LONG_AGO
+    _changed_at: float = LONG_AGO
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @cached_property
@@ -139,7 +140,8 @@ class OpenConnections:
 
     def forget(self) -> None:
         """Read every row again at the next use: something was just changed."""
-        self._read_at = LONG_AGO
+        # A reading under way may have begun before the change: it does not count.
+        self._changed_at = time.monotonic()
 
     async def close(self) -> None:
         """Close every client."""
@@ -149,7 +151,8 @@ class OpenConnections:
 
     async def _refresh(self, within: float) -> None:
         async with self._reading:
-            if time.monotonic() - self._read_at < within:
+            fresh = time.monotonic() - self._read_at < within
+            if fresh and self._read_at > self._changed_at:
                 return
             began = time.monotonic()
             async with self.engine.begin() as conn:

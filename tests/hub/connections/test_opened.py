@@ -96,6 +96,17 @@ async def test_a_new_state_is_seen_and_keeps_what_was_made(connections: OpenConn
     assert (await connections.get("shop")).orders is orders
 
 
+async def test_a_reading_that_began_before_a_change_does_not_count(
+    connections: OpenConnections,
+) -> None:
+    await connections.rows()
+    began = connections._read_at
+    await add(connections, "second")
+    connections.forget()
+    connections._read_at = began  # it ends only now
+    assert [row.id for row in await connections.rows()] == ["second", "shop"]
+
+
 async def test_new_settings_make_it_anew_with_the_same_client(
     connections: OpenConnections, ring: KeyRing
 ) -> None:

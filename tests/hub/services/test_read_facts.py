@@ -40,7 +40,6 @@ async def weather(scene: Scene) -> Weather:
     vendor = Vendor(name="sky", title="Sky", settings=AcmeSettings, facts=lambda _: made)
     scene.hub.registry.vendors["sky"] = vendor
     await scene.hub.connecting.connect(vendor, "sky", {})
-    scene.hub.connections.forget()
     return made
 
 
