@@ -17,7 +17,7 @@ _PRECISION = "globalSettings { serverConfig { moneyStrategyPrecision } }"
 _ORDER = """
   id code type state currencyCode orderPlacedAt
   subTotalWithTax shippingWithTax totalWithTax
-  customer { id emailAddress }
+  customer { id emailAddress user { verified } }
   lines {
     id quantity orderPlacedQuantity taxRate
     proratedUnitPriceWithTax proratedLinePriceWithTax

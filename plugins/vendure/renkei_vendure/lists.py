@@ -41,12 +41,12 @@ def changed_orders(window: Window, cursor: str | None) -> dict[str, Any]:
         {"orderPlacedAt": {"isNull": False}},
         {"type": {"notEq": SELLERS_PART}},
     ]
-    return {"_and": [*placed, _touched("orderPlacedAt", window), *_behind("orderPlacedAt", cursor)]}
+    return {"_and": [*placed, *_within("orderPlacedAt", window, cursor)]}
 
 
 def changed_customers(window: Window, cursor: str | None) -> dict[str, Any]:
     """The filter for customers, sorted by when they were made."""
-    return {"_and": [_touched("createdAt", window), *_behind("createdAt", cursor)]}
+    return {"_and": _within("createdAt", window, cursor)}
 
 
 def next_cursor(places: Sequence[Place], cursor: str | None) -> str:
@@ -60,6 +60,12 @@ def next_cursor(places: Sequence[Place], cursor: str | None) -> str:
         last, before = _opened(cursor)
         read = [*before, *read] if moment < last + TICK else read
     return " ".join([_text(moment), *read])
+
+
+def _within(field: str, window: Window, cursor: str | None) -> list[dict[str, Any]]:
+    """What is there by the end of the window, so that the pages of a busy shop end, too."""
+    there = {field: {"before": _text(window.until)}}
+    return [there, _touched(field, window), *_behind(field, cursor)]
 
 
 def _touched(field: str, window: Window) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def to_order(order: wire.Order, connection: str, unit: int) -> Order:
             state=order_state(order),
             number=order.code,
             currency=order.currency_code,
-            customer=ExternalRef(connection=connection, id=buyer.id) if buyer else None,
+            customer=_registered(buyer, connection),
             identities=_asserted(buyer.email_address, None) if buyer else (),
             lines=tuple(
                 _line(line, share)
@@ -87,6 +87,13 @@ def to_order(order: wire.Order, connection: str, unit: int) -> Order:
     except ValidationError as error:
         problem = _problem(f"order {order.id}", error)
     raise problem
+
+
+def _registered(buyer: wire.Buyer | None, connection: str) -> ExternalRef | None:
+    """Who bought. Vendure makes a customer of each guest, too, but what they buy is nobody's."""
+    if buyer is None or buyer.user is None:
+        return None
+    return ExternalRef(connection=connection, id=buyer.id)
 
 
 def to_member(customer: wire.Customer, connection: str, *, trust_verified_email: bool) -> Member:

@@ -61,4 +61,6 @@ def _compares(value: Any, operator: str, other: Any) -> bool:
         return False
     if operator == "after":
         return bool(value > other)
+    if operator == "before":
+        return bool(value < other)
     return bool(other["start"] <= value <= other["end"])

@@ -22,6 +22,9 @@ CATALOGUE = (
 
 SHIPPING_YEN = 550
 
+FIRST_ORDER, FIRST_LINE = 1_001, 100_001
+"""Vendure counts each kind from 1; here no two kinds meet, so that a mix-up is seen."""
+
 
 class TwinShop:
     """One shop. ``told`` is what it has told and nobody has posted yet.
@@ -45,7 +48,7 @@ class TwinShop:
         self.orders: dict[int, TwinOrder] = {}
         self.told: list[Told] = []
         self._now = now
-        self._lines = itertools.count(1)
+        self._lines = itertools.count(FIRST_LINE)
 
     @property
     def unit(self) -> int:
@@ -132,7 +135,7 @@ class TwinShop:
         lines = self._filled(items)
         spread(coupon, lines)
         order = TwinOrder(
-            id=len(self.orders) + 1,
+            id=FIRST_ORDER + len(self.orders),
             customer=customer,
             created_at=now,
             updated_at=now,

@@ -101,11 +101,18 @@ class User(Wire):
     updated_at: AwareDatetime
 
 
+class Login(Wire):
+    """That a customer has a login, in an order."""
+
+    verified: bool
+
+
 class Buyer(Wire):
-    """The customer of an order; guests have one, too."""
+    """The customer of an order; guests have one, too, but no login."""
 
     id: Id
     email_address: str = ""
+    user: Login | None
 
 
 class Order(Wire):

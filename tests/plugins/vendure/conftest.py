@@ -141,6 +141,7 @@ def compares(value: Any, operator: str, other: Any) -> bool:
         "notIn": lambda: value not in other,
         "isNull": lambda: (value is None) is other,
         "after": lambda: value is not None and moment(value) > moment(other),
+        "before": lambda: value is not None and moment(value) < moment(other),
         "between": lambda: (
             value is not None and moment(other["start"]) <= moment(value) <= moment(other["end"])
         ),

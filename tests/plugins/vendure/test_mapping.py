@@ -70,6 +70,14 @@ class TestOrder:
         order = read(sent(customer=None))
         assert (order.customer, order.identities) == (None, ())
 
+    def test_what_a_guest_buys_is_nobodys_though_vendure_makes_a_customer_of_each(
+        self, sent: Callable[..., Any]
+    ) -> None:
+        guest = sent()["customer"] | {"user": None}
+        order = read(sent(customer=guest))
+        assert order.customer is None
+        assert [one.grade for one in order.identities] == [Grade.ASSERTED]
+
     def test_points_are_never_read_as_payment(self, sent: Callable[..., Any]) -> None:
         order = read(sent("order-with-coupon"))
         assert (order.points_used, order.points_value) == (0, 0)

@@ -20,6 +20,7 @@ Payload = Callable[[str], Any]
 
 UNTIL = datetime(2026, 11, 26, 15, 30, tzinfo=UTC)
 WINDOW = Window(UNTIL - timedelta(minutes=16), UNTIL)
+LAST = UNTIL - timedelta(milliseconds=1)
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ class TestOrdersChanged:
     @pytest.mark.parametrize(
         ("ago", "found"),
         [
-            (timedelta(0), True),
+            (timedelta(seconds=1), True),
             (timedelta(minutes=59), True),
             (timedelta(hours=2), False),
             (timedelta(days=1, minutes=8), True),
@@ -153,7 +154,7 @@ class TestOrdersChanged:
     async def test_carts_and_parts_of_orders_are_not_listed(
         self, vendure: Any, connect: Connect, rows: Any, changes: dict[str, Any]
     ) -> None:
-        vendure.orders = [rows("order", "7", UNTIL, **changes)]
+        vendure.orders = [rows("order", "7", LAST, **changes)]
         (page,) = await all_pages(VendureOrders(connect()))
         assert (page.items, page.rejected) == ((), ())
 
@@ -161,8 +162,8 @@ class TestOrdersChanged:
         self, vendure: Any, connect: Connect, rows: Any
     ) -> None:
         vendure.orders = [
-            rows("order", "7", UNTIL, state="CheckedByHand"),
-            rows("order", "8", UNTIL),
+            rows("order", "7", LAST, state="CheckedByHand"),
+            rows("order", "8", LAST),
         ]
         (page,) = await all_pages(VendureOrders(connect()))
         assert [item.ref.id for item in page.items] == ["8"]
@@ -185,7 +186,7 @@ class TestPaging:
     async def test_rows_of_one_moment_are_read_once(
         self, vendure: Any, connect: Connect, rows: Any
     ) -> None:
-        vendure.orders = [rows("order", str(n), UNTIL) for n in range(10)]
+        vendure.orders = [rows("order", str(n), LAST) for n in range(10)]
         found = ids(await all_pages(VendureOrders(connect())))
         assert sorted(found, key=int) == [str(n) for n in range(10)]
 
@@ -193,7 +194,7 @@ class TestPaging:
         self, vendure: Any, connect: Connect, rows: Any
     ) -> None:
         apart = timedelta(milliseconds=400)
-        vendure.orders = [rows("order", str(n), UNTIL + n * apart) for n in range(10)]
+        vendure.orders = [rows("order", str(n), LAST - (10 - n) * apart) for n in range(10)]
         found = ids(await all_pages(VendureOrders(connect())))
         assert sorted(found, key=int) == [str(n) for n in range(10)]
 
@@ -219,10 +220,20 @@ class TestPaging:
         ]
         members = VendureMembers(connect())
         first = await members.changed(WINDOW, None)
-        vendure.customers.append(rows("customer", "9", UNTIL))
+        vendure.customers.append(rows("customer", "9", LAST))
         second = await members.changed(WINDOW, first.cursor)
         assert ids([first, second]) == ["0", "1", "2", "3", "9"]
         assert second.cursor is None
+
+    async def test_what_comes_after_the_window_is_left_to_the_next(
+        self, vendure: Any, connect: Connect, rows: Any
+    ) -> None:
+        vendure.orders = [rows("order", "1", LAST), rows("order", "2", UNTIL)]
+        vendure.customers = [rows("customer", "1", LAST), rows("customer", "2", UNTIL)]
+        for reader in (VendureOrders(connect()), VendureMembers(connect())):
+            assert ids(await all_pages(reader)) == ["1"]
+            page = await reader.changed(Window(UNTIL, UNTIL + timedelta(minutes=16)), None)
+            assert "2" in ids([page])
 
     async def test_the_cursor_does_not_grow(
         self, vendure: Any, connect: Connect, rows: Any
@@ -259,14 +270,14 @@ class TestMembersChanged:
     async def test_a_trusted_shop_proves_addresses_in_lists_too(
         self, vendure: Any, connect: Connect, rows: Any
     ) -> None:
-        vendure.customers = [rows("customer", "1", UNTIL)]
+        vendure.customers = [rows("customer", "1", LAST)]
         (page,) = await all_pages(VendureMembers(connect(trust_verified_email=True)))
         assert [one.grade for one in page.items[0].identities] == ["strong", "verified"]
 
     async def test_what_cannot_be_understood_is_set_aside(
         self, vendure: Any, connect: Connect, rows: Any
     ) -> None:
-        vendure.customers = [rows("customer", "1", UNTIL, lastName=7)]
+        vendure.customers = [rows("customer", "1", LAST, lastName=7)]
         (page,) = await all_pages(VendureMembers(connect()))
         assert [id for id, _ in page.rejected] == ["1"]
 
