@@ -42,7 +42,8 @@ class VendureSettings(BaseModel):
     trust_verified_email: bool = Field(
         default=False,
         description="Whether a verified user proves the e-mail address; turn it on only where "
-        "requireVerification is on and no administrator or import creates users",
+        "requireVerification is on and no administrator or import creates users or changes their "
+        "addresses",
     )
 
     @model_validator(mode="after")
