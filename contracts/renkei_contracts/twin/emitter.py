@@ -1,7 +1,7 @@
 """Sending webhooks as a vendor does: late, twice, out of order, or not at all."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -21,15 +21,21 @@ class Outgoing:
     body: bytes = field(repr=False)
 
 
+def no_success(status: int) -> bool:
+    """Whether an answer is none that says that all went well."""
+    return not 200 <= status < 300
+
+
 @dataclass
 class Emitter:
     """Sends deliveries to one address and keeps what the hub answered.
 
-    ``retries`` says whether this vendor tries again after a failure. ``answers`` are the statuses
-    in the order they came (0: no answer).
+    ``retries`` says whether this vendor tries again after a failure, ``failed`` which answers are
+    one to it. ``answers`` are the statuses in the order they came (0: no answer).
     """
 
     retries: bool
+    failed: Callable[[int], bool] = no_success
     url: str = ""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     answers: list[int] = field(default_factory=list)
@@ -47,7 +53,7 @@ class Emitter:
     async def _deliver(self, http: httpx.AsyncClient, one: Outgoing) -> int:
         status = await self._post(http, one)
         for wait in RETRY_SECONDS if self.retries else ():
-            if 200 <= status < 300:
+            if not self.failed(status):
                 break
             await asyncio.sleep(wait)
             status = await self._post(http, one)

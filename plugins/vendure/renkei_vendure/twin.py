@@ -13,6 +13,11 @@ from renkei_vendure.twin_state import TwinCustomer, TwinOrder
 from renkei_vendure.twin_wire import delivery
 
 
+def again(status: int) -> bool:
+    """Whether the emitter tries again: every other answer is final to it."""
+    return status == 0 or status == 429 or status >= 500
+
+
 class VendureTwin(TwinBase):
     """A web shop with an emitter; nothing of it outlives the block it is used in.
 
@@ -33,6 +38,7 @@ class VendureTwin(TwinBase):
         self._secret, self._old_secret = "twin-webhook-secret-1", ""
         app, faults, log = self.app.asgi(), self.app.faults, self.app.log
         super().__init__(context, app, faults, retries=True, schema=log)
+        self.emitter.failed = again
 
     def settings(self) -> Mapping[str, object]:
         """In this shop an address is verified by its owner only, who follows the mailed link."""

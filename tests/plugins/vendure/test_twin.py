@@ -55,10 +55,11 @@ class Clock:
 
 @dataclass
 class Hub:
-    """Takes deliveries and keeps them; ``failures`` are answered 500 first."""
+    """Takes deliveries and keeps them; ``failures`` are answered with the refusal first."""
 
     clock: Clock
     failures: int = 0
+    refusal: int = 500
     heard: list[Delivery] = field(default_factory=list)
     tries: int = 0
 
@@ -66,7 +67,7 @@ class Hub:
         self.tries += 1
         if self.failures:
             self.failures -= 1
-            return Response(status_code=500)
+            return Response(status_code=self.refusal)
         headers = tuple(request.headers.items())
         self.heard.append(Delivery("shop", self.clock(), headers, await request.body()))
         return Response()
@@ -251,13 +252,16 @@ class TestDeliveries:
         assert await act(Mischief(times=2, reversed=True)) == straight[::-1] * 2
         assert await act(Mischief(lost=True)) == []
 
-    async def test_one_that_failed_comes_again_under_its_id(
-        self, stage: VendureTwin, connection: Connection[Any], hub: tuple[Hub, str]
+    @pytest.mark.parametrize(
+        ("refusal", "heard"), [(500, 2), (503, 2), (429, 2), (401, 0), (400, 0)]
+    )
+    async def test_one_that_failed_comes_again_unless_it_was_refused_for_good(
+        self, stage: VendureTwin, hub: tuple[Hub, str], refusal: int, heard: int
     ) -> None:
-        hub[0].failures = 2
+        hub[0].failures, hub[0].refusal = 2, refusal
         await stage.register(HANAKO)
-        assert hub[0].tries == 4
-        assert hub[0].topics() == ["customer.changed", "account.verified"]
+        assert len(hub[0].heard) == heard
+        assert hub[0].tries == 2 + heard
 
     async def test_a_new_secret_is_accepted_beside_the_old_one(
         self, stage: VendureTwin, connection: Connection[Any], hub: tuple[Hub, str], clock: Clock
