@@ -33,13 +33,13 @@ from renkei_vendure import stage as staging
 from renkei_vendure import sync
 from renkei_vendure.check import VendureCheck
 from renkei_vendure.peer.documents import (
+    ADDRESS,
     PAY,
     SET_ADDRESS,
     SET_SHIPPING,
     SHIPPING_METHODS,
     TO_PAYMENT,
 )
-from renkei_vendure.peer.software import ADDRESS
 from renkei_vendure.plugin import VENDOR
 from renkei_vendure.settings import VendureSettings
 from renkei_vendure.stage import VendureStage

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ from starlette.routing import Route
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.errors import NotFound
 from renkei_contracts.order import Order
+from renkei_contracts.paging import Window
 from renkei_contracts.stage import CartStage, Item, Mischief, Shopper, StageContext, Webhook
 from renkei_contracts.twin.emitter import Outgoing
 from renkei_contracts.twin.server import serve
+from renkei_vendure import sync
 from renkei_vendure.settings import VendureSettings
 from renkei_vendure.stage import VendureStage
 from renkei_vendure.sync import VendureBalances, VendureMembers, VendureOrders
@@ -68,7 +70,6 @@ def read_of(order: Order) -> Reading:
             {**line.model_dump(exclude={"id"}), "left": line.amount - line.returned_amount}
             for line in order.lines
         ],
-        "clock moved": order.changed_at > order.placed_at,
         "bought by somebody": order.customer is not None,
     }
 
@@ -113,7 +114,6 @@ async def sold(stage: CartStage, acts: list[Act]) -> tuple[Reading, dict[int, in
         await act(stage, order)
     async with connected(stage) as connection:
         read = read_of(await VendureOrders(connection).fetch(order))
-    del read["clock moved"]
     return read, dict(await stage.charged(order))
 
 
@@ -125,6 +125,57 @@ async def test_the_same_sale_is_read_the_same(
     assert twin == real
     read, charged = real
     assert sum(line["left"] for line in read["lines"]) == sum(charged.values())
+
+
+async def bought_by_a_guest(stage: CartStage) -> Any:
+    order = await stage.buy("", [(await stage.catalogue())[0]], ONCE)
+    async with connected(stage) as connection:
+        read = await VendureOrders(connection).fetch(order)
+        page = await VendureMembers(connection).changed(just_now(), None)
+    guests = [
+        [(one.kind, one.grade) for one in member.identities]
+        for member in page.items
+        if member.identities[-1:] == read.identities
+    ]
+    return read_of(read), guests
+
+
+def just_now() -> Window:
+    now = datetime.now(UTC)
+    return Window(now - timedelta(minutes=1), now + timedelta(minutes=1))
+
+
+async def test_what_a_guest_buys_is_read_the_same(
+    stages: tuple[VendureTwin, VendureStage],
+) -> None:
+    twin, real = [await bought_by_a_guest(stage) for stage in stages]
+    assert twin == real
+    assert twin[0]["bought by somebody"] is False
+    assert len(twin[1]) == 1
+
+
+async def test_pages_of_the_real_shop_lose_no_order_that_was_placed_before_an_older_cart(
+    stages: tuple[VendureTwin, VendureStage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, real = stages
+    monkeypatch.setattr(sync, "ORDER_PAGE", 1)
+    emails = [f"{secrets.token_hex(8)}@example.jp" for _ in "12"]
+    slow, quick = [await real.register(Shopper(email, "山田", "花子")) for email in emails]
+    session = await real._running._customer_session(emails[0])
+    await real._running._fill(session, [("TEA-1", 1)])
+    first = await real.buy(quick, [(await real.catalogue())[0]], ONCE)
+    second = (await real._running._check_out(session)).id
+    assert int(second) < int(first)
+    assert slow
+    async with connected(real) as connection:
+        orders, window, cursor = VendureOrders(connection), just_now(), None
+        found: list[str] = []
+        while True:
+            page = await orders.changed(window, cursor)
+            found += [one.ref.id for one in page.items]
+            if (cursor := page.cursor) is None:
+                break
+    assert [id for id in found if id in (first, second)] == [first, second]
 
 
 async def test_both_sell_the_same_goods(stages: tuple[VendureTwin, VendureStage]) -> None:

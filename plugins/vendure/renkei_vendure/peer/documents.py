@@ -22,6 +22,10 @@ ADD_ITEM = f"""
 mutation($variant: ID!, $quantity: Int!) {{
   addItemToOrder(productVariantId: $variant, quantity: $quantity) {{ {ERROR_RESULT} }}
 }}"""
+SET_CUSTOMER = f"""
+mutation($input: CreateCustomerInput!) {{
+  setCustomerForOrder(input: $input) {{ {ERROR_RESULT} }}
+}}"""
 SET_ADDRESS = f"""
 mutation($input: CreateAddressInput!) {{
   setOrderShippingAddress(input: $input) {{ {ERROR_RESULT} }}
@@ -86,3 +90,14 @@ query($id: ID!) {
     }
   }
 }"""
+
+# ------------------------------------------------------------------------------ variables
+
+ADDRESS = {
+    "fullName": "山田 花子",
+    "streetLine1": "丸の内1-1-1",
+    "city": "千代田区",
+    "province": "東京都",
+    "postalCode": "100-0005",
+    "countryCode": "JP",
+}

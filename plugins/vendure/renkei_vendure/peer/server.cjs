@@ -150,10 +150,22 @@ const HUB_POINTS = {
     ctx.apiType === 'admin' ? undefined : 'hubPoints is written by the back office',
 };
 
-/** libsql ships SQLite ready built in npm, but cannot register the `regexp` function Vendure asks for. */
+/**
+ * libsql ships SQLite ready built in npm, but cannot register the `regexp` function Vendure asks for,
+ * and takes a null that is the only parameter for parameters by name.
+ */
 class Database extends fromWorkFolder('libsql') {
   function() {
     return this;
+  }
+
+  prepare(sql) {
+    const statement = super.prepare(sql);
+    for (const name of ['run', 'get', 'all', 'iterate']) {
+      const bare = statement[name].bind(statement);
+      statement[name] = (...given) => (given.length === 1 && given[0] === null ? bare([null]) : bare(...given));
+    }
+    return statement;
   }
 }
 
