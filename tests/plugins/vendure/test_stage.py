@@ -74,6 +74,39 @@ class FakeShop:
         self.asked.append(("refund", order, line, quantity))
         return "1"
 
+    async def cancel(self, order: str) -> None:
+        self.asked.append(("cancel", order))
+
+    async def readdress_customer(self, customer: str, email: str) -> None:
+        self.asked.append(("readdress", customer, email))
+
+    async def order(self, id: str) -> dict[str, Any]:
+        left = {
+            "taxRate": 8,
+            "productVariant": {"sku": "TEA-1"},
+            "proratedUnitPriceWithTax": 108000,
+        }
+        return {
+            "id": id,
+            "code": "ABC",
+            "state": "PaymentSettled",
+            "payments": [{"id": "11"}],
+            "lines": [
+                {
+                    **goods,
+                    "id": "21",
+                    "quantity": 3,
+                    "taxRate": 8,
+                    "proratedLinePriceWithTax": 324000,
+                },
+                {**goods, "id": "22", "quantity": 0, "taxRate": 10, "proratedLinePriceWithTax": 0},
+            ],
+        }
+
+    async def admin(self, document: str, **variables: Any) -> dict[str, Any]:
+        self.asked.append(("admin", document, variables))
+        return {"addFulfillmentToOrder": {"id": "31"}}
+
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeShop:
@@ -123,6 +156,47 @@ class TestProtocol:
             await stage.refund("3", "TEA-1", 2)
         assert ("register", "hanako@example.jp", "花子", "山田") in fake.asked
         assert ("refund", "3", "TEA-1", 2) in fake.asked
+
+    async def test_a_merchant_modifies_an_order_and_puts_its_state_back(
+        self, fake: FakeShop, tmp_path: Path
+    ) -> None:
+        async with VendureStage(StageContext(tmp_path)) as stage:
+            await stage.edit("3", "TEA-1", 2)
+            assert await stage.charged("3") == {800: 3240}
+        first, (_, _, change), last = [one for one in fake.asked if one[0] == "admin"]
+        assert (first[2]["state"], last[2]["state"]) == ("Modifying", "PaymentSettled")
+        assert change["input"]["adjustOrderLines"] == [{"orderLineId": "21", "quantity": 1}]
+        assert change["input"]["refund"]["amount"] == 216000
+
+    async def test_a_merchant_sends_what_is_left_until_it_arrives(
+        self, fake: FakeShop, tmp_path: Path
+    ) -> None:
+        async with VendureStage(StageContext(tmp_path)) as stage:
+            await stage.fulfil("3")
+        (_, _, parcel), *moves = [one for one in fake.asked if one[0] == "admin"]
+        assert parcel["input"]["lines"] == [{"orderLineId": "21", "quantity": 3}]
+        assert [move[2] for move in moves] == [
+            {"id": "31", "state": "Shipped"},
+            {"id": "31", "state": "Delivered"},
+        ]
+
+    async def test_a_customer_is_changed_and_deleted_by_an_administrator(
+        self, fake: FakeShop, tmp_path: Path
+    ) -> None:
+        async with VendureStage(StageContext(tmp_path)) as stage:
+            await stage.adjust("5", 100)
+            await stage.rename("5", Shopper("haruko@example.jp", "佐藤", "春子"))
+            await stage.withdraw("5")
+            await stage.cancel("3")
+        changes = [one[2] for one in fake.asked if one[0] == "admin"]
+        named = {"firstName": "春子", "lastName": "佐藤", "emailAddress": "haruko@example.jp"}
+        assert changes == [
+            {"input": {"id": "5", "customFields": {"hubPoints": 100}}},
+            {"input": {"id": "5", **named}},
+            {"id": "5"},
+        ]
+        assert ("readdress", "5", "haruko@example.jp") in fake.asked
+        assert ("cancel", "3") in fake.asked
 
     async def test_a_stage_that_is_not_started_says_so(self, tmp_path: Path) -> None:
         stage = VendureStage(StageContext(tmp_path))

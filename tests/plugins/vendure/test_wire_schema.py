@@ -1,4 +1,7 @@
-"""Our wire schema: every document fits it, every field says where it is from, and none is idle."""
+"""Our two schemas: documents and deliveries fit, each field names its source, and none is idle."""
+
+import json
+from pathlib import Path
 
 import pytest
 from graphql import (
@@ -14,9 +17,13 @@ from graphql import (
     visit,
 )
 
+from renkei_contracts.twin.emitter import Outgoing
 from renkei_vendure import documents
 from renkei_vendure.documents import Document
 from renkei_vendure.twin_graphql import schema
+from renkei_vendure.twin_schema import delivery_problem
+
+PAYLOADS = Path(__file__).parent / "payloads"
 
 DOCUMENTS = [
     *(one for one in vars(documents).values() if isinstance(one, Document)),
@@ -75,6 +82,29 @@ class Asked(Visitor):
     def enter_field(self, node: object, *_: object) -> None:
         kind = self._info.get_parent_type()
         self._asked.add((str(kind), getattr(node, "name").value))  # noqa: B009 - any node
+
+
+@pytest.mark.parametrize("file", sorted(PAYLOADS.glob("webhook-*.json")), ids=lambda one: one.stem)
+def test_what_the_real_shop_posted_fits(file: Path) -> None:
+    sent = json.loads(file.read_text("utf-8"))
+    assert delivery_problem(Outgoing(sent["headers"], sent["body"].encode())) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"x-renkei-signature": "sha256=short"}, {}),
+        ({"x-renkei-timestamp": "now"}, {}),
+        ({}, {"event": "stock.moved"}),
+        ({}, {"id": 1}),
+        ({}, {"createdAt": "2026-11-26T15:05:40Z"}),
+        ({}, {"yen": 1080}),
+    ],
+)
+def test_anything_else_does_not(headers: dict[str, str], body: dict[str, object]) -> None:
+    sent = json.loads((PAYLOADS / "webhook-refund.created.json").read_text("utf-8"))
+    changed = json.dumps(json.loads(sent["body"]) | body).encode()
+    assert delivery_problem(Outgoing(sent["headers"] | headers, changed)) is not None
 
 
 def test_a_list_is_sorted_by_one_field() -> None:
