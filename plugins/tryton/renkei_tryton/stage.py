@@ -66,9 +66,6 @@ class TrytonStage(AskingTill):
         sale = await self._running.sell([(i.sku, i.quantity) for i in items], points=points)
         return await self._order(str(sale.id))
 
-    async def _gave_back(self, order: str, sku: str, quantity: int) -> None:
-        await self._running.give_back([(sku, quantity)])
-
     async def _took_out(self, order: str, sku: str, quantity: int) -> Order:
         await self._running.take_out(int(order), sku, quantity)
         return await self._order(order)

@@ -1,7 +1,7 @@
 """The till of both stages: an add-on that asks the hub, wherever Tryton keeps its sales.
 
-It holds, rings up, and commits what Tryton then says. Goods given back and sales opened again it
-tells as the same sale, restated: Tryton names no sale that goods come back from, the add-on does.
+It holds, rings up, and commits what Tryton then says. A sale that is opened again it tells as the
+same sale, restated. Goods that come back are no action: Tryton names no sale that they come from.
 """
 
 import secrets
@@ -24,7 +24,7 @@ STORE = "shop"
 POINT = 1
 """The shop's only till: the first row of its table."""
 
-CAN: frozenset[Action] = frozenset({"guest", "refund", "edit", "cancel"})
+CAN: frozenset[Action] = frozenset({"guest", "edit", "cancel"})
 
 
 class AskingTill(NoActions):
@@ -44,10 +44,6 @@ class AskingTill(NoActions):
     @abstractmethod
     async def _rung_up(self, items: Sequence[Item], points: int) -> Order:
         """The sale, finished and paid, as the poll will find it."""
-
-    @abstractmethod
-    async def _gave_back(self, order: str, sku: str, quantity: int) -> None:
-        """Goods come back, as a sale of its own."""
 
     @abstractmethod
     async def _took_out(self, order: str, sku: str, quantity: int) -> Order:
@@ -80,15 +76,6 @@ class AskingTill(NoActions):
         """The register keeps no balance: it shows what the hub says now."""
         found = await self._line.resolve(card)
         return None if found is None else found.spendable
-
-    async def refund(
-        self, order: str, sku: str, quantity: int, mischief: Mischief = STRAIGHT
-    ) -> None:
-        """Tryton gets a sale of its own for it, the hub the first sale with what came back."""
-        await self._gave_back(order, sku, quantity)
-        lines = self._told[order].lines if order in self._told else ()
-        less = tuple(returned(one, quantity) if one.sku == sku else one for one in lines)
-        await self._restate(order, mischief, lines=less)
 
     async def edit(
         self, order: str, sku: str, quantity: int, mischief: Mischief = STRAIGHT
@@ -159,13 +146,6 @@ def commit_of(order: Order, member: str, hold: str | None) -> CommitRequest:
         # It is paid and has its number before the hub hears of it.
         occurred=True,
     )
-
-
-def returned(line: LineItem, quantity: int) -> LineItem:
-    """The line with so many more pieces given back, each for its share of the amount."""
-    back = line.returned_quantity + quantity
-    worth = line.amount * back // line.quantity
-    return line.model_copy(update={"returned_quantity": back, "returned_amount": worth})
 
 
 def _basket_line(number: int, item: Item) -> LineItem:

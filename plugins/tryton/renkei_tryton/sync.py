@@ -71,11 +71,15 @@ def _next(rows: Sequence[dict[str, Any]]) -> str | None:
 
     No offset: a row that is posted meanwhile leaves its place, and all behind it would move up.
     Only an empty page is the last: that one is short says nothing, something between may limit it.
+    A row whose place cannot be read is passed over, and met again on the next page.
     """
-    if not rows:
-        return None
-    last = wire.parse(wire.Place, rows[-1], "the last row of a page")
-    return f"{last.write_date.isoformat()} {last.id}"
+    for row in reversed(rows):
+        try:
+            last = wire.parse(wire.Place, row, "a row's place")
+        except PayloadInvalid:
+            continue
+        return f"{last.write_date.isoformat()} {last.id}"
+    return None
 
 
 def _after(cursor: str) -> list[Any]:

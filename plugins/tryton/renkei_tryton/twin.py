@@ -32,7 +32,6 @@ class TrytonTwin(AskingTill, TwinBase):
             retries=False,
             schema=self.app.schema,
         )
-        self._back: dict[str, list[Row]] = {}
 
     async def __aexit__(self, *exc: object) -> None:
         """Stop it; nothing of it is left."""
@@ -56,15 +55,11 @@ class TrytonTwin(AskingTill, TwinBase):
         return [mapping.to_item(wire.parse(wire.Goods, row, "a product")) for row in picks]
 
     async def charged(self, order: str) -> Mapping[int, int]:
-        """Of the sale, less what came back: Tryton keeps that in sales of their own."""
-        return owed([self.shop.sale(int(order)), *self._back.get(order, ())])
+        """Of what is in the sale now."""
+        return owed(self.shop.sale(int(order)))
 
     async def _rung_up(self, items: Sequence[Item], points: int) -> Order:
         return self._order(self.shop.sell([(i.sku, i.quantity) for i in items], points=points))
-
-    async def _gave_back(self, order: str, sku: str, quantity: int) -> None:
-        back = self.shop.give_back([(sku, quantity)])
-        self._back.setdefault(order, []).append(back)
 
     async def _took_out(self, order: str, sku: str, quantity: int) -> Order:
         return self._order(self.shop.take_out(int(order), sku, quantity))

@@ -6,7 +6,7 @@ keeps its number. A posted one stays as it is. Source: ``sale_point`` 8.2, ``POS
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -17,6 +17,10 @@ from renkei_tryton.peer.software import DISCOUNT
 from renkei_tryton.twin_goods import CURRENCY, TENDERS, TILL, Row, whole
 
 BASIS_POINTS = 10_000
+
+FIRST_SALE, FIRST_ROW = 1_001, 500_001
+"""Ids that cannot be taken for each other, nor for a receipt number or a quantity."""
+
 _NEVER = datetime(1970, 1, 1)  # noqa: DTZ001 - as Tryton has it
 _TICK = timedelta(microseconds=1)
 
@@ -26,7 +30,7 @@ class TwinShop:
 
     def __init__(self, now: Callable[[], datetime], items: Sequence[Item] = ()) -> None:
         self._now = now
-        self._rows = 0
+        self._rows = FIRST_ROW
         self.goods = twin_goods.goods(items)
         self.sales: list[Row] = []
 
@@ -74,7 +78,7 @@ class TwinShop:
     def _ring_up(self, lines: Sequence[tuple[str, int]], points: int) -> Row:
         at = self._instant()
         sale: Row = {
-            "id": len(self.sales) + 1,
+            "id": FIRST_SALE + len(self.sales),
             "number": str(len(self.sales) + 1),
             "date": at.replace(tzinfo=UTC).astimezone(ZoneInfo(twin_goods.ZONE)).date(),
             "create_date": at,
@@ -138,10 +142,10 @@ class TwinShop:
         return self._rows
 
 
-def owed(sales: Iterable[Row]) -> dict[int, int]:
-    """Yen with tax by tax rate in basis points, of what is in these sales now."""
+def owed(sale: Row) -> dict[int, int]:
+    """Yen with tax by tax rate in basis points, of what is in the sale now."""
     sums: dict[int, int] = defaultdict(int)
-    for line in (line for sale in sales if sale["state"] != "cancelled" for line in sale["lines"]):
+    for line in sale["lines"] if sale["state"] != "cancelled" else ():
         (tax,) = line["product"]["account_category"]["customer_taxes_used"]
         sums[int(tax["rate"] * BASIS_POINTS)] += int(line["amount"])
     return {rate: yen for rate, yen in sums.items() if yen}

@@ -55,6 +55,7 @@ class FakeTryton:
     contexts: list[Any] = field(default_factory=list)
     answers: dict[str, httpx.Response] = field(default_factory=dict)
     most: int | None = None
+    on_the_way: Callable[[list[Any]], list[Any]] = list
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)
@@ -89,7 +90,7 @@ class FakeTryton:
             (row for row in rows if matches(row, domain)),
             key=lambda row: [comparable(row[name]) for name, _ in order],
         )
-        return deepcopy(found[offset:][:limit][: self.most])
+        return self.on_the_way(deepcopy(found[offset:][:limit][: self.most]))
 
 
 def matches(row: dict[str, Any], domain: list[Any]) -> bool:

@@ -356,7 +356,7 @@ async def a_day(stage: AskingTill, shop: Any) -> None:
     await stage.edit(edited, "POT-1", 1)
     called_off = await stage.sell("", [tea], 0, ONCE)
     await stage.cancel(called_off)
-    await stage.refund(edited, "TEA-1", 1)
+    await told(shop.give_back([("TEA-1", 1)]))
     await told(shop.close_day())
 
 

@@ -179,6 +179,20 @@ class TestChanged:
         assert order.state is OrderState.CANCELLED
 
     @pytest.mark.usefixtures("pages_of_two")
+    async def test_a_row_without_a_place_does_not_end_the_paging(
+        self, connect: Connect, tryton: Any, sales: Callable[..., None]
+    ) -> None:
+        sales(*((id, NOON + timedelta(seconds=id)) for id in range(1, 5)))
+        orders = TrytonOrders(connect())
+        first = await orders.changed(DAY, None)
+        tryton.on_the_way = lambda rows: [
+            row | {"write_date": "soon"} if row["id"] == 4 else row for row in rows
+        ]
+        second = await orders.changed(DAY, first.cursor)
+        assert (ids(list(second.items)), [id for id, _ in second.rejected]) == (["3"], ["4"])
+        assert second.cursor is not None
+
+    @pytest.mark.usefixtures("pages_of_two")
     async def test_a_server_that_gives_less_than_it_was_asked_for_hides_nothing(
         self, connect: Connect, tryton: Any, sales: Callable[..., None]
     ) -> None:
