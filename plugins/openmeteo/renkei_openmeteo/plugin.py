@@ -3,10 +3,19 @@
 from collections.abc import Callable
 
 from renkei_contracts.hookspecs import hookimpl
+from renkei_contracts.stage import StageContext, Staged
 from renkei_contracts.vendor import Vendor
 from renkei_openmeteo.check import OpenMeteoCheck
 from renkei_openmeteo.facts import OpenMeteoFacts
 from renkei_openmeteo.settings import OpenMeteoSettings
+
+
+def _twin(context: StageContext) -> Staged:
+    # Imported here: the twin needs a web framework, the plugin must run without one.
+    from renkei_openmeteo.twin import OpenMeteoTwin
+
+    return OpenMeteoTwin(context)
+
 
 VENDOR = Vendor(
     name="openmeteo",
@@ -14,6 +23,7 @@ VENDOR = Vendor(
     settings=OpenMeteoSettings,
     facts=OpenMeteoFacts,
     check=OpenMeteoCheck,
+    twin=_twin,
 )
 
 
