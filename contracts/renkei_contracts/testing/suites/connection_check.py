@@ -1,0 +1,83 @@
+"""The connection check: what a merchant is told before a connection is switched on."""
+
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+
+from renkei_contracts.capability import CheckFinding
+from renkei_contracts.errors import Reauthorize, RenkeiError, TryLater
+from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.checks import NotApplicable, Suite, must
+from renkei_contracts.twin.faults import Fault, FaultKind
+
+suite = Suite("check", "check")
+
+PLENTY = 20
+"""More calls than a check makes."""
+LEAST_WORDS = 10
+"""Characters from which on a finding says something."""
+
+
+async def found(bench: Bench, fault: FaultKind | None = None) -> Sequence[CheckFinding]:
+    """What the check says, while the vendor fails so."""
+    if bench.vendor.check is None:
+        raise NotApplicable("the plugin does not have this capability")
+    if fault:
+        bench.twin.faults.plan([Fault(fault)] * PLENTY)
+    return await bench.vendor.check(bench.connection()).check()
+
+
+@suite.check()
+async def a_connection_that_is_set_up_well_is_let_through(bench: Bench) -> None:
+    """The twin is set up as the README asks for."""
+    blocking = [one.text for one in await found(bench) if one.blocks]
+    must(not blocking, f"check() must find nothing that blocks on the twin, not {blocking}")
+
+
+@suite.check()
+async def the_vendor_is_asked(bench: Bench) -> None:
+    """Settings alone do not show whether they are right."""
+    await found(bench)
+    must(bool(bench.exchanges), "check() must call the vendor: only it knows whether we may")
+
+
+@suite.check()
+async def credentials_that_are_refused_block(bench: Bench) -> None:
+    """Else a connection is switched on that can do nothing."""
+    try:
+        blocks = any(one.blocks for one in await found(bench, "unauthorized"))
+    except Reauthorize:
+        blocks = True
+    told = (
+        "check() must give a finding that blocks, or raise Reauthorize, where the vendor says 401"
+    )
+    must(blocks, told)
+
+
+@suite.check()
+async def a_vendor_that_is_down_is_no_finding(bench: Bench) -> None:
+    """Nothing is set up wrong, and nobody knows whether all is well."""
+    told = (
+        "check() must raise TryLater where the vendor is down: it is neither well nor set up wrong"
+    )
+    try:
+        await found(bench, "server_error")
+    except TryLater:
+        return
+    must(False, told)
+
+
+@suite.check()
+async def a_finding_says_what_is_wrong_and_shows_no_secret(bench: Bench) -> None:
+    """A merchant reads it, perhaps aloud."""
+    try:
+        findings = await found(bench, "unauthorized")
+    except RenkeiError as error:
+        findings = [CheckFinding(str(error), blocks=True)]
+    settings = bench.connection().settings
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    secrets = [one.get_secret_value() for one in values if isinstance(one, SecretStr) and one]
+    for finding in findings:
+        must(len(finding.text) >= LEAST_WORDS, "a finding must say what is wrong, for a person")
+        shown = any(secret in finding.text for secret in secrets)
+        must(not shown, "a finding must not repeat a secret")
