@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from renkei.errors import ConfigInvalid, DatabaseUnreachable
-from renkei.storage.trip import Statement
+from renkei.storage.trip import Statement, end
 
 APP_ROLE = "renkei_app"
 POOL_SIZE = 6
@@ -25,11 +25,13 @@ class Database:
     """The hub's database as the running hub sees it.
 
     ``batches`` is for the committers: its connections are not tried before each use, since a batch
-    that meets a lost one runs again.
+    that meets a lost one runs again. ``idle`` are those that the next batch takes as they are:
+    borrowing from the pool and giving back takes as long as a statement.
     """
 
     engine: AsyncEngine
     batches: AsyncEngine
+    idle: list[AsyncConnection] = field(default_factory=list, kw_only=True)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -40,8 +42,14 @@ class Database:
     @asynccontextmanager
     async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
         """The same for a batch that runs again when its connection was lost."""
-        async with self.batches.begin() as conn:
+        conn = self.idle.pop() if self.idle else await self.batches.connect()
+        try:
             yield conn
+            await end(conn)
+        except BaseException:
+            await conn.close()  # the pool rolls back, and drops what is broken
+            raise
+        self.idle.append(conn)
 
     def beside(self) -> Sequence[Statement]:
         """What else a batch writes in its transaction, last of all: nothing."""
@@ -49,6 +57,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        while self.idle:
+            await self.idle.pop().close()
         await self.engine.dispose()
         await self.batches.dispose()
 
@@ -69,9 +79,14 @@ def open_database(url: str) -> Database:
 PRICES = "-c random_page_cost=1.1 -c jit=off"
 """A read by index costs about as much as any other since disks have no arms."""
 
-BY_KEY = " -c enable_hashjoin=off -c enable_mergejoin=off"
+BY_KEY = (
+    " -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+    " -c plan_cache_mode=force_generic_plan"
+)
 """A batch finds everything by key: the planner, which takes every batch for a hundred commands,
-would rather read a small table as a whole."""
+would rather read a small table as a whole. So each statement is planned once in a connection's
+life, also while a table is empty still: planning a hold's statements anew takes longer than the
+hold."""
 
 PREPARED: dict[str, Any] = {"prepare_threshold": None}
 """The statements of batches are prepared by storage/trip.py, none by the driver."""

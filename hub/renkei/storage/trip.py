@@ -75,9 +75,7 @@ async def travel(
     ``commit`` ends the transaction in the same trip if none fails.
     Raises DBAPIError, as SQLAlchemy does, without the parameters: they hold members' data.
     """
-    assert conn.sync_connection is not None
-    driver = conn.sync_connection.connection.driver_connection
-    assert isinstance(driver, Driver)
+    driver = _driver(conn)
     try:
         results = await driver.wait(_exchange(driver, [_asked(one) for one in statements], commit))
     except Error as error:
@@ -86,6 +84,21 @@ async def travel(
         ) from error
     reader = Transformer(driver)
     return [_answer(reader, result) for result in results]
+
+
+async def end(conn: AsyncConnection) -> None:
+    """Commit what is open still: of statements that went by SQLAlchemy, or of trips."""
+    if conn.in_transaction():
+        await conn.commit()
+    elif _driver(conn).pgconn.transaction_status != TransactionStatus.IDLE:
+        await travel(conn, (), commit=True)
+
+
+def _driver(conn: AsyncConnection) -> Driver:
+    assert conn.sync_connection is not None
+    driver = conn.sync_connection.connection.driver_connection
+    assert isinstance(driver, Driver)
+    return driver
 
 
 def _asked(statement: Statement) -> Asked:
