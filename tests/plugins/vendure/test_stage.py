@@ -81,11 +81,7 @@ class FakeShop:
         self.asked.append(("readdress", customer, email))
 
     async def order(self, id: str) -> dict[str, Any]:
-        left = {
-            "taxRate": 8,
-            "productVariant": {"sku": "TEA-1"},
-            "proratedUnitPriceWithTax": 108000,
-        }
+        goods = {"productVariant": {"sku": "TEA-1"}, "proratedUnitPriceWithTax": 108000}
         return {
             "id": id,
             "code": "ABC",
