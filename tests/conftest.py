@@ -24,6 +24,16 @@ if HUB_IS_HERE:
 
 TEMPLATE = "renkei_template"
 
+QUICK = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_connections=200",
+]
+"""Nothing of these tests outlives a crash of the machine."""
+
 
 @pytest.fixture(scope="session")
 def short_dir() -> Iterator[Path]:
@@ -38,7 +48,7 @@ def short_dir() -> Iterator[Path]:
 def server(short_dir: Path) -> Iterator["embedded.EmbeddedServer"]:
     """This worker's own PostgreSQL with a migrated template database."""
     home = short_dir / "pg"
-    started = embedded.start(home, ["fsync=off", "synchronous_commit=off", "max_connections=200"])
+    started = embedded.start(home, QUICK)
     _owner_sql(started, f"CREATE DATABASE {TEMPLATE}")
     migrate(started.url(database=TEMPLATE))
     password = uuid4().hex
