@@ -141,7 +141,10 @@ class Install(Protocol):
         ...
 
     async def finish(self, callback: Delivery) -> None:
-        """Check the callback and exchange its code for a token; raises SignatureInvalid."""
+        """Check the callback and exchange its code for a token; raises SignatureInvalid.
+
+        The callback's body is its raw query string. Whoever made the state compares it before.
+        """
         ...
 
 

@@ -168,6 +168,30 @@ class Bench:
         """The capability on the twin."""
         return made(self.vendor.balances, self.connection())
 
+    def stock(self) -> capability.Stock:
+        """The capability on the twin."""
+        return made(self.vendor.stock, self.connection())
+
+    def products(self) -> capability.Products:
+        """The capability on the twin."""
+        return made(self.vendor.products, self.connection())
+
+    def coupons(self) -> capability.Coupons:
+        """The capability on the twin."""
+        return made(self.vendor.coupons, self.connection())
+
+    def messages(self) -> capability.Messages:
+        """The capability on the twin."""
+        return made(self.vendor.messages, self.connection())
+
+    def facts(self) -> capability.Facts:
+        """The capability on the twin."""
+        return made(self.vendor.facts, self.connection())
+
+    def install(self, connection: Connection[Any]) -> capability.Install:
+        """The capability on this connection, which will hold the token."""
+        return made(self.vendor.install, connection)
+
 
 def made(factory: Callable[[Connection[Any]], C] | None, connection: Connection[Any]) -> C:
     """The capability on the connection; NotApplicable where the plugin does not have it."""

@@ -1,0 +1,82 @@
+"""Coupons: issued once, worth what was said, and gone when revoked."""
+
+from datetime import datetime, timedelta, timezone
+
+from renkei_contracts.errors import UnsupportedFeature
+from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.checks import NotApplicable, Suite, must
+from renkei_contracts.twin.shown import ShowsCoupons
+
+suite = Suite("coupons", "coupons")
+
+CODE = "SPRING-100"
+JST = timezone(timedelta(hours=9))
+
+
+def _until(bench: Bench) -> datetime:
+    return bench.clock() + timedelta(days=30)
+
+
+async def _shown(bench: Bench, code: str = CODE) -> tuple[int, datetime] | None:
+    twin = bench.twin
+    if not isinstance(twin, ShowsCoupons):
+        raise NotApplicable("the twin does not show coupons: see twin/shown.py")
+    return await twin.coupon_shown(code)
+
+
+@suite.check()
+async def an_issued_coupon_is_worth_what_was_said(bench: Bench) -> None:
+    """Yen, and no other unit."""
+    await bench.coupons().issue(CODE, 100, _until(bench))
+    told = "issue() must make a coupon of this code, worth these yen, until this moment"
+    must(await _shown(bench) == (100, _until(bench)), told)
+
+
+@suite.check()
+async def a_coupons_end_is_read_with_its_zone(bench: Bench) -> None:
+    """Midnight in Japan is not midnight."""
+    until = _until(bench).astimezone(JST)
+    await bench.coupons().issue(CODE, 100, until)
+    shown = await _shown(bench)
+    told = "issue() must tell the vendor the same moment, whatever zone it is written in"
+    must(shown is not None and shown[1] == until, told)
+
+
+@suite.check()
+async def a_coupon_issued_again_is_the_same_coupon(bench: Bench) -> None:
+    """The answer to the first call may have been lost."""
+    for _ in range(2):
+        await bench.coupons().issue(CODE, 100, _until(bench))
+    told = "issue() must take the same coupon again: one that is there already is done"
+    must(await _shown(bench) == (100, _until(bench)), told)
+
+
+@suite.check()
+async def a_revoked_coupon_is_gone(bench: Bench) -> None:
+    """Nobody can use it any more."""
+    await bench.coupons().issue(CODE, 100, _until(bench))
+    await bench.coupons().revoke(CODE)
+    must(await _shown(bench) is None, "revoke() must take the coupon away at the vendor")
+
+
+@suite.check()
+async def revoking_twice_is_the_same_as_once(bench: Bench) -> None:
+    """Nor is one that never was an error."""
+    await bench.coupons().issue(CODE, 100, _until(bench))
+    for _ in range(2):
+        await bench.coupons().revoke(CODE)
+    await bench.coupons().revoke("NEVER-ISSUED")
+
+
+@suite.check()
+async def a_code_names_only_itself(bench: Bench) -> None:
+    """Codes are made by programs of the shop's: marks in them are no part of an address."""
+    await bench.coupons().issue(CODE, 100, _until(bench))
+    for code in (f"{CODE}/../X", f"X/{CODE}", f"{CODE}?a=b", f"{CODE}#2", "50% OFF"):
+        try:
+            await bench.coupons().issue(code, 200, _until(bench))
+        except UnsupportedFeature:
+            continue
+        told = f"issue() must make {code!r} as it is written, or raise UnsupportedFeature"
+        must(await _shown(bench, code) == (200, _until(bench)), told)
+        must(await _shown(bench) == (100, _until(bench)), told)

@@ -1,0 +1,23 @@
+"""What a twin can show besides points, so that a suite sees whether the vendor has it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class ShowsCoupons(Protocol):
+    """A twin of a vendor with coupons."""
+
+    async def coupon_shown(self, code: str) -> tuple[int, datetime] | None:
+        """What the coupon is worth in yen and until when; None: there is none."""
+        ...
+
+
+@runtime_checkable
+class ShowsMessages(Protocol):
+    """A twin of a vendor that sends messages."""
+
+    async def messages_shown(self, customer: str) -> Sequence[str]:
+        """The texts that reached the customer, oldest first."""
+        ...
