@@ -35,11 +35,15 @@ def checks_of(suite: str) -> set[str]:
     return {check.id for check in CHECKS.values() if check.suite == suite}
 
 
-async def must_fail(table: Mapping[str, Vendor], id: str) -> None:
-    """The wrong plugin of the table fails this check, and by what it does."""
+async def must_fail(table: Mapping[str, Vendor], id: str, *, crashes: bool = False) -> None:
+    """The wrong plugin of the table fails this check, and by what it does.
+
+    ``crashes``: that it raises what is no canonical error is what is wrong with it.
+    """
     outcome = await run_check(table[id], CHECKS[id])
     assert outcome.status == "failed", f"{outcome.status}: {outcome.text}"
-    assert not any(crash in outcome.text for crash in CRASHES), outcome.text
+    crashed = any(crash in outcome.text for crash in CRASHES)
+    assert crashed == crashes, outcome.text
 
 
 def altered(change: Callable[[Any], Any], *, polled: bool = True, fetched: bool = True) -> Any:

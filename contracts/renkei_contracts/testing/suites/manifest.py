@@ -121,15 +121,6 @@ def _keeps(what: str, given: object, wanted: object) -> None:
 
 
 @suite.check()
-async def making_a_capability_calls_nobody(bench: Bench) -> None:
-    """The hub makes them whenever it likes; only a method may call."""
-    connection = bench.connection()
-    for name in bench.vendor.capabilities():
-        getattr(bench.vendor, name)(connection)
-    must(not bench.exchanges, "making a capability must not call the vendor: do it in the method")
-
-
-@suite.check()
 async def the_readme_names_every_setting(bench: Bench) -> None:
     """And says what it means."""
     text = _readme(bench.vendor)
