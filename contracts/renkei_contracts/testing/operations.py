@@ -53,6 +53,8 @@ class Ready:
 
     async def suffer(self, operation: Operation, *faults: Fault) -> Tried:
         """Make the call while the vendor fails so; afterwards the vendor is well again."""
+        # Time passes between failures, or a vendor's limit of calls a second would be all there is.
+        self.bench.clock.forward(timedelta(seconds=1))
         script = self.bench.twin.faults
         script.plan(faults)
         try:
@@ -78,7 +80,8 @@ async def ready(bench: Bench) -> Ready:
         await sale(bench.twin, buyer)
     bench.clock.forward(timedelta(minutes=1))
     connection = bench.connection()
-    window = Window(bench.clock() - DAY, bench.clock())
+    # It stays open, since what the operations write counts as changed from then on.
+    window = Window(bench.clock() - DAY, bench.clock() + DAY)
     found = [
         *await _orders(bench, connection, window),
         *await _members(bench, connection, window, buyer),

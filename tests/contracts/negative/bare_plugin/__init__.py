@@ -1,0 +1,1 @@
+"""A package without py.typed whose quality.toml exempts what is no check."""

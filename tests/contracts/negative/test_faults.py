@@ -1,0 +1,140 @@
+"""For each check of ``faults`` a plugin that is wrong in that way."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+from wrong import Around, checks_of, must_fail, wrapped
+
+from renkei_contracts.connection import Token
+from renkei_contracts.errors import (
+    AuthenticationFailed,
+    NotFound,
+    OutcomeUnknown,
+    PayloadInvalid,
+    RateLimited,
+    Rejected,
+    RenkeiError,
+    TryLater,
+    Unavailable,
+)
+from renkei_contracts.order import Order
+from renkei_contracts.reference.cart import VENDOR
+from renkei_contracts.reference.cart.client import credentials
+from renkei_contracts.toolkit.oauth import GrantedTokens
+from renkei_contracts.vendor import Vendor
+
+T = TypeVar("T")
+
+
+def takes(was: type[RenkeiError], becomes: type[RenkeiError]) -> Any:
+    """Takes one kind of failure for another."""
+
+    class Mistaken(Around):
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(self.right, name)
+            if not inspect.iscoroutinefunction(found):
+                return found
+
+            async def call(*given: Any) -> Any:
+                try:
+                    return await found(*given)
+                except was as error:
+                    raise becomes(str(error)) from None
+
+            return call
+
+    return Mistaken
+
+
+class NeverRenews(GrantedTokens):
+    """A refused token is waited for to become good again."""
+
+    async def authorized(self, call: Callable[[Token], Awaitable[T]]) -> T:
+        try:
+            return await call(await self.current())
+        except AuthenticationFailed as error:
+            raise Unavailable(str(error)) from None
+
+
+class Waits(Around):
+    def __init__(self, right: Any, connection: Any) -> None:
+        super().__init__(right, connection)
+        tokens = NeverRenews(connection, credentials(connection.settings))
+        right._client._tokens = tokens
+
+
+class NothingReadIsNothing(Around):
+    """Points that cannot be read are none."""
+
+    async def read(self, id: str) -> int:
+        try:
+            points: int = await self.right.read(id)
+        except PayloadInvalid:
+            return 0
+        return points
+
+
+class TriesAgain(Around):
+    async def fetch(self, id: str) -> Order:
+        for _ in range(3):
+            try:
+                return await self.right.fetch(id)  # type: ignore[no-any-return]
+            except Unavailable:
+                continue
+        raise Unavailable("three times in vain")
+
+
+class BearsAGrudge(Around):
+    broken = False
+
+    async def fetch(self, id: str) -> Order:
+        if self.broken:
+            raise Unavailable("it failed before")
+        try:
+            return await self.right.fetch(id)  # type: ignore[no-any-return]
+        except Unavailable:
+            self.broken = True
+            raise
+
+
+def orders(wrap: Any) -> Vendor:
+    return wrapped(VENDOR, "orders", wrap)
+
+
+def balances(wrap: Any) -> Vendor:
+    return wrapped(VENDOR, "balances", wrap)
+
+
+WRONG: dict[str, Vendor] = {
+    "a token refused once is renewed or reported": orders(Waits),
+    "a token refused again asks for authorization": orders(takes(AuthenticationFailed, TryLater)),
+    "a forbidden call is not tried later": orders(takes(AuthenticationFailed, Unavailable)),
+    "too many calls are told with the wait": orders(takes(RateLimited, RateLimited)),
+    "too many calls are told without a wait": orders(takes(RateLimited, Unavailable)),
+    "a fault of the vendor is told as its own": orders(takes(Unavailable, Rejected)),
+    "a call that broke before it was heard may be made later": orders(takes(TryLater, NotFound)),
+    "a write whose answer was lost may have happened": balances(takes(OutcomeUnknown, Rejected)),
+    "a write that is not answered in time may have happened": wrapped(
+        VENDOR, "messages", takes(OutcomeUnknown, Unavailable)
+    ),
+    "half an answer is none": orders(takes(Unavailable, Rejected)),
+    "an answer that is not json is invalid": orders(takes(PayloadInvalid, NotFound)),
+    "a field that is gone never makes another amount": balances(NothingReadIsNothing),
+    "a field of another type never makes another amount": balances(NothingReadIsNothing),
+    "a failed call is not repeated by the plugin": orders(TriesAgain),
+    "after a fault the next call succeeds": orders(BearsAGrudge),
+    "a fault while logging in is told like any other": orders(takes(TryLater, Rejected)),
+}
+
+TABLE = {f"faults: {name}": vendor for name, vendor in WRONG.items()}
+
+
+def test_every_check_has_a_wrong_plugin() -> None:
+    assert set(TABLE) == checks_of("faults")
+
+
+@pytest.mark.parametrize("id", TABLE)
+async def test_the_wrong_plugin_fails(id: str) -> None:
+    await must_fail(TABLE, id)

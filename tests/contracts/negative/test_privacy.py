@@ -1,0 +1,125 @@
+"""For each check of ``privacy`` a plugin that is wrong in that way."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from wrong import Around, checks_of, must_fail, wrapped
+
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.errors import PayloadInvalid, RenkeiError, SignatureInvalid, Unavailable
+from renkei_contracts.event import Observation
+from renkei_contracts.member import Member
+from renkei_contracts.paging import Page, Window
+from renkei_contracts.reference.cart import VENDOR
+from renkei_contracts.vendor import Vendor
+
+log = logging.getLogger("renkei_wrong")
+
+
+class LogsWhom(Around):
+    async def fetch(self, id: str) -> Member:
+        member: Member = await self.right.fetch(id)
+        log.info("read %s", member)
+        return member
+
+
+class LogsTheToken(Around):
+    async def fetch(self, id: str) -> Member:
+        try:
+            return await self.right.fetch(id)  # type: ignore[no-any-return]
+        except RenkeiError:
+            token = await self.connection.tokens.current()
+            log.warning("refused with %s", token and token.access)
+            raise
+
+
+class QuotesTheSecret(Around):
+    """A failure is raised from one that holds the secret."""
+
+    async def fetch(self, id: str) -> Member:
+        try:
+            return await self.right.fetch(id)  # type: ignore[no-any-return]
+        except RenkeiError:
+            secret = self.connection.settings.client_secret.get_secret_value()
+            raise Unavailable("it failed") from ValueError({"client_secret": secret})
+
+
+class RejectsByName(Around):
+    async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
+        page: Page[Member] = await self.right.changed(window, cursor)
+        reasons = tuple((one.ref.id, f"who is {one.family_name}?") for one in page.items)
+        return replace(page, rejected=(*page.rejected, *reasons))
+
+
+class QuotesTheBody(Around):
+    def read(self, delivery: Delivery) -> Sequence[Observation]:
+        try:
+            return self.right.read(delivery)  # type: ignore[no-any-return]
+        except PayloadInvalid:
+            raise PayloadInvalid(f"not understood: {delivery.body.decode()}") from None
+
+
+class QuotesTheKey(Around):
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        try:
+            self.right.verify(delivery, now)
+        except SignatureInvalid:
+            keys = self.connection.settings.signing_secrets()
+            raise SignatureInvalid(f"it matches none of {keys}") from None
+
+
+class ShowsItself(Around):
+    def __repr__(self) -> str:
+        return f"Orders({self.connection.settings.client_secret.get_secret_value()})"
+
+
+class LogsDeliveries(Around):
+    def read(self, delivery: Delivery) -> Sequence[Observation]:
+        log.info("received", extra={"body": delivery.body.decode()})
+        return self.right.read(delivery)  # type: ignore[no-any-return]
+
+
+class AsksByName(Around):
+    """Puts a name where nobody looks for one."""
+
+    async def fetch(self, id: str) -> Member:
+        member: Member = await self.right.fetch(id)
+        query = {"q": member.family_name}
+        await self.connection.http.get(self.connection.settings.address("/"), params=query)
+        return member
+
+
+def members(wrap: Any) -> Vendor:
+    return wrapped(VENDOR, "members", wrap)
+
+
+def hooks(wrap: Any) -> Vendor:
+    return wrapped(VENDOR, "webhooks", wrap)
+
+
+WRONG: dict[str, Vendor] = {
+    "no log of a day that is well tells a secret or a person": members(LogsWhom),
+    "no log of a fault tells a secret or a person": members(LogsTheToken),
+    "no error of a call tells a secret or a person": members(QuotesTheSecret),
+    "no rejected row tells a person": members(RejectsByName),
+    "no error of a delivery tells a person": hooks(QuotesTheBody),
+    "no refused delivery tells the secret": hooks(QuotesTheKey),
+    "no repr tells a secret": wrapped(VENDOR, "orders", ShowsItself),
+    "no log of a delivery tells a secret or a person": hooks(LogsDeliveries),
+    "a recorded exchange is scrubbed": members(AsksByName),
+}
+
+TABLE = {f"privacy: {name}": vendor for name, vendor in WRONG.items()}
+
+
+def test_every_check_has_a_wrong_plugin() -> None:
+    assert set(TABLE) == checks_of("privacy")
+
+
+@pytest.mark.parametrize("id", TABLE)
+async def test_the_wrong_plugin_fails(id: str) -> None:
+    await must_fail(TABLE, id)
