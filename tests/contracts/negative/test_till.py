@@ -8,8 +8,10 @@ from wrong import Around, checks_of, must_fail, updated, wrapped
 
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.reference.cart.plugin import VENDOR as CART
 from renkei_contracts.reference.till import records
 from renkei_contracts.reference.till.plugin import VENDOR
+from renkei_contracts.testing import CHECKS, run_check
 from renkei_contracts.till import (
     CommitRequest,
     CouponHoldRequest,
@@ -202,3 +204,10 @@ def test_every_check_has_a_wrong_plugin() -> None:
 @pytest.mark.parametrize("id", TABLE)
 async def test_the_wrong_plugin_fails(id: str) -> None:
     await must_fail(TABLE, id)
+
+
+async def test_a_twin_that_cannot_ask_fails_every_check() -> None:
+    vendor = replace(VENDOR, twin=CART.twin, settings=CART.settings)
+    outcome = await run_check(vendor, CHECKS["till: a look up by card is understood"])
+    assert outcome.status == "failed"
+    assert "own_format" in outcome.text

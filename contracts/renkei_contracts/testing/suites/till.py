@@ -9,7 +9,7 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.order import LineItem, Tender, TillKey
 from renkei_contracts.testing.bench import CONNECTION, START, Bench, made
-from renkei_contracts.testing.checks import NotApplicable, Suite, must
+from renkei_contracts.testing.checks import CheckFailed, NotApplicable, Suite, must
 from renkei_contracts.till import (
     CommitRequest,
     CouponHoldRequest,
@@ -68,10 +68,14 @@ RUBBISH = (
 
 
 def register(bench: Bench) -> OwnFormat:
-    """The twin, where it can ask in the vendor's format."""
-    if not isinstance(bench.twin, OwnFormat):
-        raise NotApplicable("the twin asks nothing in a format of its own: see twin/own_format.py")
-    return bench.twin
+    """The twin, which must be able to ask in the vendor's format."""
+    twin = bench.twin
+    if isinstance(twin, OwnFormat):
+        return twin
+    raise CheckFailed(
+        "the twin of a vendor with the capability `till` must ask in the vendor's own format: "
+        "see twin/own_format.py"
+    )
 
 
 def translator(bench: Bench) -> capability.Till:
