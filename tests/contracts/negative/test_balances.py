@@ -211,6 +211,14 @@ class CardLost(Around):
         return await self.right.create(other)  # type: ignore[no-any-return]
 
 
+class CutsCards(Around):
+    """Only what fits."""
+
+    async def create(self, member: NewMember) -> ExternalRef:
+        other = member.model_copy(update={"card": member.card[:20]})
+        return await self.right.create(other)  # type: ignore[no-any-return]
+
+
 class AlwaysNew(Around):
     """Makes the card another one each time, rather than to look for it."""
 
@@ -277,6 +285,7 @@ CREATION: dict[str, Vendor] = {
     "asking again creates no second member": creation(AlwaysNew),
     "a card that the vendor knows is found": creation(LooksNowhere),
     "a member without a name is created": creation(Unnamed),
+    "a card that does not fit is refused and never cut": creation(CutsCards),
     "a card whose holder left gives nobody who left": creation(GivesWhoLeft),
     "a creation that broke off is found again": creation(LooksNowhere),
     "a creation whose outcome is unknown says so": creation(NotThere),

@@ -1,9 +1,10 @@
 """Reading sales and members, creating members, and mirroring points by difference."""
 
+import re
 from typing import Any, Literal
 
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import OutcomeUnknown, PayloadInvalid, Rejected
+from renkei_contracts.errors import OutcomeUnknown, PayloadInvalid, Rejected, UnsupportedFeature
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member, MemberState, NewMember
 from renkei_contracts.order import Order
@@ -14,6 +15,8 @@ from renkei_contracts.reference.till.client import TillClient, path_id
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.toolkit.transport import json_of
 from renkei_contracts.toolkit.wire import page_of, parse
+
+CARD = re.compile(r"[!-~]{1,20}")
 
 
 class TillOrders:
@@ -65,6 +68,8 @@ class TillMemberCreation:
 
     async def create(self, member: NewMember) -> ExternalRef:
         """Find the member with this card, or create one; asking again creates no second."""
+        if not CARD.fullmatch(member.card):
+            raise UnsupportedFeature("a card has at most 20 half-width marks at this register")
         found = await self._client.page("/members", {"card": member.card})
         for row in found.rows:
             return self._holder(parse(wire.Member, row, "members by card"))

@@ -61,6 +61,20 @@ async def a_member_without_a_name_is_created(bench: Bench) -> None:
     )
 
 
+@suite.check(needs=("members",))
+async def a_card_that_does_not_fit_is_refused_and_never_cut(bench: Bench) -> None:
+    """Half a number may be somebody else's card."""
+    for card in ("29" * 40, "会員カード２９"):
+        try:
+            ref = await _create(bench, NEW.model_copy(update={"card": card}))
+        except GiveUp:
+            continue
+        must(
+            _cards(await bench.members().fetch(ref.id)) == [card],
+            "create() must give the whole card as it is, or raise UnsupportedFeature",
+        )
+
+
 @suite.check("register", "withdraw", needs=("members",))
 async def a_card_whose_holder_left_gives_nobody_who_left(bench: Bench) -> None:
     """Points must not go to a record that nobody uses."""
