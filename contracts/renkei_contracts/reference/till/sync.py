@@ -4,9 +4,9 @@ import re
 from typing import Any, Literal
 
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import OutcomeUnknown, PayloadInvalid, Rejected, UnsupportedFeature
+from renkei_contracts.errors import OutcomeUnknown, PayloadInvalid, UnsupportedFeature
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import Member, MemberState, NewMember
+from renkei_contracts.member import Member, NewMember
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
@@ -17,6 +17,7 @@ from renkei_contracts.toolkit.transport import json_of
 from renkei_contracts.toolkit.wire import page_of, parse
 
 CARD = re.compile(r"[!-~]{1,20}")
+"""What the register can scan and keep."""
 
 
 class TillOrders:
@@ -70,20 +71,18 @@ class TillMemberCreation:
         """Find the member with this card, or create one; asking again creates no second."""
         if not CARD.fullmatch(member.card):
             raise UnsupportedFeature("a card has at most 20 half-width marks at this register")
-        found = await self._client.page("/members", {"card": member.card})
-        for row in found.rows:
-            return self._holder(parse(wire.Member, row, "members by card"))
+        held = await self._client.page("/members", {"card": member.card})
+        if held.rows:
+            return self._ref(held.rows[0])
         names = {"family_name": member.family_name, "given_name": member.given_name}
         answer = await self._client.post("/members", {"card": member.card, **names})
         try:
-            return self._holder(parse(wire.Member, json_of(answer), "the new member"))
+            return self._ref(json_of(answer))
         except PayloadInvalid as error:
             raise OutcomeUnknown(f"the member is created, but not named: {error}") from None
 
-    def _holder(self, member: wire.Member) -> ExternalRef:
-        if mapping.MEMBER_STATES.get(member.status) is not MemberState.ACTIVE:
-            raise Rejected(f"member {member.id} holds this card, and has left")
-        return ExternalRef(connection=self._id, id=member.id)
+    def _ref(self, row: Any) -> ExternalRef:
+        return ExternalRef(connection=self._id, id=parse(wire.Member, row, "a member").id)
 
 
 class TillBalances:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import httpx
 
@@ -38,21 +38,8 @@ from renkei_contracts.twin.hub_client import HubClient
 
 PATH_SECRET = "twin-path-secret"  # noqa: S105 - a twin's, known to all
 
-CAN: frozenset[Action] = frozenset(
-    {
-        "register",
-        "nameless",
-        "guest",
-        "refund",
-        "edit",
-        "cancel",
-        "adjust",
-        "rename",
-        "withdraw",
-        "merge",
-        "rotate",
-    }
-)
+CAN: frozenset[Action] = frozenset(get_args(Action)) - {"fulfil"}
+"""Goods are handed over when they are sold."""
 
 
 class ReferenceTill(TwinBase):
