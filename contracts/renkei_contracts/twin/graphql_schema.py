@@ -1,6 +1,7 @@
 """A vendor's GraphQL schema: what is wrong with a document, its variables, or the answer to it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from graphql import DocumentNode, build_schema, execute_sync, parse, validate
@@ -15,17 +16,16 @@ class GraphqlSchema:
 
     def __init__(self, sdl: str) -> None:
         self._schema = build_schema(sdl)
+        # A plugin sends few documents, and each many times.
+        self._valid = lru_cache(maxsize=100)(self._checked)
 
     def request_problem(
         self, document: str, variables: Mapping[str, Any], operation: str | None = None
     ) -> str | None:
         """What is wrong with a document and its variables, or None."""
-        try:
-            parsed = parse(document)
-        except GraphQLError as error:
-            return error.message
-        if errors := validate(self._schema, parsed):
-            return errors[0].message
+        parsed = self._valid(document)
+        if isinstance(parsed, str):
+            return parsed
         chosen = _operation(parsed, operation)
         if chosen is None:
             return "the document has no such operation"
@@ -42,9 +42,12 @@ class GraphqlSchema:
         operation: str | None = None,
     ) -> str | None:
         """What is wrong with the data answered to a document that has no problem, or None."""
+        parsed = self._valid(document)
+        if isinstance(parsed, str):
+            return parsed
         done = execute_sync(
             self._schema,
-            parse(document),
+            parsed,
             data,
             variable_values=dict(variables),
             operation_name=operation,
@@ -55,6 +58,15 @@ class GraphqlSchema:
             where = "/".join(map(str, done.errors[0].path or ()))
             return f"{where}: {done.errors[0].message}"
         return None if done.data == data else "the answer holds more or other values than asked for"
+
+    def _checked(self, document: str) -> DocumentNode | str:
+        """The document, or what is wrong with it."""
+        try:
+            parsed = parse(document)
+        except GraphQLError as error:
+            return error.message
+        errors = validate(self._schema, parsed)
+        return errors[0].message if errors else parsed
 
 
 def _as_answered(source: Mapping[str, Any], info: ResolveInfo[Any], **_: Any) -> object:

@@ -181,7 +181,7 @@ class SmaregiBalances:
         query = {"customer_id": path_id(id, "customer")}
         for row in await self._client.rows("/customers/point", query):
             points = wire.parse(wire.CustomerPoint, row, f"points of customer {id}")
-            if amounts.needed(points.customer_id, "points: customerId") == id:
+            if amounts.needed(points.customer_id, f"points of customer {id}") == id:
                 return _points(points, id)
         await self._client.get(f"/customers/{id}", {})  # raises NotFound where nobody has this id
         return 0
