@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed, Rejected, SettingsInvalid
-from renkei_vendure import documents, wire
+from renkei_vendure import documents, wire, wire_check
 from renkei_vendure.client import VendureClient
 from renkei_vendure.settings import VendureSettings
 
@@ -25,10 +25,10 @@ class VendureCheck:
             data = await self._client.run(documents.CHECK, {})
         except (AuthenticationFailed, Rejected, SettingsInvalid) as error:
             return [CheckFinding(str(error), blocks=True)]
-        found = wire.parse(wire.Check, data, "connection check")
+        found = wire.parse(wire_check.Check, data, "connection check")
         return [*_currency(found), *_permissions(found), *self._points(found)]
 
-    def _points(self, found: wire.Check) -> Iterator[CheckFinding]:
+    def _points(self, found: wire_check.Check) -> Iterator[CheckFinding]:
         """Vendure lists a field that is internal, and so cannot be read, in no case."""
         name = self._settings.points_field
         types = [
@@ -46,13 +46,13 @@ class VendureCheck:
             yield CheckFinding(text, blocks=True)
 
 
-def _currency(found: wire.Check) -> Iterator[CheckFinding]:
+def _currency(found: wire_check.Check) -> Iterator[CheckFinding]:
     currency = found.active_channel.default_currency_code
     if currency != "JPY":
         yield CheckFinding(f"the shop sells in {currency}: only JPY is supported", blocks=True)
 
 
-def _permissions(found: wire.Check) -> Iterator[CheckFinding]:
+def _permissions(found: wire_check.Check) -> Iterator[CheckFinding]:
     here = found.active_channel.id
     granted = {
         one for channel in found.me.channels if channel.id == here for one in channel.permissions
