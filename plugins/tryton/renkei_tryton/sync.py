@@ -71,7 +71,8 @@ def _next(rows: Sequence[dict[str, Any]]) -> str | None:
 
     No offset: a row that is posted meanwhile leaves its place, and all behind it would move up.
     Only an empty page is the last: that one is short says nothing, something between may limit it.
-    A row whose place cannot be read is passed over, and met again on the next page.
+    A row whose place cannot be read is passed over, and met again on the next page; where no place
+    can be read nobody knows what follows.
     """
     for row in reversed(rows):
         try:
@@ -79,6 +80,8 @@ def _next(rows: Sequence[dict[str, Any]]) -> str | None:
         except PayloadInvalid:
             continue
         return f"{last.write_date.isoformat()} {last.id}"
+    if rows:
+        raise PayloadInvalid("no row of the page tells its id and write_date")
     return None
 
 

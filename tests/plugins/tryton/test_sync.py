@@ -192,6 +192,13 @@ class TestChanged:
         assert (ids(list(second.items)), [id for id, _ in second.rejected]) == (["3"], ["4"])
         assert second.cursor is not None
 
+    async def test_a_page_on_which_no_row_has_a_place_is_not_the_last(
+        self, connect: Connect, tryton: Any
+    ) -> None:
+        tryton.on_the_way = lambda rows: [row | {"write_date": "soon"} for row in rows]
+        with pytest.raises(PayloadInvalid, match="write_date"):
+            await TrytonOrders(connect()).changed(DAY, None)
+
     @pytest.mark.usefixtures("pages_of_two")
     async def test_a_server_that_gives_less_than_it_was_asked_for_hides_nothing(
         self, connect: Connect, tryton: Any, sales: Callable[..., None]
