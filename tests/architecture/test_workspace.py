@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import renkei_contracts
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir())
@@ -27,7 +30,14 @@ def third_party(requirements: list[str]) -> dict[str, set[str]]:
     return found
 
 
+def taken(version: str) -> str:
+    """The range of contracts that a plugin of today states: before 1.0 a minor may break it."""
+    major, minor, _ = version.split(".")
+    return f">={major}.{minor},<{major}.{int(minor) + 1}"
+
+
 WORKSPACE = project(".")
+CONTRACTS: str = project("contracts")["project"]["version"]
 
 
 def test_the_root_lists_every_package() -> None:
@@ -81,6 +91,22 @@ def test_every_part_is_licensed_described_and_typed(part: str) -> None:
     assert (ROOT / part / settings["readme"]).is_file()
     package = next(path for path in (ROOT / part).iterdir() if (path / "__init__.py").is_file())
     assert (package / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("part", ["hub", *(f"plugins/{name}" for name in PLUGINS)])
+def test_every_part_takes_the_contracts_as_they_are(part: str) -> None:
+    wanted = [Requirement(text) for text in project(part)["project"]["dependencies"]]
+    (contracts,) = [one.specifier for one in wanted if one.name == "renkei-contracts"]
+    assert contracts == SpecifierSet(taken(CONTRACTS))
+
+
+def test_the_scaffold_takes_the_contracts_as_they_are() -> None:
+    template = ROOT / "contracts/renkei_contracts/scaffold/template/project/pyproject.toml.jinja"
+    assert f'"renkei-contracts{taken(CONTRACTS)}"' in template.read_text(encoding="utf-8")
+
+
+def test_the_contracts_say_their_version() -> None:
+    assert renkei_contracts.__version__ == CONTRACTS
 
 
 def test_no_tracked_setting_names_a_registry() -> None:
