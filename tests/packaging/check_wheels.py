@@ -16,8 +16,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir())
 GENERIC = {"hub", "plugins", "contracts", "tests"}
-MOST_SECONDS = 60
-"""What the suites of one plugin may take."""
 
 
 def run(*command: str | Path) -> str:
@@ -73,12 +71,16 @@ def write_plugin(folder: Path, contracts: Path) -> Path:
 
 
 def check_strangers_plugin(programs: Path, wheel: Path) -> str:
-    """The hub finds it and checks it, without pytest; gives its tier."""
+    """The hub finds it and checks it; gives its tier."""
     run(programs / "python", "-m", "pip", "install", "--quiet", wheel)
     assert "acme" in plugins_of(programs)
-    told = json.loads(run(programs / "renkei", "check", "acme", "--json"))
-    assert told["seconds"] < MOST_SECONDS, told["seconds"]
-    return f"{told['tier']} in {told['seconds']} s"
+    return checked(programs, "acme")
+
+
+def checked(programs: Path, plugin: str) -> str:
+    """Run its suites where no pytest is, with what the wheels hold; gives the tier."""
+    told = json.loads(run(programs / "renkei", "check", plugin, "--json"))
+    return f"{plugin} {told['tier']} in {told['seconds']} s"
 
 
 def check_refusal(programs: Path) -> None:
@@ -99,11 +101,9 @@ def main(folder: Path) -> None:
     check_hub(programs)
     check_refusal(programs)
     contracts = next(wheel for wheel in wheels if wheel.name.startswith("renkei_contracts-"))
-    tier = check_strangers_plugin(programs, write_plugin(folder, contracts))
-    sys.stdout.write(
-        f"{len(wheels)} wheels install together; plugins: {', '.join(PLUGINS)}; "
-        f"a stranger's plugin: {tier}\n"
-    )
+    tiers = [checked(programs, plugin) for plugin in PLUGINS]
+    tiers.append(check_strangers_plugin(programs, write_plugin(folder, contracts)))
+    sys.stdout.write(f"{len(wheels)} wheels install together: {'; '.join(tiers)}\n")
 
 
 if __name__ == "__main__":
