@@ -21,6 +21,7 @@ from renkei.pairing.state import State
 from renkei.pairing.step import Step
 from renkei.registry import Registry
 from renkei.services import terminals
+from renkei.services.till import Terminal
 from renkei.storage.scratch import Scratch
 from renkei_contracts.stage import CartStage, StageContext, TillAccess, TillStage, Webhook
 from renkei_contracts.vendor import Vendor
@@ -44,10 +45,15 @@ class Pair:
 
 @dataclass
 class Played:
-    """What came of a script: the state after each step, and what was not as it must be."""
+    """What came of a script: the state after each step, and what was not as it must be.
+
+    ``waiting`` are records of a vendor's own that the plugin leaves to a person: no sale of the
+    script, such as what a till keeps of goods that came back.
+    """
 
     states: list[tuple[str, State]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -88,8 +94,7 @@ async def _on_stage(pair: Pair, settings: Settings, work_dir: Path) -> AsyncIter
         await house.start()
         await _connect(house, cart)
         await _connect(house, till)
-        await _let_in(house, till)
-        yield Scene(house, cart, till, PEOPLE)
+        yield Scene(house, cart, till, await _let_in(house, till), PEOPLE)
 
 
 def _context(folder: Path, clock: PairClock) -> StageContext:
@@ -120,8 +125,8 @@ async def _connect(house: House, side: Side[CartStage] | Side[TillStage]) -> Non
         await side.stage.listen(Webhook(house.url + made.webhook_path))
 
 
-async def _let_in(house: House, till: Side[TillStage]) -> None:
-    """A credential for the register, as an administrator makes it."""
+async def _let_in(house: House, till: Side[TillStage]) -> Terminal:
+    """The register with a credential, as an administrator makes it."""
     hub, (store, name) = house.hub, till.stage.place
     async with hub.database.begin() as conn:
         new = await terminals.add(
@@ -134,10 +139,10 @@ async def _let_in(house: House, till: Side[TillStage]) -> None:
             till=name,
         )
     await till.stage.connect(TillAccess(house.url, new.key_id, new.secret))
+    return Terminal(new.terminal, till.id, store, name)
 
 
 async def _all(scene: Scene, steps: Sequence[Step], played: Played) -> None:
-    known: set[str] = set()
     for step in steps:
         scene.house.clock.forward(BETWEEN_STEPS)
         try:
@@ -147,11 +152,17 @@ async def _all(scene: Scene, steps: Sequence[Step], played: Played) -> None:
         except Exception as error:  # whatever a plugin or the hub raises
             played.faults.append(f"{step.name}: {type(error).__name__}: {error}")
             return
-        left = [await scene.member(name) for name in scene.left]
-        new = [one for one in await scene.house.troubles(left) if one not in known]
-        known.update(new)
-        played.faults += [f"{step.name}: {one}" for one in new]
+        await _note_troubles(scene, step, played)
     await _end(scene, played)
+
+
+async def _note_troubles(scene: Scene, step: Step, played: Played) -> None:
+    left = [await scene.member(name) for name in scene.left]
+    for what, order in (await scene.house.troubles(left)).items():
+        foreign = order and order not in scene.sales.values()
+        noted = played.waiting if foreign else played.faults
+        if not any(one.endswith(what) for one in (*played.waiting, *played.faults)):
+            noted.append(f"{step.name}: {what}")
 
 
 async def _end(scene: Scene, played: Played) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from renkei.pairing import script, script_trouble
 from renkei.pairing.clock import PairClock
 from renkei.pairing.play import Pair, Played, cart_stage, play, till_stage
-from renkei.pairing.state import differences, state_hash
+from renkei.pairing.state import State, differences, state_hash
 from renkei.pairing.step import Step, lacking
 from renkei.storage.scratch import Scratch, scratch
 from renkei_contracts.reference.cart import plugin as cart
@@ -21,10 +21,11 @@ STEPS = (*script.SCRIPT.steps, *script_trouble.SCRIPT.steps)
 
 @dataclass(frozen=True)
 class PairOutcome:
-    """What came of a proof; ``reference_*`` is what the reference pair ended in.
+    """What came of a proof: the ``state`` at the end, its hash, and that of the reference pair.
 
     ``left_out`` are steps that one of the stages cannot do, with the reason. ``differences`` are
     the rows of the two states that differ, ``parted_at`` the first step after which any did.
+    ``waiting`` is what the plugins leave to a person, which proves nothing against them.
     """
 
     pair: str
@@ -32,9 +33,11 @@ class PairOutcome:
     left_out: Mapping[str, str]
     state_hash: str
     reference_hash: str
+    state: State
     differences: tuple[str, ...]
     parted_at: str
     faults: tuple[str, ...]
+    waiting: tuple[str, ...]
     seconds: float
 
     @property
@@ -98,9 +101,11 @@ class Prover:
             left_out={name: why for name, why in reasons.items() if why},
             state_hash=state_hash(played.state),
             reference_hash=state_hash(expected.state),
+            state=played.state,
             differences=tuple(differences(expected.state, played.state)),
             parted_at=_parted_at(expected, played),
             faults=tuple(faults),
+            waiting=tuple(played.waiting),
             seconds=played.seconds,
         )
 

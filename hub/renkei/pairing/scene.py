@@ -60,6 +60,7 @@ class Scene:
     house: House
     cart: Side[CartStage]
     till: Side[TillStage]
+    terminal: Terminal
     people: Mapping[str, Shopper]
     customers: dict[tuple[str, str], str] = field(default_factory=dict)
     sales: dict[str, str] = field(default_factory=dict)
@@ -142,9 +143,8 @@ class Scene:
         shopper = self.people[name]
         if (TILL, name) in self.customers:
             return shopper.card
-        terminal = Terminal("proof", TILL, *self.till.stage.place)
         asked = ResolveMember(scheme="email", value=shopper.email)
-        return (await self.house.hub.till.resolve(terminal, asked)).card
+        return (await self.house.hub.till.resolve(self.terminal, asked)).card
 
     async def quiet(self, *, polled: bool = False) -> None:
         """Wait until the hub has worked off what happened."""
