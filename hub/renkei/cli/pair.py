@@ -44,8 +44,6 @@ def _show(outcome: "PairOutcome") -> None:
     _say(f"{outcome.pair}: {len(outcome.steps)} steps")
     for name, why in outcome.left_out.items():
         _say(f"  left out: {name} ({why})")
-    for left in outcome.waiting:
-        _say(f"  left to a person: {left}")
     for fault in outcome.faults:
         _say(f"✘ {fault}")
     if outcome.differences:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,8 +17,11 @@ from renkei.registry import Registry
 from renkei.serving import running
 from renkei.worker import Pace
 
-PACE = Pace(tick=0.05, drain=0.0, lapse_every=60.0)
-"""As the product's own, but quick to look, and at its end whatever is under way is cut off."""
+PACE = Pace(tick=0.05, drain=0.0, lapse_every=60.0, poll_overlap=timedelta(minutes=2))
+"""As the product's own, but quick to look, and at its end whatever is under way is cut off.
+
+A poll looks back two minutes: both sides have one clock.
+"""
 
 LOOK_EVERY = 0.01  # seconds
 PATIENCE = 60.0
@@ -49,19 +52,16 @@ SELECT NOT EXISTS (SELECT FROM poll
                    WHERE kind IN ('order', 'member') AND (due <= :due OR until IS NOT NULL))"""
 
 TROUBLE = """
-SELECT 'a delivery of ' || connection_id || ' is dead: ' || coalesce(reason, ''), ''
+SELECT 'a delivery of ' || connection_id || ' is dead: ' || coalesce(reason, '')
 FROM delivery WHERE state = 'dead'
 UNION ALL
 SELECT 'the ' || kind || ' ' || object_id || ' of ' || connection_id || ' cannot be read: '
-       || coalesce(last_error, ''),
-       CASE kind WHEN 'order' THEN connection_id || '/' || object_id ELSE '' END
-FROM changed_object WHERE dead
+       || coalesce(last_error, '') FROM changed_object WHERE dead
 UNION ALL
-SELECT 'a balance cannot be shown at ' || connection_id || ': ' || coalesce(last_error, ''), ''
+SELECT 'a balance cannot be shown at ' || connection_id || ': ' || coalesce(last_error, '')
 FROM mirror WHERE parked AND NOT member_id = ANY(CAST(:left AS text[]))
 UNION ALL
-SELECT 'the connection ' || connection_id || ' is ' || state || ': ' || coalesce(last_error, ''),
-       ''
+SELECT 'the connection ' || connection_id || ' is ' || state || ': ' || coalesce(last_error, '')
 FROM connection WHERE state <> 'active'"""
 
 
@@ -134,14 +134,11 @@ class House:
             await asyncio.sleep(LOOK_EVERY)
         await self.at_rest()
 
-    async def troubles(self, left: Collection[str]) -> Mapping[str, str]:
-        """What waits for a person, each with the order (``connection/ref``) it is about, if any.
-
-        Members who left are shown no balance any more.
-        """
+    async def troubles(self, left: Collection[str]) -> Sequence[str]:
+        """What waits for a person; members who left are shown no balance any more."""
         async with self.hub.database.begin() as conn:
             rows = (await conn.execute(text(TROUBLE), {"left": list(left)})).all()
-        return {row[0]: row[1] for row in rows}
+        return [str(row[0]) for row in rows]
 
     async def _under_way(self) -> set[str]:
         """What is not done yet; where all of it only waits, the clock jumps to the first."""

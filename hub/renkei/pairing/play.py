@@ -45,15 +45,10 @@ class Pair:
 
 @dataclass
 class Played:
-    """What came of a script: the state after each step, and what was not as it must be.
-
-    ``waiting`` are records of a vendor's own that the plugin leaves to a person: no sale of the
-    script, such as what a till keeps of goods that came back.
-    """
+    """What came of a script: the state after each step, and what was not as it must be."""
 
     states: list[tuple[str, State]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -158,11 +153,9 @@ async def _all(scene: Scene, steps: Sequence[Step], played: Played) -> None:
 
 async def _note_troubles(scene: Scene, step: Step, played: Played) -> None:
     left = [await scene.member(name) for name in scene.left]
-    for what, order in (await scene.house.troubles(left)).items():
-        foreign = order and order not in scene.sales.values()
-        noted = played.waiting if foreign else played.faults
-        if not any(one.endswith(what) for one in (*played.waiting, *played.faults)):
-            noted.append(f"{step.name}: {what}")
+    for what in await scene.house.troubles(left):
+        if not any(known.endswith(what) for known in played.faults):
+            played.faults.append(f"{step.name}: {what}")
 
 
 async def _end(scene: Scene, played: Played) -> None:

@@ -25,7 +25,6 @@ class PairOutcome:
 
     ``left_out`` are steps that one of the stages cannot do, with the reason. ``differences`` are
     the rows of the two states that differ, ``parted_at`` the first step after which any did.
-    ``waiting`` is what the plugins leave to a person, which proves nothing against them.
     """
 
     pair: str
@@ -37,7 +36,6 @@ class PairOutcome:
     differences: tuple[str, ...]
     parted_at: str
     faults: tuple[str, ...]
-    waiting: tuple[str, ...]
     seconds: float
 
     @property
@@ -105,7 +103,6 @@ class Prover:
             differences=tuple(differences(expected.state, played.state)),
             parted_at=_parted_at(expected, played),
             faults=tuple(faults),
-            waiting=tuple(played.waiting),
             seconds=played.seconds,
         )
 
