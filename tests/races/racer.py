@@ -12,12 +12,13 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import event, text
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import BookingRefused, TillRefused
 from renkei.services.batch import run_batch
@@ -28,7 +29,7 @@ from renkei.services.quota import ClaimQuota
 from renkei.services.rewards import ExchangeReward
 from renkei.services.till import Terminal, TillService
 from renkei.storage.committer import GroupCommitter
-from renkei.storage.engine import open_database
+from renkei.storage.engine import Database, open_database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order
@@ -47,16 +48,26 @@ class Lane:
     backends: set[int]
 
 
+@dataclass(frozen=True)
+class Watched(Database):
+    """A database that remembers which of the server's processes its batches used."""
+
+    backends: set[int] = field(default_factory=set, kw_only=True)
+
+    @asynccontextmanager
+    async def begin_batch(self) -> AsyncIterator[AsyncConnection]:
+        async with super().begin_batch() as conn:
+            driver = (await conn.get_raw_connection()).driver_connection
+            assert driver is not None
+            self.backends.add(driver.info.backend_pid)
+            yield conn
+
+
 @asynccontextmanager
 async def open_lane(url: str, batch: int) -> AsyncIterator[Lane]:
     """A lane that is connected already."""
-    database = open_database(url)
-    backends: set[int] = set()
-
-    @event.listens_for(database.batches.sync_engine, "checkout")
-    def _used(connection: Any, *_: object) -> None:
-        backends.add(connection.driver_connection.info.backend_pid)
-
+    opened = open_database(url)
+    database = Watched(opened.engine, opened.batches)
     try:
         async with database.begin_batch() as conn:
             await conn.execute(text("SELECT 1"))
@@ -68,7 +79,7 @@ async def open_lane(url: str, batch: int) -> AsyncIterator[Lane]:
                 new_id=lambda prefix: f"{prefix}_{uuid4().hex}",
                 new_serial=lambda: secrets.randbelow(10**10),
             )
-            yield Lane(booking, TillService(booking), backends)
+            yield Lane(booking, TillService(booking), database.backends)
     finally:
         await database.close()
 

@@ -1,4 +1,4 @@
-"""Locking and loading what a batch of commands needs, in three round trips.
+"""Locking and loading what a batch of commands needs, in one to three round trips.
 
 READ COMMITTED, always in this order and each step in key order: what names are known (unlocked),
 orders, members, quotas, periods (shared); only then, in later statements, everything that the locks
@@ -7,29 +7,31 @@ locks as statements sent one by one do (storage/trip.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import queries as sql
-from renkei.ledger.books import DEBT_LOT, Books, Group, Hold, HoldName, Lot
-from renkei.ledger.coupons import coupon_of
+from renkei.ledger.books import DEBT_LOT, Group, HoldName, Lot
 from renkei.ledger.groups import groups_in, root_of
-from renkei.ledger.places import places_of, products_of
-from renkei.ledger.quotas import Quota
+from renkei.ledger.loaded import (
+    Found,
+    Windows,
+    books_in,
+    known_in,
+    settled_in,
+    windows_in,
+    world_in,
+)
 from renkei.ledger.read_coupons import coupon_members_statement, coupon_statement
-from renkei.ledger.read_past import past_statement, pasts_of
+from renkei.ledger.read_past import past_statement
 from renkei.ledger.read_places import place_statement, product_statement
 from renkei.ledger.settlement import Settled
-from renkei.ledger.sliding import slid
 from renkei.ledger.world import (
-    ConnectionFacts,
     IdentityKey,
     Known,
-    KnownHold,
     Needs,
-    NewRefund,
     OrderKey,
     OrderRow,
     ProgramVersion,
@@ -42,12 +44,10 @@ from renkei.storage.trip import Rows, Statement, as_json, joined, travel
 
 SettledFor = Mapping[tuple[str, OrderKey], Settled]
 
-Windows = Mapping[tuple[str, str], timedelta]
-
 Further = Callable[[Known], Needs]
 
-Found = Mapping[str, Rows]
-"""What the statements of a trip gave, by their names."""
+Asked = Mapping[str, Statement | None]
+"""The statements of a trip, by their names; None: nothing to ask for."""
 
 
 async def load(conn: AsyncConnection, needs: Needs, further: Further | None = None) -> World:
@@ -56,48 +56,43 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
     ``further`` says what else is needed once programs, connections and names are known.
     """
     names = await _ask(conn, _names(needs))
-    orders = {(row[0], row[1]): _order_row(row) for row in names["orders"]}
-    settled = _settled(names["settled"])
-    # Asserted ones come first, so that a proven one of the same value wins.
-    identities = {(row[0], row[1], row[2]): (row[3], row[4]) for row in names["identities"]}
-    connections = {row[0]: ConnectionFacts(*row[1:]) for row in names["connections"]}
-    programs = [ProgramVersion(*row) for row in names["programs"]]
+    known = known_in(names)
     if further is not None:
-        needs = needs | further(Known(programs, connections, orders, identities))
-    members = {*needs.members} | _members_named(names, orders, settled)
+        needs = needs | further(known)
+    settled = settled_in(names["settled"])
+    members = {*needs.members} | _members_named(names, known.orders, settled)
     groups = names["groups"]
     if not members <= {member for member, _ in groups}:
         groups = await _groups(conn, members)
-    windows = _windows(names["windows"])
+    windows = windows_in(names["windows"])
     asked = _locks(needs, groups) | _books(groups, settled, needs.since)
-    asked |= _other_programs(groups, programs)
-    asked |= {"pasts": past_statement(needs.pasts, groups, orders) if needs.pasts else None}
-    found = await _ask(conn, asked | _beside(needs, orders, identities, windows))
+    asked |= _other_programs(needs, groups, known.programs)
+    asked |= {"pasts": past_statement(needs.pasts, groups, known.orders) if needs.pasts else None}
+    found = await _ask(conn, asked | _beside(needs, known.orders, known.identities, windows))
     _require_same_groups(groups, found)
-    return World(
-        now=found["clock"][0][0],
-        connections=connections,
-        programs=[*programs, *(ProgramVersion(*row) for row in found["programs"])],
-        periods={(row[0], row[1]) for row in found["periods"]},
-        orders=orders,
-        sales={tuple(row[:6]): row[6] for row in names["sales"]},
-        identities=identities,
-        books=_books_of(found),
-        settled=settled,
-        requests={(row[0], row[1]): (row[2], row[3]) for row in found["requests"]},
-        holds={(row[0], row[1]): _known_hold(row) for row in found["holds_named"]},
-        member_keys={row[0]: row[1] for row in found["member_keys"]},
-        merged={head[0]: head[8] for head in found["heads"]},
-        quotas={(row[0], row[1]): Quota(row[2], row[3]) for row in found["quotas"]},
-        claims={(row[0], row[1], row[2]): (row[3], row[4]) for row in found["claims"]},
-        refunds=_refunds(found["refunds"]),
-        lookalikes={(row[0], row[1]): _order_row(row) for row in found["lookalikes"]},
-        windows=dict(windows),
-        coupons={row[0]: coupon_of(row) for row in found["coupons"]},
-        places=places_of(found["places"]),
-        products=products_of(found["products"]),
-        pasts=pasts_of(found["pasts"]),
-    )
+    return world_in(names, known, found)
+
+
+def names_members_alone(needs: Needs) -> bool:
+    """Whether the batch names its members itself, and nothing by which others might show."""
+    elsewhere = needs.identities or needs.orders or needs.sales or needs.pasts
+    return bool(needs.members) and not elsewhere
+
+
+async def load_at_once(conn: AsyncConnection, needs: Needs, further: Further) -> World | None:
+    """The same in one trip, as if each member counted alone; None where that is not so.
+
+    Then what was locked may be locked before its turn: the transaction must end first.
+    """
+    groups = [(member, None) for member in sorted(needs.members)]
+    asked = _locks(needs, groups) | _books(groups, {}, needs.since) | _beside(needs, (), {}, {})
+    names, found = await _ask_all(conn, _names(needs), asked)
+    known = known_in(names)
+    seen = [names["groups"], [row[:2] for row in found["locked"]], _heads_alone(found)]
+    others = _members_named(names, known.orders, {}) - needs.members
+    if any(one != groups for one in seen) or others or further(known) != Needs():
+        return None
+    return world_in(names, known, {**found, "other_programs": (), "pasts": ()})
 
 
 def _members_named(
@@ -118,7 +113,7 @@ async def read_groups(conn: AsyncConnection, members: Sequence[str]) -> dict[str
         heads, {}, None
     )
     found = await _ask(conn, asked)
-    books = _books_of(found)
+    books = books_in(found)
     merged = {head[0]: head[8] for head in found["heads"]}
     groups = groups_in(merged)
     named = {member: root_of(member, merged) for member in members if member in books}
@@ -142,16 +137,24 @@ async def read_lots(conn: AsyncConnection, members: Sequence[str]) -> list[Lot]:
         "heads": Statement(sql.HEADS, ids),
         "holds": None,
     }
-    books = _books_of(await _ask(conn, asked))
+    books = books_in(await _ask(conn, asked))
     return [lot for member in members for lot in books[member].lots]
 
 
-async def _ask(conn: AsyncConnection, asked: Mapping[str, Statement | None]) -> dict[str, Rows]:
+async def _ask(conn: AsyncConnection, asked: Asked) -> Found:
     """One trip for all of it; what has nothing to ask for gives no rows."""
-    wanted = {name: one for name, one in asked.items() if one is not None}
-    answers = await travel(conn, list(wanted.values())) if wanted else ()
-    found = {name: answer.rows for name, answer in zip(wanted, answers, strict=True)}
-    return {name: found.get(name, ()) for name in asked}
+    (found,) = await _ask_all(conn, asked)
+    return found
+
+
+async def _ask_all(conn: AsyncConnection, *every: Asked) -> list[Found]:
+    """The same for several, in this order."""
+    wanted = [one for asked in every for one in asked.values() if one is not None]
+    answers = iter(await travel(conn, wanted) if wanted else ())
+    return [
+        {name: () if one is None else next(answers).rows for name, one in asked.items()}
+        for asked in every
+    ]
 
 
 def _names(needs: Needs) -> dict[str, Statement | None]:
@@ -182,10 +185,12 @@ def _for(asked: object, statement: str, **values: Any) -> Statement | None:
     return Statement(statement, values) if asked else None
 
 
-def _other_programs(groups: Rows, known: Sequence[ProgramVersion]) -> dict[str, Statement | None]:
-    """Programs of members that no connection of the batch is in."""
-    ids, names = joined(member for member, _ in groups), joined({one.program for one in known})
-    return {"programs": _for(groups, sql.OTHER_PROGRAMS, ids=ids, known=names)}
+def _other_programs(needs: Needs, groups: Rows, known: Sequence[ProgramVersion]) -> Asked:
+    """Programs of members that neither a connection of the batch nor a named member is in."""
+    others = sorted({member for member, _ in groups} - needs.members)
+    names = joined({one.program for one in known})
+    asked = _for(others, sql.OTHER_PROGRAMS, ids=joined(others), known=names)
+    return {"other_programs": asked}
 
 
 async def _groups(conn: AsyncConnection, members: set[str]) -> Rows:
@@ -214,6 +219,10 @@ def _locks(needs: Needs, groups: Rows) -> dict[str, Statement | None]:
         "periods": _for(groups, sql.PERIODS, ids=ids),
         "clock": Statement(sql.CLOCK),
     }
+
+
+def _heads_alone(found: Found) -> list[tuple[str, str | None]]:
+    return [(head[0], head[8]) for head in found["heads"]]
 
 
 def _require_same_groups(groups: Rows, found: Found) -> None:
@@ -249,46 +258,6 @@ def _beside(
     }
 
 
-def _pair(connection: str | None, ref: str | None) -> OrderKey | None:
-    return None if connection is None or ref is None else (connection, ref)
-
-
-def _order_row(row: Any) -> OrderRow:
-    return OrderRow(
-        key=(row[0], row[1]),
-        revision=row[2],
-        clock=row[3],
-        read_at=row[4],
-        digest=row[5],
-        placed_at=row[6],
-        customer=row[7],
-        member=row[8],
-        same=_pair(row[9], row[10]),
-        program=row[11],
-        program_version=row[12],
-        document=row[13],
-        total=row[14],
-        doubt=_pair(row[15], row[16]),
-        apart=row[17],
-        spent=row[18],
-        facts=row[19],
-    )
-
-
-def _settled(rows: Rows) -> dict[tuple[str, OrderKey], Settled]:
-    """What is posted for these orders; their rows' locks guard it."""
-    return {
-        (row[0], (row[1], row[2])): Settled(
-            row[3],
-            row[4],
-            tuple(row[5]),
-            tuple(((home, lot), part) for home, lot, part in row[6]),
-            tuple((kind, earned) for kind, earned in row[7]),
-        )
-        for row in rows
-    }
-
-
 def _hold_names(names: Iterable[HoldName]) -> str:
     return as_json([{"m": member, "v": version} for member, version in sorted(names)])
 
@@ -308,75 +277,6 @@ def _books(
         "holds": _for(ids, sql.HOLDS, ids=ids),
         "activities": _for(ids, sql.ACTIVITIES, ids=ids),
     }
-
-
-def _books_of(found: Found) -> dict[str, Books]:
-    lots = _by_member(_lot(row) for row in found["lots"])
-    active = {row[0]: tuple(row[1]) for row in found["activities"]}
-    holds: dict[str, list[Hold]] = {}
-    for row in found["holds"]:
-        holds.setdefault(row[0], []).append(_hold(row))
-    return {
-        row[0]: slid(
-            Books(
-                member=row[0],
-                program=row[1],
-                version=row[2],
-                lots_made=row[3],
-                chain=row[4],
-                debt=row[5],
-                lots=tuple(lots.get(row[0], ())),
-                holds=tuple(holds.get(row[0], ())),
-                version_lead=row[6],
-                activities=active.get(row[0], ()),
-                zone=row[7],
-            )
-        )
-        for row in found["heads"]
-    }
-
-
-def _lot(row: Any) -> Lot:
-    """The columns of LOTS after the member stand in the order of Lot's fields."""
-    return Lot(*(*row[1:20], tuple(row[20]), row[21], row[0]))
-
-
-def _by_member(lots: Iterable[Lot]) -> dict[str, list[Lot]]:
-    found: dict[str, list[Lot]] = {}
-    for lot in lots:
-        found.setdefault(lot.home, []).append(lot)
-    return found
-
-
-def _hold(row: Any) -> Hold:
-    return Hold(
-        version=row[1],
-        key=row[2],
-        amount=row[3],
-        lapses_at=row[4],
-        frozen=tuple(((row[0], lot), part) for lot, part in row[5]),
-        connection=row[6],
-        home=row[0],
-        lead=(row[7], row[8]),
-    )
-
-
-def _known_hold(row: Any) -> KnownHold:
-    return KnownHold(row[2], row[3], tuple(row[4]), row[5], _pair(row[6], row[7]))
-
-
-def _refunds(rows: Rows) -> dict[OrderKey, tuple[NewRefund, ...]]:
-    found: dict[OrderKey, tuple[NewRefund, ...]] = {}
-    for row in rows:
-        order = (row[0], row[1])
-        found[order] = (*found.get(order, ()), NewRefund((*order, row[2]), row[3], row[4]))
-    return found
-
-
-def _windows(rows: Rows) -> Windows:
-    """How far apart one sale's two sightings may be, for each pair of connections, both ways."""
-    there = {(row[0], row[1]): row[2] for row in rows}
-    return there | {(other, one): within for (one, other), within in there.items()}
 
 
 def _looks(sighting: Sighting, windows: Windows) -> list[dict[str, Any]]:

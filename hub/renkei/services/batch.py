@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.failpoints import reach
 from renkei.ledger.journal import write
-from renkei.ledger.loading import load
+from renkei.ledger.loading import load, load_at_once, names_members_alone
 from renkei.ledger.world import Known, Needs, World
 from renkei.services.attempt import Attempt, Command, further_needs, keep
 from renkei.storage.committer import GroupCommitter, Lanes
@@ -23,12 +24,23 @@ log = structlog.get_logger(__name__)
 async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Sequence[Any]:
     """Each command's answer, or the exception that refuses it; neighbours are not affected."""
     needs = Needs.of_all([command.needs() for command in commands])
+    further = partial(_further, commands)
+    if names_members_alone(needs):
+        async with database.begin_batch() as conn:
+            world = await load_at_once(conn, needs, further)
+            if world is not None:
+                return await _book(conn, database, commands, world)
     async with database.begin_batch() as conn:
-        world = await load(conn, needs, partial(_further, commands))
-        reach("after_load")
-        outcomes = [_decide(command, world) for command in commands]
-        reach("after_decide")
-        await write(conn, world, database.beside())
+        return await _book(conn, database, commands, await load(conn, needs, further))
+
+
+async def _book(
+    conn: AsyncConnection, database: Database, commands: Sequence[Command[Any]], world: World
+) -> Sequence[Any]:
+    reach("after_load")
+    outcomes = [_decide(command, world) for command in commands]
+    reach("after_decide")
+    await write(conn, world, database.beside())
     return outcomes
 
 

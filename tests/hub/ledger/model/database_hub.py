@@ -16,7 +16,7 @@ from uuid import uuid4
 from in_memory_hub import LONG_AGO, PROGRAM, InMemoryHub
 from sqlalchemy import create_engine, text
 
-from renkei.ledger.loading import load
+from renkei.ledger.loading import load, load_at_once
 from renkei.ledger.verify import Finding, verify
 from renkei.ledger.world import Needs, World
 from renkei.services import batch
@@ -90,7 +90,14 @@ class BothHubs(InMemoryHub):
             world.now = now
             return world
 
-        with patch.object(batch, "load", load_then):
+        async def load_at_once_then(conn: Any, needs: Needs, further: Any) -> World | None:
+            world = await load_at_once(conn, needs, further)
+            if world is not None:
+                world.now = now
+            return world
+
+        at_once = patch.object(batch, "load_at_once", load_at_once_then)
+        with patch.object(batch, "load", load_then), at_once:
             return (await batch.run_batch(self.database, [command]))[0]
 
     async def _verify(self) -> tuple[Finding, ...]:
