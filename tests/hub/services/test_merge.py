@@ -1,22 +1,27 @@
 """Merging is a pointer: points count together, keep their home, and are parted again lot by lot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import BookingRefused, TillRefused, UnknownMember
+from renkei.ledger import loading
+from renkei.ledger.books import Channel
 from renkei.ledger.verify import verify
 from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt
 from renkei.services.booking import Booking
 from renkei.services.corrections import Adjust, ImportBalance
-from renkei.services.hold import LapseHolds
+from renkei.services.hold import LapseHolds, PlaceHold
 from renkei.services.members import balance
 from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.till import Terminal, TillService
+from renkei.storage.trip import Answer, Statement, travel
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey
@@ -24,6 +29,19 @@ from renkei_contracts.point import Adjustment, BalanceImport
 from renkei_contracts.till import CommitRequest, HoldRequest
 
 LONG_AGO = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements each trip of loading had."""
+    made: list[int] = []
+
+    async def counted(conn: AsyncConnection, statements: Sequence[Statement]) -> list[Answer]:
+        made.append(len(statements))
+        return await travel(conn, statements)
+
+    monkeypatch.setattr(loading, "travel", counted)
+    return made
 
 
 @dataclass(frozen=True)
@@ -259,3 +277,19 @@ async def test_a_return_after_parting_goes_back_where_the_points_came_from(
     await booking.settle(order.model_copy(update=less), read_at=None, delivery_key=None)
     assert await left(booking, a, b) == [70, 100]
     await verified(booking)
+
+
+async def test_a_member_who_counts_alone_is_loaded_in_one_trip_and_a_merged_one_with_the_others(
+    booking: Booking, trips: list[int]
+) -> None:
+    a, b = await two(booking)
+    hold = HoldRequest(key="h1", member=b, points=30)
+    trips.clear()
+    await booking.committer.submit(PlaceHold(hold, "pos", Channel("pos")))
+    assert len(trips) == 1
+    await merge(booking, b, a)
+    trips.clear()
+    more = HoldRequest(key="h2", member=b, points=150)
+    answer = await booking.committer.submit(PlaceHold(more, "pos", Channel("pos")))
+    assert len(trips) == 3
+    assert (answer.points, answer.spendable) == (150, 20)

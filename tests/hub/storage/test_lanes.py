@@ -76,3 +76,35 @@ async def test_a_trip_outlives_the_rollback_of_statements_that_went_by_the_drive
             await conn.execute(text("SELECT 2"))
         await conn.rollback()
         assert (await travel(conn, asked))[0].rows == [(1,)]
+
+
+async def test_a_batch_takes_the_connection_of_the_one_before_and_leaves_nothing_open(
+    database: Database,
+) -> None:
+    pids = []
+    for _ in range(2):
+        async with database.begin_batch() as conn:
+            found = await travel(conn, [Statement("SELECT pg_backend_pid()")])
+            pids.append(found[0].rows[0][0])
+    async with database.begin() as conn:
+        state = text("SELECT state FROM pg_stat_activity WHERE pid = :pid")
+        assert (await conn.execute(state, {"pid": pids[0]})).scalar_one() == "idle"
+    assert pids[0] == pids[1]
+
+
+async def test_what_a_failed_batch_wrote_is_gone_before_the_next_one(database: Database) -> None:
+    alert = Statement(
+        """INSERT INTO alert (alert_id, kind, message, raised_at)
+           VALUES ('alr_1', 'test', 'm', now())"""
+    )
+
+    async def fail() -> None:
+        async with database.begin_batch() as conn:
+            await travel(conn, [alert])
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    async with database.begin_batch() as conn:
+        (found,) = await travel(conn, [Statement("SELECT count(*) FROM alert")])
+    assert found.rows == [(0,)]
