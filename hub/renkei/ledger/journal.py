@@ -207,8 +207,7 @@ def _keys(page: Page, world: World) -> None:
 
 def _feed(page: Page, world: World) -> None:
     """The feed's numbers are taken by the very last statement: their order is commit order."""
-    touched = sorted(world.staged.touched)
-    if touched:
-        rows = [{"m": member, "v": world.version_of(member)} for member in touched]
+    rows = as_rows.feed_rows(world)
+    if rows:
         values = {"p": as_json(rows), "n": len(rows), "lane": FEED_LANE}
         page.statements.append(Statement(sql.FEED, values))

@@ -186,6 +186,20 @@ def extension_rows(world: World) -> list[Row]:
     ]
 
 
+def feed_rows(world: World) -> list[Row]:
+    """What is told of: balances, members, coupons."""
+    staged = world.staged
+    members = {
+        *(one.member for one in staged.members),
+        *(one.member for one in staged.identities),
+        *(one.member for one in staged.merges),
+    }
+    coupons = {one.code for one in staged.coupons} | {one.code for one in staged.coupon_moves}
+    told = [{"k": "balance", "m": m, "v": world.version_of(m)} for m in sorted(staged.touched)]
+    told += [{"k": "member", "m": member, "v": 0} for member in sorted(members)]
+    return told + [{"k": "coupon", "m": code, "v": 0} for code in sorted(coupons)]
+
+
 def head_rows(world: World) -> list[Row]:
     """The heads of the members for whom something was entered."""
     return [_head(world, member) for member in sorted({e.member for e in world.staged.entries})]

@@ -280,5 +280,5 @@ ORDER BY code, n ON CONFLICT DO NOTHING"""
 FEED = """
 WITH h AS (UPDATE feed_head SET seq = seq + :n WHERE lane = :lane RETURNING seq - :n AS before)
 INSERT INTO feed (lane, feed_seq, kind, object_id, version)
-SELECT :lane, h.before + row_number() OVER (ORDER BY x.m), 'balance', x.m, x.v
-FROM h, json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint)"""
+SELECT :lane, h.before + row_number() OVER (ORDER BY x.k, x.m), x.k, x.m, x.v
+FROM h, json_to_recordset(CAST(:p AS json)) AS x(k text, m text, v bigint)"""

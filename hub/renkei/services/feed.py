@@ -1,77 +1,152 @@
-"""The change feed a register polls: gapless numbers, in the order of the commits."""
+"""The change feed a register polls: gapless numbers, in the order of the commits.
 
+The head's row lock is held until the commit: a number that can be read has no smaller one that is
+still to come, however slow the transaction that took it.
+"""
+
+import asyncio
 import base64
 import binascii
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.journal import FEED_LANE
+from renkei.services.feed_objects import Names, objects
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import Terminal
 from renkei.storage.engine import Database
+from renkei.storage.sealed import KeyRing
+from renkei.storage.wakers import Wakers
+from renkei_contracts.feed import ChangePage, SnapshotPage
 
 CHANGES = """
-SELECT feed_seq, kind, object_id, version FROM feed
+SELECT feed_seq, kind, object_id FROM feed
 WHERE lane = :lane AND feed_seq > :after ORDER BY feed_seq LIMIT :limit"""
+
+HEAD = "SELECT seq FROM feed_head WHERE lane = :lane"
+
+MEMBERS_AFTER = """
+SELECT member_id FROM member_profile WHERE member_id > :after ORDER BY member_id LIMIT :limit"""
+
+COUPONS_OF = "SELECT code FROM coupon WHERE member_id = ANY(:ids) ORDER BY member_id, code"
+
+OWN_STORES = """
+SELECT DISTINCT connection_id || '/' || store FROM store_setting
+WHERE connection_id = :c ORDER BY 1"""
+
+LOOK_EVERY = 1.0
+"""Seconds between looks of a long poll: what another process committed wakes nobody here."""
 
 
 @dataclass(frozen=True)
-class ChangePage:
-    """Some changes, and the cursor to go on from; it never expires."""
+class Feed:
+    """One register's reading of the feed; ``types`` are the kinds of change it wants."""
 
-    data: tuple[dict[str, Any], ...]
-    next_cursor: str
-    has_more: bool
+    database: Database
+    ring: KeyRing
+    terminal: Terminal
+    types: frozenset[str]
+
+    async def changes(self, cursor: str | None, limit: int) -> ChangePage:
+        """Changes after the cursor, each thing once and as it is now; raises TillRefused."""
+        after = position(cursor)
+        values = {"lane": FEED_LANE, "after": after, "limit": limit + 1}
+        async with self.database.begin() as conn:
+            rows = (await conn.execute(text(CHANGES), values)).all()
+            page = rows[:limit]
+            newest = dict.fromkeys((row[1], row[2]) for row in reversed(page))
+            wanted = [name for name in reversed(newest) if name[0] in self.types]
+            data = await objects(conn, self.ring, self.terminal, wanted)
+        last = page[-1][0] if page else after
+        return ChangePage(data=data, next_cursor=cursor_of(last), has_more=len(rows) > limit)
+
+    async def head(self) -> int:
+        """The newest number of all."""
+        async with self.database.begin() as conn:
+            return int((await conn.execute(text(HEAD), {"lane": FEED_LANE})).scalar_one())
+
+    async def wait(self, cursor: str | None, seconds: float, wakers: Wakers) -> None:
+        """Until something is there after the cursor, or for so long."""
+        after, woken = position(cursor), wakers.register()
+        end = asyncio.get_running_loop().time() + seconds
+        try:
+            while await self.head() <= after:
+                left = end - asyncio.get_running_loop().time()
+                if left <= 0:
+                    return
+                woken.clear()
+                await _either(woken, min(left, LOOK_EVERY))
+        finally:
+            wakers.forget(woken)
+
+    async def snapshot(self, token: str | None, limit: int) -> SnapshotPage:
+        """Everything a register keeps a copy of, members in the order of their ids."""
+        cursor, after = _place(token) if token else (cursor_of(await self.head()), "")
+        async with self.database.begin() as conn:
+            values = {"after": after, "limit": limit + 1}
+            members = (await conn.execute(text(MEMBERS_AFTER), values)).scalars().all()
+            wanted: Names = [] if token else await self._masters(conn)
+            page = members[:limit]
+            wanted += [(kind, one) for one in page for kind in ("member", "balance")]
+            codes = (await conn.execute(text(COUPONS_OF), {"ids": list(page)})).scalars().all()
+            wanted += [("coupon", code) for code in codes]
+            data = await objects(
+                conn, self.ring, self.terminal, [one for one in wanted if one[0] in self.types]
+            )
+        more = len(members) > limit
+        leads_on = _token(cursor, page[-1]) if more else None
+        return SnapshotPage(data=data, next=leads_on, cursor=cursor)
+
+    async def _masters(self, conn: AsyncConnection) -> Names:
+        """The program's rules and the connection's stores, on the first page."""
+        stores = await conn.execute(text(OWN_STORES), {"c": self.terminal.connection})
+        return [("rule", ""), *(("store", name) for name in stores.scalars())]
 
 
-async def changes(
-    database: Database,
-    till: TillService,
-    terminal: Terminal,
-    cursor: str | None,
-    limit: int,
-    types: Collection[str],
-) -> ChangePage:
-    """Changes after the cursor, each with the balance as it is now for this channel."""
-    after = _after(cursor)
-    values = {"lane": FEED_LANE, "after": after, "limit": limit + 1}
-    async with database.begin() as conn:
-        rows = (await conn.execute(text(CHANGES), values)).all()
-    page = rows[:limit]
-    newest = {row[2]: row for row in page if row[1] in types}
-    data = [await _change(till, terminal, row) for row in newest.values()]
-    last = page[-1][0] if page else after
-    return ChangePage(tuple(data), cursor_of(last), len(rows) > limit)
-
-
-async def _change(till: TillService, terminal: Terminal, row: Any) -> dict[str, Any]:
-    balance = await till.balance(terminal, row[2])
-    return {
-        "type": row[1],
-        "member": row[2],
-        "spendable": balance.spendable,
-        "pending": balance.pending,
-        "balance_version": balance.version,
-        "as_of": balance.as_of,
-    }
+async def _either(woken: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await woken.wait()
+    except TimeoutError:
+        return
 
 
 def cursor_of(seq: int) -> str:
     """The opaque mark of how far a reader has come."""
-    return base64.urlsafe_b64encode(f"f{FEED_LANE}:{seq}".encode()).decode().rstrip("=")
+    return _text(f"f{FEED_LANE}:{seq}")
 
 
-def _after(cursor: str | None) -> int:
+def position(cursor: str | None) -> int:
+    """The number a cursor stands for; raises TillRefused."""
     if cursor is None:
         return 0
+    lane, _, seq = _read(cursor).partition(":")
+    if lane != f"f{FEED_LANE}" or not (seq.isascii() and seq.isdigit() and len(seq) < 19):
+        raise refused("cursor_unknown")
+    return int(seq)
+
+
+def _token(cursor: str, member: str) -> str:
+    return _text(f"s:{cursor}:{member}")
+
+
+def _place(token: str) -> tuple[str, str]:
+    kind, _, rest = _read(token).partition(":")
+    cursor, _, member = rest.partition(":")
+    if kind != "s" or not member:
+        raise refused("cursor_unknown")
+    position(cursor)
+    return cursor, member
+
+
+def _text(said: str) -> str:
+    return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+
+
+def _read(mark: str) -> str:
     try:
-        text_of = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        lane, _, seq = text_of.partition(":")
-        if lane != f"f{FEED_LANE}" or not 0 <= int(seq) < 2**62:
-            raise ValueError(cursor)
-        return int(seq)
+        return base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)).decode()
     except (ValueError, binascii.Error) as error:
         raise refused("cursor_unknown") from error

@@ -1,17 +1,21 @@
-"""GET /pos/v1/changes: what has changed since a cursor, for registers that keep their own copy."""
+"""GET /pos/v1/changes and /snapshot: for registers that keep a copy of their own."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
+from starlette.responses import JSONResponse, Response
 
-from renkei.services import feed
+from renkei.services.feed import Feed, cursor_of
+from renkei.services.till import Terminal
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute
+from renkei.web.feed_table import table
 from renkei.web.problems import documented
-from renkei.web.served import TheHub
+from renkei.web.served import ServedHub, TheHub
 from renkei.web.till import ALWAYS
-from renkei_contracts.base import Canonical, Instant, Key, Points, Text
+from renkei_contracts.feed import KINDS, ChangePage, SnapshotPage
 
-TYPES = "balance"
+LONGEST_WAIT = 55
+"""Seconds; below what proxies let a request last."""
 
 Cursor = Annotated[
     str | None, Query(max_length=200, description="`next_cursor` of the page before; none: start")
@@ -22,47 +26,87 @@ Types = Annotated[
     Query(
         max_length=200,
         pattern=r"^[a-z]+(,[a-z]+)*$",
-        description="kinds of change, with commas; there is `balance`, others are never found",
+        description=f"kinds of change, with commas: {', '.join(KINDS)}; others are never found",
     ),
 ]
+Wait = Annotated[
+    int, Query(ge=0, le=LONGEST_WAIT, description="seconds to wait while there is nothing new")
+]
+Format = Annotated[
+    Literal["json", "csv"], Query(description="`csv`: a table, its cursor in `Renkei-Cursor`")
+]
+Charset = Annotated[Literal["utf-8", "cp932"], Query(description="of a table")]
+ETag = Annotated[str | None, Header(alias="If-None-Match", description="the last answer's `ETag`")]
 
+Responses = dict[int | str, dict[str, Any]]
 
-class Change(Canonical):
-    """A member's balance for this channel, as it is now."""
-
-    type: Text
-    member: Key
-    spendable: Points
-    pending: Points
-    balance_version: int
-    as_of: Instant
-
-
-class ChangePage(Canonical):
-    """Some changes; poll again with ``next_cursor``, at once while there is more."""
-
-    data: tuple[Change, ...]
-    next_cursor: Text
-    has_more: bool
-
+EVERYTHING = ",".join(KINDS)
+TABLE: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+NOTHING_NEW: Responses = {304: {"description": "Nothing has changed since this `ETag`"}}
 
 router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["feed"], dependencies=SCHEMES)
+
+
+def _feed(hub: ServedHub, terminal: Terminal, types: str) -> Feed:
+    return Feed(hub.database, hub.ring, terminal, frozenset(types.split(",")))
+
+
+def _tag(cursor: str) -> str:
+    """Nothing after this cursor: an answer that has this tag cannot have become another."""
+    return f'"{cursor}"'
 
 
 @router.get(
     "/changes",
     summary="Changes since a cursor",
-    responses=documented(*ALWAYS, "cursor_unknown"),
+    response_model=ChangePage,
+    responses=documented(*ALWAYS, "cursor_unknown") | NOTHING_NEW | TABLE,
 )
 async def changes(
     terminal: Reader,
     hub: TheHub,
     cursor: Cursor = None,
     limit: Limit = 100,
-    types: Types = TYPES,
-) -> ChangePage:
-    """In the order of the commits, each member once; a cursor never expires."""
-    wanted = frozenset(types.split(","))
-    page = await feed.changes(hub.database, hub.till, terminal, cursor, limit, wanted)
-    data = tuple(Change.model_validate(one) for one in page.data)
-    return ChangePage(data=data, next_cursor=page.next_cursor, has_more=page.has_more)
+    types: Types = EVERYTHING,
+    wait: Wait = 0,
+    format: Format = "json",
+    charset: Charset = "utf-8",
+    known: ETag = None,
+) -> Response:
+    """In the order of the commits, each thing once and as it is now; a cursor never expires."""
+    feed = _feed(hub, terminal, types)
+    if wait:
+        await feed.wait(cursor, wait, hub.wakers)
+    if known is not None and known == _tag(cursor_of(await feed.head())):
+        return Response(status_code=304, headers={"ETag": known})
+    page = await feed.changes(cursor, limit)
+    headers = {} if page.has_more else {"ETag": _tag(page.next_cursor)}
+    if format == "csv":
+        more = {"Renkei-Cursor": page.next_cursor, "Renkei-More": str(page.has_more).lower()}
+        return table(page.data, charset, headers | more)
+    return JSONResponse(page.model_dump(mode="json"), headers=headers)
+
+
+@router.get(
+    "/snapshot",
+    summary="Everything, to begin with",
+    response_model=SnapshotPage,
+    responses=documented(*ALWAYS, "cursor_unknown") | TABLE,
+)
+async def snapshot(
+    terminal: Reader,
+    hub: TheHub,
+    page: Annotated[str | None, Query(max_length=500, description="`next` of the page before")] = (
+        None
+    ),
+    limit: Limit = 100,
+    types: Types = EVERYTHING,
+    format: Format = "json",
+    charset: Charset = "utf-8",
+) -> Response:
+    """Members in pages of `limit` with what belongs to them; then poll from `cursor`."""
+    part = await _feed(hub, terminal, types).snapshot(page, limit)
+    if format == "csv":
+        leads_on = {} if part.next is None else {"Renkei-Next": part.next}
+        return table(part.data, charset, {"Renkei-Cursor": part.cursor} | leads_on)
+    return JSONResponse(part.model_dump(mode="json"))

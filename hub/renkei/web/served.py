@@ -12,6 +12,7 @@ from renkei.services.till import TillService
 from renkei.storage.committer import Committer
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
+from renkei.storage.wakers import Wakers
 
 
 class ServedHub(Protocol):
@@ -31,6 +32,8 @@ class ServedHub(Protocol):
     def intake(self) -> Committer[Any, Any]: ...
     @property
     def ledger(self) -> Committer[Any, Any]: ...
+    @property
+    def wakers(self) -> Wakers: ...
     @property
     def clock(self) -> Clock: ...
 

@@ -207,7 +207,7 @@ class TestChanges:
         await register.post(SALES, new_sale("1001", regular.id))
         cursor, seen, pages = "", [], 0
         while True:
-            query = f"limit=1&cursor={cursor}" if cursor else "limit=1"
+            query = f"types=balance&limit=1&cursor={cursor}" if cursor else "types=balance&limit=1"
             page = (await register.get("/pos/v1/changes", query)).json()
             seen += page["data"]
             cursor, pages = page["next_cursor"], pages + 1

@@ -1,0 +1,163 @@
+"""The feed: what it tells of, from the beginning and from a cursor, and that it skips nothing."""
+
+import asyncio
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from renkei.ledger.journal import FEED_LANE
+from renkei.ledger.statements import FEED
+from renkei.loyalty.program import Program
+from renkei.services.merge import MergeMembers
+from renkei.services.programs import publish
+from renkei.services.stores import set_store
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Member
+
+CHANGES = "/pos/v1/changes"
+SNAPSHOT = "/pos/v1/snapshot"
+SALES = "/pos/v1/transactions"
+
+
+async def since(register: Any, cursor: str, types: str = "") -> dict[str, Any]:
+    query = f"cursor={cursor}" + (f"&types={types}" if types else "")
+    page: dict[str, Any] = (await register.get(CHANGES, query)).json()
+    return page
+
+
+async def at_the_end(register: Any) -> str:
+    return str((await register.get(CHANGES, "limit=200")).json()["next_cursor"])
+
+
+async def other_member(hub: Any) -> str:
+    ref = ExternalRef(connection="signing", id="c2")
+    member = (await hub.booking.enrol(Member(ref=ref, changed_at=hub.clock()))).member
+    return str(member)
+
+
+class TestWhatItTells:
+    """Every kind of change, and the tombstones."""
+
+    async def test_a_sale_tells_of_the_balance_and_a_new_member_of_both(
+        self, register: Any, regular: Any, new_sale: Any, hub: Any
+    ) -> None:
+        cursor = await at_the_end(register)
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+        newcomer = await other_member(hub)
+        page = await since(register, cursor)
+        told = [(one["type"], one["member"]) for one in page["data"]]
+        assert told == [("balance", regular.id), ("balance", newcomer), ("member", newcomer)]
+        assert page["data"][0]["spendable"] == 600
+
+    async def test_rules_and_stores_are_told_of_when_they_are_set(
+        self, register: Any, regular: Any, hub: Any
+    ) -> None:
+        cursor = await at_the_end(register)
+        await publish(hub.database, Program(title="二倍"), hub.clock() + timedelta(days=1))
+        await set_store(hub.database, "pos", "shibuya", "tokyo", 120)
+        await set_store(hub.database, "signing", "elsewhere", None, 60)
+        rule, store = (await since(register, cursor, "rule,store"))["data"]
+        assert (rule["program"], rule["version"], len(rule["digest"])) == ("default", 2, 64)
+        assert (store["store"], store["area"], store["day_ends"]) == ("shibuya", "tokyo", 120)
+
+    async def test_a_merged_member_leaves_a_tombstone_that_says_who_remains(
+        self, register: Any, regular: Any, hub: Any
+    ) -> None:
+        gone = await other_member(hub)
+        cursor = await at_the_end(register)
+        await hub.ledger.submit(MergeMembers(gone, regular.id, "test"))
+        told = (await since(register, cursor, "member"))["data"]
+        tombs = [(one["member"], one["merged_into"]) for one in told if one["deleted"]]
+        assert tombs == [(gone, regular.id)]
+
+
+class TestSnapshot:
+    """Everything, to begin with."""
+
+    async def test_pages_hold_every_member_once_and_changes_go_on_from_its_cursor(
+        self, register: Any, regular: Any, new_sale: Any, hub: Any
+    ) -> None:
+        newcomer = await other_member(hub)
+        first = (await register.get(SNAPSHOT, "limit=1")).json()
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+        second = (await register.get(SNAPSHOT, f"limit=1&page={first['next']}")).json()
+        assert second["next"] is None
+        data = first["data"] + second["data"]
+        members = [one["member"] for one in data if one["type"] == "member"]
+        assert sorted(members) == sorted([regular.id, newcomer])
+        assert [one["version"] for one in data if one["type"] == "rule"] == [1]
+        missed = (await since(register, second["cursor"], "balance"))["data"]
+        assert [one["spendable"] for one in missed] == [600]
+
+
+class TestCheapPolls:
+    """A register that polls every half minute."""
+
+    async def test_nothing_new_is_304_until_something_is(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        answer = await register.get(CHANGES, "limit=200")
+        tag, cursor = answer.headers["etag"], answer.json()["next_cursor"]
+        register.headers = {"If-None-Match": tag}
+        assert (await register.get(CHANGES, f"cursor={cursor}")).status_code == 304
+        register.headers = {}
+        await register.post(SALES, new_sale("1001", regular.id))
+        register.headers = {"If-None-Match": tag}
+        answer = await register.get(CHANGES, f"cursor={cursor}")
+        assert (answer.status_code, len(answer.json()["data"])) == (200, 1)
+
+    async def test_a_long_poll_is_answered_by_the_next_change(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        cursor = await at_the_end(register)
+        waiting = asyncio.create_task(register.get(CHANGES, f"cursor={cursor}&wait=50"))
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+        async with asyncio.timeout(20):
+            page = (await waiting).json()
+        assert [one["spendable"] for one in page["data"]] == [600]
+
+
+class TestTable:
+    """A till that reads files."""
+
+    async def test_a_table_in_cp932_has_every_column_and_its_cursor(
+        self, register: Any, regular: Any
+    ) -> None:
+        answer = await register.get(CHANGES, "format=csv&charset=cp932&types=member")
+        assert answer.headers["content-type"] == "text/csv; charset=Shift_JIS"
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode("cp932"))))
+        assert [(row["type"], row["card"]) for row in rows] == [("member", regular.card)]
+        assert rows[0]["masked_name"].startswith("山")
+        assert answer.headers["renkei-cursor"] == await at_the_end(register)
+
+
+async def test_no_change_is_skipped_when_a_transaction_that_came_first_commits_last(
+    register: Any, regular: Any, hub: Any
+) -> None:
+    cursor = await at_the_end(register)
+    values = {"n": 1, "lane": FEED_LANE, "p": f'[{{"k": "balance", "m": "{regular.id}", "v": 1}}]'}
+
+    async def write(held: asyncio.Event, release: asyncio.Event) -> None:
+        async with hub.database.begin() as conn:
+            await conn.execute(text(FEED), values)
+            held.set()
+            await release.wait()
+
+    slow_has, slow_may, fast_has, fast_may = (asyncio.Event() for _ in range(4))
+    fast_may.set()
+    async with asyncio.TaskGroup() as writers:
+        writers.create_task(write(slow_has, slow_may))
+        await slow_has.wait()
+        fast = writers.create_task(write(fast_has, fast_may))
+        for _ in range(20):  # the fast writer has every chance to come first
+            page = await since(register, cursor, "balance")
+            assert (page["data"], page["next_cursor"]) == ([], cursor)
+        assert not fast.done()
+        slow_may.set()
+    async with hub.database.begin() as conn:
+        numbers = (await conn.execute(text("SELECT feed_seq FROM feed ORDER BY 1"))).scalars().all()
+    assert list(numbers) == list(range(1, len(numbers) + 1))
+    assert len((await since(register, cursor, "balance"))["data"]) == 1
