@@ -32,8 +32,8 @@ OnTheWay = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
 CONNECTION = "shop"
 START = datetime(2026, 7, 1, 3, 0, 0, tzinfo=UTC)
-TIMEOUT = httpx.Timeout(1.0)
-"""Short, so that a vendor who never answers costs a check little."""
+TIMEOUT = httpx.Timeout(5.0)
+"""Long enough for a machine with much to do; a check that waits for no answer shortens it."""
 
 
 class Clock:

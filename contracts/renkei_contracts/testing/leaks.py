@@ -75,7 +75,7 @@ def told_by(error: BaseException | None) -> str:
     seen: list[str] = []
     while error is not None and len(seen) < 20:
         notes = getattr(error, "__notes__", [])
-        seen.append(f"{type(error).__name__} {error} {error.args!r} {vars(error)!r} {notes!r}")
+        seen.append(f"{type(error).__name__} {error} {error.args!r} {notes!r}")
         error = error.__cause__ or error.__context__
     return "\n".join(seen)
 

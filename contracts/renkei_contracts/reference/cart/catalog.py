@@ -1,19 +1,22 @@
 """Products, their stock, and coupons."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from renkei_contracts.capability import Product, StockLevel
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import NotFound
+from renkei_contracts.errors import NotFound, UnsupportedFeature
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.client import ReferenceClient, iso
 from renkei_contracts.reference.cart.mapping import to_product
 from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.toolkit.wire import page_of, parse
+
+CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
+"""What a code of a coupon may be."""
 
 
 class ReferenceProducts:
@@ -74,4 +77,6 @@ class ReferenceCoupons:
 
 
 def _path(code: str) -> str:
-    return f"/v1/coupons/{quote(code, safe='')}"
+    if not CODE.fullmatch(code):
+        raise UnsupportedFeature("the shop takes codes of letters, digits and hyphens only")
+    return f"/v1/coupons/{code}"
