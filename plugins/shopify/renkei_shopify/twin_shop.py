@@ -131,7 +131,12 @@ class TwinShop:
         self.touch(order)
 
     def cancel(self, order: TwinOrder) -> TwinRefund | None:
-        """The order is called off, and what was paid for its goods is given back."""
+        """The order is called off, and what was paid for its goods is given back.
+
+        Raises ValueError for one that was already (schema 2026-07, Mutation.orderCancel).
+        """
+        if order.cancelled_at:
+            raise ValueError(f"order {order.id} was cancelled already")
         order.cancelled_at = self.clock()
         paid = order.financial_status in ("paid", "partially_refunded")
         left = [(line, order.current(line)) for line in order.lines if order.current(line)]

@@ -49,6 +49,10 @@ def _stores() -> list[dict[str, Any]]:
     return [{**store, "pointCondition": _point_condition()}]
 
 
+def _undone(row: Row) -> bool:
+    return row["cancelDivision"] != "0" or row["disposeDivision"] != "0"
+
+
 def _person(shopper: Shopper) -> Row:
     return {
         "lastName": shopper.family_name,
@@ -146,7 +150,7 @@ class TwinPos:
 
     def cancel(self, id: str) -> None:
         """取消: the sale itself is voided, its points go back to the register's copy."""
-        row = self.transactions[id]
+        row = self._standing(id)
         row["cancelDivision"] = "1"
         self._touch(row)
         row["cancelDateTime"] = row["updDateTime"]
@@ -154,7 +158,7 @@ class TwinPos:
 
     def dispose(self, id: str) -> Row:
         """返品取消: the sale is undone by a record of its own, with negative amounts."""
-        row = self.transactions[id]
+        row = self._standing(id)
         row["disposeDivision"] = "1"
         self._touch(row)
         self._give_back(row)
@@ -168,7 +172,7 @@ class TwinPos:
     def owed(self, id: str) -> dict[int, int]:
         """What the buyer owes for the goods of a sale, by tax rate."""
         row = self.transactions[id]
-        if "1" in (row["cancelDivision"], row["disposeDivision"]):
+        if _undone(row):
             return {}
         owed: dict[int, int] = defaultdict(int)
         for line in row["details"]:
@@ -180,6 +184,13 @@ class TwinPos:
         """Rows updated from ``since`` to ``until``, both included."""
         start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
         return [one for one in rows if start <= datetime.fromisoformat(one["updDateTime"]) <= end]
+
+    def _standing(self, id: str) -> Row:
+        """A sale that still counts; its points can come back only once."""
+        row = self.transactions[id]
+        if _undone(row):
+            raise ValueError(f"transaction {id} was undone already")
+        return row
 
     def _give_back(self, row: Row) -> None:
         if row["customerId"]:

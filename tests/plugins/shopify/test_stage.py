@@ -112,6 +112,11 @@ class TestOrders:
         assert len({one.header("X-Shopify-Event-Id") for one in sent}) == 1
         assert len({one.header("X-Shopify-Webhook-Id") for one in sent}) == 3
 
+    async def test_an_order_is_cancelled_once(self, stage: ShopifyTwin, sold: str) -> None:
+        await stage.cancel(sold)
+        with pytest.raises(ValueError, match="already"):
+            await stage.cancel(sold)
+
     async def test_everything_is_fulfilled(
         self, bench: Bench, stage: ShopifyTwin, sold: str
     ) -> None:

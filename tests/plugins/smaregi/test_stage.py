@@ -129,6 +129,12 @@ class TestSales:
         assert (await bench.orders().fetch(id)).state is OrderState.CANCELLED
         assert await stage.charged(id) == {}
 
+    async def test_a_sale_is_undone_once(self, stage: SmaregiTwin) -> None:
+        id = await stage.sell("", CATALOGUE[:1], 0, STRAIGHT)
+        await stage.cancel(id)
+        with pytest.raises(ValueError, match="already"):
+            await stage.cancel(id)
+
     async def test_a_sale_undone_by_a_record_owes_nothing(self, stage: SmaregiTwin) -> None:
         id = await stage.sell("", CATALOGUE[:1], 0, STRAIGHT)
         record = stage.twin.pos.dispose(id)["transactionHeadId"]
