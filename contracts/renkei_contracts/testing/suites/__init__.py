@@ -1,6 +1,7 @@
 """The suites, one file each; importing this package registers their checks."""
 
 from renkei_contracts.testing.suites import balances as balances
+from renkei_contracts.testing.suites import connection_check as connection_check
 from renkei_contracts.testing.suites import coupons as coupons
 from renkei_contracts.testing.suites import facts as facts
 from renkei_contracts.testing.suites import faults as faults
