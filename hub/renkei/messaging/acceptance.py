@@ -55,10 +55,14 @@ def minute_of(at: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Standing:
-    """The alarms a connection has: since when each stands, and when the last one ended."""
+    """The alarms a connection has: since when each stands, and when the last one ended.
+
+    ``awake``: since when we have been looking. Before that it may be us who were away.
+    """
 
     since: Mapping[Kind, datetime] = field(default_factory=dict)
     ended: datetime | None = None
+    awake: datetime | None = None
 
 
 class History:
@@ -141,12 +145,14 @@ def _missing(
     if not history.genuine:
         return None
     this = minute_of(now)
-    since = max(history.genuine[-1] + MINUTE, this - DAY)
+    awake = standing.awake or this - DAY
+    since = max(history.genuine[-1] + MINUTE, this - DAY, minute_of(awake))
     usual = _usually_accepted(history, since, this)
     if usual >= EXPECTED and now - since > 2 * _usual_silence(history, this):
         return f"no genuine delivery came for {_minutes(now - since)}, usually {usual} or more do"
     # An hour that an alarm has spoken of already is not spoken of again.
-    since = max(this - HOUR, _next_minute(standing.ended or this - DAY), back or this - DAY)
+    ended = _next_minute(standing.ended or this - DAY)
+    since = max(this - HOUR, minute_of(awake), ended, back or this - DAY)
     usual = _usually_accepted(history, since, this)
     good = history.accepted(since, _next_minute(now))
     if usual >= MANY and 0 < good * 4 < usual:

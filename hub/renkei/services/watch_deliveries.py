@@ -1,6 +1,6 @@
 """Raises an alarm where a connection's deliveries are refused or missing, and ends it again."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -63,17 +63,19 @@ class WatchDeliveries:
     clock: Clock
     counts: dict[str, dict[datetime, Count]] = field(default_factory=dict)
     read_at: datetime | None = None
+    awake: datetime | None = None
 
     async def look(self) -> None:
         """Raise and end alarms as of now."""
         now = self.clock()
+        self.awake = self.awake or now
         async with self.database.begin() as conn:
             if not (await conn.execute(text(TAKE_TURN), {"id": WATCH_LOCK})).scalar_one():
                 return
             await self._read(conn, now)
             standing = await _standing(conn, now)
             for row in await store.load_all(conn):
-                alarms = standing.get(row.id, Standing())
+                alarms = replace(standing.get(row.id, Standing()), awake=self.awake)
                 counts = self.counts.get(row.id, {})
                 found = judge(counts.values(), now, alarms)
                 await _end(conn, row.id, set(alarms.since) - set(found), now)

@@ -119,6 +119,14 @@ class TestMissing:
         today = counts(steady(20), NOON - 8 * HOUR, NOON)
         assert found(today, NOON + 4 * HOUR) == set()
 
+    def test_when_the_hub_itself_was_away_the_vendor_was_not_silent(self) -> None:
+        back = NOON + 3 * HOUR
+        awake = Standing(awake=back + timedelta(seconds=10))
+        few = [*week(steady(20)), Count(back, 1, 0)]
+        for history in (week(steady(20)), few):
+            assert found(history, back + timedelta(seconds=30), awake) == set()
+            assert found(history, back + 4 * MINUTE, awake) == {MISSING}
+
     def test_it_ends_with_the_first_genuine_one(self) -> None:
         history = week(steady(20))
         standing = Standing({"deliveries_missing": NOON + 3 * MINUTE})
