@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "writing-a-plugin.md"
-BLOCK = re.compile(r"(?:^`(?P<file>\S+)`:\n\n)?^```python\n(?P<text>.*?)^```$", re.DOTALL | re.M)
+BLOCK = re.compile(
+    r"(?:^`(?P<file>\S+)`:\n\n)?^```(?:python|json)\n(?P<text>.*?)^```$", re.DOTALL | re.M
+)
 
 
 def shown_files() -> dict[str, str]:

@@ -48,11 +48,12 @@ def the_vendor() -> Vendor:
     return found
 
 
-def test_the_page_leads_to_bronze(project: Path) -> None:
+def test_the_page_leads_to_silver(project: Path) -> None:
     write_the_page(project)
     outcomes = asyncio.run(run_checks(the_vendor()))
     assert {one.check.id: one.text for one in outcomes if one.status in ("failed", "exempt")} == {}
-    assert reaches(judge(outcomes, {}).tier, "bronze")
+    judged = judge(outcomes, {})
+    assert reaches(judged.tier, "silver"), judged.missing
 
 
 def test_the_page_takes_less_than_300_lines(project: Path) -> None:

@@ -1,19 +1,23 @@
 """A twin on the shop of ``twin.shop``: a vendor's adds its rows, its routes and its deliveries."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext
 from renkei_contracts.twin.base import TwinBase
 from renkei_contracts.twin.emitter import Outgoing
 from renkei_contracts.twin.faults import FaultScript
 from renkei_contracts.twin.faulty import Faulty
+from renkei_contracts.twin.schema import Call, Checked, JsonSchema
+from renkei_contracts.twin.schema_log import SchemaLog
 from renkei_contracts.twin.shop import CATALOGUE, Customer, Sale, Shop
 
 ACTIONS: frozenset[Action] = frozenset(
@@ -29,6 +33,21 @@ Answer = Callable[[Request], Awaitable[object]]
 """What a call is answered with, as JSON; a KeyError says that there is no such thing."""
 
 
+@dataclass(frozen=True)
+class Compare:
+    """What a twin's calls, answers and deliveries are compared with, and where it is from.
+
+    ``refusal`` and ``delivery`` are definitions of the schema: of every answer from 400 on, and of
+    the body of every delivery.
+    """
+
+    schema: JsonSchema
+    calls: Sequence[Call]
+    source: str
+    refusal: str = ""
+    delivery: str = ""
+
+
 class ShopTwin(TwinBase):
     """Does every action on the shop's books, and tells of it as ``outgoing`` says.
 
@@ -38,12 +57,20 @@ class ShopTwin(TwinBase):
     can = ACTIONS
 
     def __init__(
-        self, context: StageContext, routes: Sequence[BaseRoute], *, retries: bool = True
+        self,
+        context: StageContext,
+        routes: Sequence[BaseRoute],
+        *,
+        compare: Compare | None = None,
+        retries: bool = True,
     ) -> None:
-        faults = FaultScript()
-        app = Faulty(Starlette(routes=routes), faults)
-        super().__init__(context, app, faults, retries=retries)
+        faults, log = FaultScript(), SchemaLog(compare.source if compare else "")
+        app: ASGIApp = Starlette(routes=routes)
+        if compare:
+            app = Checked(app, compare.schema, compare.calls, compare.refusal, log)
+        super().__init__(context, Faulty(app, faults), faults, retries=retries, schema=log)
         self.shop = Shop(context.now)
+        self._compare = compare
 
     def lets_in(self, request: Request) -> bool:
         """Whether the call has the key or token that the vendor asks for."""
@@ -146,7 +173,15 @@ class ShopTwin(TwinBase):
     async def _tell(
         self, what: Happening, thing: Customer | Sale, mischief: Mischief = STRAIGHT
     ) -> None:
-        await self.emitter.emit(self.outgoing(what, thing), mischief)
+        await self._emit(self.outgoing(what, thing), mischief)
+
+    async def _emit(self, outgoing: Sequence[Outgoing], mischief: Mischief) -> None:
+        compare = self._compare
+        if compare and compare.delivery:
+            for one in outgoing:
+                told = json.loads(one.body)
+                self.schema.delivery(compare.schema.problem(compare.delivery, told))
+        await self.emitter.emit(outgoing, mischief)
 
 
 class CartTwin(ShopTwin):
@@ -159,7 +194,7 @@ class CartTwin(ShopTwin):
         sale = self.shop.sell(customer, "", items)
         placed = self.outgoing("created", sale)
         self.shop.move(sale, "paid")
-        await self.emitter.emit([*placed, *self.outgoing("changed", sale)], mischief)
+        await self._emit([*placed, *self.outgoing("changed", sale)], mischief)
         return sale.id
 
     async def points_shown(self, customer: str) -> int | None:
