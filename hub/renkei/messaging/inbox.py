@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.messaging.reason import storable
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
-from renkei.storage.trip import as_json
+from renkei.storage.trip import Statement, as_json, travel
 from renkei_contracts.delivery import Delivery
 
 LEASE = timedelta(seconds=10)
@@ -101,13 +101,13 @@ async def store_batch(
 ) -> Sequence[bool]:
     """Store a batch; gives for each whether it was new."""
     async with database.begin_batch() as conn:
-        return await store(conn, ring, incoming)
+        return await store(conn, ring, incoming, commit=True)
 
 
 async def store(
-    conn: AsyncConnection, ring: KeyRing, incoming: Sequence[Incoming]
+    conn: AsyncConnection, ring: KeyRing, incoming: Sequence[Incoming], *, commit: bool = False
 ) -> Sequence[bool]:
-    """Store them in one statement; of equal keys the first is kept."""
+    """Store them in one statement; of equal keys the first is kept. ``commit`` in the same trip."""
     data, rows = bytearray(), []
     for one in incoming:
         about = _about(one.delivery.connection, one.key)
@@ -119,7 +119,8 @@ async def store(
         rows.append(_row(one, len(data) + 1, len(headers), len(body)))
         data += headers + body
     values = {"p": as_json(rows), "bytes": bytes(data)}
-    new = {(row[0], row[1]) for row in (await conn.execute(text(STORE), values)).all()}
+    (stored,) = await travel(conn, [Statement(STORE, values)], commit=commit)
+    new = {(row[0], row[1]) for row in stored.rows}
     return [_take(new, (one.delivery.connection, one.key)) for one in incoming]
 
 

@@ -32,8 +32,8 @@ Rows = Sequence[Any]
 Prepared = dict[bytes, bytes]
 """SQL → the name under which a connection has prepared it."""
 
-Asked = tuple[bytes, Sequence[bytes | None]]
-"""SQL in the server's notation, and its parameters as text."""
+Asked = tuple[bytes, Sequence[bytes | None], Sequence[int]]
+"""SQL in the server's notation, its parameters, and of each whether it is text (0) or bytes (1)."""
 
 _prepared: MutableMapping[Driver, Prepared] = WeakKeyDictionary()
 _numbers = itertools.count(1)
@@ -103,7 +103,9 @@ def _driver(conn: AsyncConnection) -> Driver:
 
 def _asked(statement: Statement) -> Asked:
     sql, names = _numbered(statement.sql)
-    return sql, [_as_text(statement.values[name]) for name in names]
+    values = [statement.values[name] for name in names]
+    formats = [1 if isinstance(value, bytes) else 0 for value in values]
+    return sql, [_as_sent(value) for value in values], formats
 
 
 def _exchange(driver: Driver, statements: Sequence[Asked], commit: bool) -> PQGen[list[PGresult]]:
@@ -143,18 +145,18 @@ def _send(
     """
     fresh: Prepared = {}
     places: list[int] = []
-    for sql, values in statements:
+    for sql, values, formats in statements:
         reach("between_statements")
         if known is None:
             places.append(len(places))
-            pgconn.send_query_params(sql, values)
+            pgconn.send_query_params(sql, values, param_formats=formats)
             continue
         name = known.get(sql) or fresh.get(sql)
         if name is None:
             name = fresh[sql] = b"rk_%d" % next(_numbers)
             pgconn.send_prepare(name, sql)
         places.append(len(places) + len(fresh))
-        pgconn.send_query_prepared(name, values)
+        pgconn.send_query_prepared(name, values, param_formats=formats)
     return fresh, places
 
 
@@ -168,8 +170,8 @@ def _results(pgconn: PGconn) -> PQGen[list[PGresult]]:
         found += part
 
 
-def _as_text(value: object) -> bytes | None:
-    """A parameter as the server reads it."""
+def _as_sent(value: object) -> bytes | None:
+    """A parameter as the server reads it: bytes as they are, anything else as text."""
     if value is None or isinstance(value, bytes):
         return value
     return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
