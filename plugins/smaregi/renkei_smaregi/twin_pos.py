@@ -50,7 +50,7 @@ def _stores() -> list[dict[str, Any]]:
 
 
 def _undone(row: Row) -> bool:
-    return row["cancelDivision"] != "0" or row["disposeDivision"] != "0"
+    return bool(row["cancelDivision"] != "0" or row["disposeDivision"] != "0")
 
 
 def _person(shopper: Shopper) -> Row:
