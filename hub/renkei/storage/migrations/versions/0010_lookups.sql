@@ -1,6 +1,6 @@
 -- Every look-up of a member by a terminal. The value is kept as a keyed digest only.
 CREATE TABLE lookup (
-    terminal_id text COLLATE "C" NOT NULL REFERENCES terminal,
+    terminal_id text COLLATE "C" NOT NULL,
     at timestamptz NOT NULL,
     scheme text NOT NULL,
     blind bytea NOT NULL,
