@@ -1,5 +1,6 @@
 """Every call that a plugin can make, ready to be made again and again, and what may come of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Any
 
 from renkei_contracts.capability import Fact, StockLevel
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import RenkeiError
+from renkei_contracts.errors import RateLimited, RenkeiError
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import IdentityKind, Member
 from renkei_contracts.order import Order
@@ -19,6 +20,8 @@ from renkei_contracts.testing.shop import Buyer, enrolled, sale
 from renkei_contracts.twin.faults import Fault
 
 DAY = timedelta(days=1)
+BETWEEN = timedelta(seconds=10)
+"""What passes between two failures of a vendor, so that its limit of calls is never in the way."""
 PLENTY = 20
 """More calls than one operation makes."""
 
@@ -53,14 +56,23 @@ class Ready:
 
     async def suffer(self, operation: Operation, *faults: Fault) -> Tried:
         """Make the call while the vendor fails so; afterwards the vendor is well again."""
-        # Time passes between failures, or a vendor's limit of calls a second would be all there is.
-        self.bench.clock.forward(timedelta(seconds=1))
+        self.bench.clock.forward(BETWEEN)
         script = self.bench.twin.faults
         script.plan(faults)
         try:
             return await attempt(self.bench, operation)
         finally:
             script.planned.clear()
+
+    async def well(self, operation: Operation) -> Tried:
+        """Make the call while nothing fails; a twin that limits real seconds is waited for once."""
+        tried = await self.suffer(operation)
+        if isinstance(tried.error, RateLimited):
+            await asyncio.sleep(min(tried.error.retry_after or 1, 2))
+            tried = await self.suffer(operation)
+        if tried.error is not None:
+            raise tried.error
+        return tried
 
 
 async def attempt(bench: Bench, operation: Operation) -> Tried:

@@ -174,7 +174,7 @@ async def _drift(bench: Bench, kind: FaultKind, fault: str) -> None:
     work = await ready(bench)
     for normal in work.normal:
         # A write before may have changed what there is to read.
-        fresh = await attempt(bench, normal.operation)
+        fresh = await work.well(normal.operation)
         for key in _keys(bench.exchanges[-fresh.calls :]):
             drift = [Fault(kind, field=key)] * PLENTY
             _bears(fresh, await work.suffer(normal.operation, *drift), f"with {key} {fault}")
