@@ -77,6 +77,7 @@ PROOF = PairOutcome(
     left_out={},
     state_hash="a1",
     reference_hash="a1",
+    state={},
     differences=(),
     parted_at="",
     faults=(),
