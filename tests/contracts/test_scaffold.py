@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from packaging.requirements import Requirement
 
 from renkei_contracts import scaffold
 from renkei_contracts.scaffold import Kind, ScaffoldRefused, new_plugin, tables
@@ -74,6 +75,15 @@ def test_the_entry_point_is_the_vendors_name(tmp_path: Path) -> None:
     text = (new_plugin("acme", "pos", tmp_path / "acme") / "pyproject.toml").read_text("utf-8")
     announced = tomllib.loads(text)["project"]["entry-points"]["renkei.plugins"]
     assert announced == {"acme": "renkei_acme"}
+
+
+def test_it_asks_for_the_contracts_that_rendered_it(tmp_path: Path) -> None:
+    text = (new_plugin("acme", "pos", tmp_path / "acme") / "pyproject.toml").read_text("utf-8")
+    (wanted,) = tomllib.loads(text)["project"]["dependencies"]
+    ours = Path(__file__).parents[2] / "contracts" / "pyproject.toml"
+    assert Requirement(wanted).specifier.contains(
+        tomllib.loads(ours.read_text("utf-8"))["project"]["version"]
+    )
 
 
 def test_its_own_tests_collect_and_fail_readably(tmp_path: Path) -> None:
