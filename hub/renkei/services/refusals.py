@@ -112,6 +112,12 @@ REFUSALS: dict[str, Refusal] = {
     "cursor_unknown": Refusal(
         400, "差分取得の位置が不正です。最初から取得してください", False, "call_staff"
     ),
+    "request_invalid": Refusal(
+        422, "送信の内容に誤りがあります。係員を呼んでください", False, "call_staff"
+    ),
+    "internal": Refusal(
+        500, "エラーが起きました。ポイントなしで会計してください", False, "proceed_without_points"
+    ),
     "busy": Refusal(503, "混み合っています。もう一度お試しください", True, "retry"),
 }
 

@@ -71,7 +71,7 @@ class CommitSale:
 
     def decide(self, attempt: Attempt) -> CommitAnswer:
         """The first answer again, a refusal, or the sale booked."""
-        digest = self._digest
+        digest = self._digest(attempt)
         first = first_answer(attempt, self.request, digest, CommitAnswer)
         if first is not None:
             return first
@@ -86,11 +86,17 @@ class CommitSale:
         attempt.remember(self.request, digest, answer)
         return answer
 
-    @property
-    def _digest(self) -> bytes:
-        """Of what was asked; a sale without activities is what it was before there were any."""
+    def _digest(self, attempt: Attempt) -> bytes:
+        """Of what was asked; a sale without activities is what it was before there were any.
+
+        The same sale as a request and as a fact is one: its answer may have been lost, and the
+        till have gone offline.
+        """
         unsaid = None if self.ask.activities else {"activities"}
-        return digest_of(self.ask.model_dump(mode="json", exclude=unsaid))
+        said = self.ask.model_dump(mode="json", exclude=unsaid)
+        otherwise = digest_of(said | {"occurred": not self.ask.occurred})
+        known = attempt.world.requests.get(self.request)
+        return otherwise if known and known[0] == otherwise else digest_of(said)
 
     @cached_property
     def _activities(self) -> tuple[BookActivity, ...]:

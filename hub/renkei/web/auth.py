@@ -167,6 +167,8 @@ def peer_address(request: Request) -> str | None:
 class TerminalRoute(APIRoute):
     """A route for registers: who calls is proven on the raw bytes, before anything is decoded."""
 
+    media_type = "application/json"
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The framework's handler behind the check."""
         handler = super().get_route_handler()
@@ -176,16 +178,21 @@ class TerminalRoute(APIRoute):
             access = await authenticate(strict, await hub_of(strict))
             request.scope[ACCESS] = access
             trace_of(request.scope).facts["terminal"] = access.terminal.id
-            if await strict.body() and not _is_json(strict):
+            if await strict.body() and _media_type(strict) != self.media_type:
                 raise refused("content_type_unsupported")
             return await handler(strict)
 
         return check_then_handle
 
 
-def _is_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0]
-    return media_type.strip().lower() == "application/json"
+class LinesRoute(TerminalRoute):
+    """A route whose body is lines of JSON."""
+
+    media_type = "application/x-ndjson"
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _caller(request: Request, wanted: SecurityScopes) -> Terminal:

@@ -58,7 +58,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _implausible(request: Request, error: Exception) -> Response:
     """Well formed, but nothing the books can take: a time in the future."""
     assert isinstance(error, RequestInvalid)
-    fault = Fault(detail=error.why, pointer=_pointer(error.field.split(".")))
+    fault = Fault(detail=error.why, pointer=pointer_to(error.field.split(".")))
     return respond(request.scope, refused("request_invalid"), [fault])
 
 
@@ -88,10 +88,11 @@ async def _hung_up(request: Request, error: Exception) -> Response:
 def _fault(error: dict[str, Any]) -> Fault:
     place, *path = error["loc"]
     if place == "body":
-        return Fault(detail=error["msg"], pointer=_pointer(path))
+        return Fault(detail=error["msg"], pointer=pointer_to(path))
     return Fault(detail=error["msg"], parameter=str(path[0]) if path else str(place))
 
 
-def _pointer(path: Sequence[object]) -> str:
+def pointer_to(path: Sequence[object]) -> str:
+    """The JSON pointer to this place, as a fragment."""
     steps = (str(step)[:100].replace("~", "~0").replace("/", "~1") for step in path)
     return "#" + "".join(f"/{step}" for step in steps)

@@ -38,10 +38,6 @@ OF_THE_WEB: dict[str, Refusal] = {
     "content_type_unsupported": Refusal(
         415, f"送信の種類がJSONではありません。{STAFF}", False, "call_staff"
     ),
-    "request_invalid": Refusal(422, f"送信の内容に誤りがあります。{STAFF}", False, "call_staff"),
-    "internal": Refusal(
-        500, "エラーが起きました。ポイントなしで会計してください", False, "proceed_without_points"
-    ),
     "unavailable": Refusal(503, f"ただいま確認できません。{AGAIN}", True, "retry"),
 }
 

@@ -52,6 +52,7 @@ def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
         ("post", "/pos/v1/transactions:attach"),
         ("post", "/pos/v1/transactions:return"),
         ("post", "/pos/v1/adjustments"),
+        ("post", "/pos/v1/batches"),
         ("get", "/pos/v1/changes"),
         ("get", "/pos/v1/snapshot"),
         ("post", "/v1/quotes"),
