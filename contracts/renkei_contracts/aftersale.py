@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool
 from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
 from renkei_contracts.order import LineItem, Lines, RefundLine, TillKey
 from renkei_contracts.point import Movement
+from renkei_contracts.till import ReceiptText
 
 
 class ExtendRequest(Canonical):
@@ -52,7 +53,8 @@ class RefundAnswer(Canonical):
 
     ``parked``: the sale has not come yet; what it says counts as soon as it does. ``earned_back``
     were taken back of what the sale had earned, ``points_returned`` given back of what was used.
-    ``debt`` is what the member owes, because points taken back were spent already.
+    ``debt`` is what the member owes, because points taken back were spent already. ``receipt`` is
+    text to print, with the totals of what is still sold; empty for a sale without a member.
     """
 
     sale: Text
@@ -66,6 +68,7 @@ class RefundAnswer(Canonical):
     debt: Points
     balance_version: int
     as_of: Instant
+    receipt: ReceiptText = ()
 
 
 class AttachRequest(Canonical):

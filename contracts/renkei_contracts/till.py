@@ -16,6 +16,9 @@ Scheme = Literal["auto", "card", "qr", "phone", "email", "member"]
 
 CashierMessage = Annotated[str, Field(max_length=40)]
 
+ReceiptText = tuple[Annotated[str, Field(max_length=32)], ...]
+"""Lines to print as they are: each at most 32 half-width columns, of characters CP932 has."""
+
 
 class ResolveMember(Canonical):
     """Who is this? ``value`` as scanned or typed; ``auto`` guesses the kind from its form.
@@ -247,7 +250,8 @@ class CommitAnswer(Canonical):
     """What was booked for this sale, as it stands now.
 
     ``coupon_value`` is what its coupons took off, in yen; ``issued`` are coupons it brought, for
-    the receipt.
+    the receipt. ``rates`` are its totals per tax rate and ``receipt`` is text to print; both are
+    empty for a sale without a member, whose totals are the register's own.
     """
 
     sale: Text
@@ -261,6 +265,8 @@ class CommitAnswer(Canonical):
     as_of: Instant
     coupon_value: Yen = 0
     issued: tuple[MemberCoupon, ...] = ()
+    rates: tuple[RateTotal, ...] = ()
+    receipt: ReceiptText = ()
 
 
 class TillProblem(Canonical):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 
+from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
-from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
 from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
 from renkei.loyalty.basket import gross_of
@@ -15,6 +15,7 @@ from renkei.loyalty.coupon import TakenOff, per_rate
 from renkei.loyalty.earn import coupons_off
 from renkei.loyalty.member import Kept
 from renkei.loyalty.program import Program
+from renkei.loyalty.receipt import sale_receipt
 from renkei.loyalty.terms import Redeem
 from renkei.services.activity import BookActivity
 from renkei.services.attempt import Attempt
@@ -32,7 +33,7 @@ from renkei.services.target import facts_for, rules_for
 from renkei.services.till_refunds import RefundSale, returns_of
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
-from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest
+from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest, RateTotal, ReceiptText
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class CommitSale:
         self._check(attempt, rules.redeem, per_rate(off))
         settled = self._worth(rules.redeem.yen_per_point).decide(attempt)
         given = tuple(book_with_sale(attempt, one) for one in self._activities)
-        answer = self._answer(attempt, settled, given, sum(one.yen for one in off))
+        answer = self._answer(attempt, settled, given, sum(one.yen for one in off), rules)
         attempt.remember(self.request, digest, answer)
         return answer
 
@@ -215,12 +216,16 @@ class CommitSale:
         settled: SettleAnswer,
         given: tuple[ActivityGiven, ...],
         coupon_value: int,
+        rules: Program,
     ) -> CommitAnswer:
         spendable_now, version = 0, 0
+        receipt: ReceiptText = ()
         if settled.member is not None:
-            group = as_if_lapsed(attempt.group_of(settled.member), attempt.now)
-            spendable_now = spendable(group.lots, group.debt, attempt.now, self.channel)
-            version = group.version
+            group = attempt.group_of(settled.member)
+            left = channel_balance(group, attempt.now, rules.clock, self.channel)
+            spendable_now, version = left.balance.spendable, group.version
+            sums = (settled.earned, settled.redeemed, settled.rates)
+            receipt = sale_receipt(*sums, left, rules.clock)
         return CommitAnswer(
             sale=str(self.ask.sale),
             revision=self.ask.revision,
@@ -233,6 +238,8 @@ class CommitSale:
             as_of=attempt.now,
             coupon_value=coupon_value,
             issued=brought_by(attempt, self._sale.key),
+            rates=tuple(RateTotal(**one._asdict()) for one in settled.rates),
+            receipt=receipt,
         )
 
 

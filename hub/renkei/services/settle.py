@@ -22,6 +22,7 @@ from renkei.ledger.world import (
     Sighting,
     homes_of,
 )
+from renkei.loyalty.basket import RateSum
 from renkei.loyalty.earn import Evaluation, still_sold
 from renkei.loyalty.printed import as_printed
 from renkei.loyalty.program import Program
@@ -54,13 +55,15 @@ class SettleAnswer(NamedTuple):
 
     ``reread``: equal vendor clock with other content, so the order must be read from the vendor.
     ``unlinked``: kept, no member is known yet. ``alias``: the same sale as another order;
-    ``doubtful``: perhaps, and a person must say.
+    ``doubtful``: perhaps, and a person must say. ``rates`` are the totals of what is still sold,
+    where it was evaluated now.
     """
 
     outcome: Outcome
     member: str | None = None
     earned: int = 0
     redeemed: int = 0
+    rates: tuple[RateSum, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,7 +199,8 @@ class SettleOrder:
         evaluation = self._evaluated(attempt, row, member, now_sold, frozen)
         issue_coupons(attempt, self.order, member, evaluation.issues, frozen, self.alert_id)
         target = target_of(self.order, evaluation, frozen, attempt.now, facts.company)
-        return self._post(attempt, member, target, new, self._hold_parts(attempt, member))
+        posted = self._post(attempt, member, target, new, self._hold_parts(attempt, member))
+        return posted._replace(rates=evaluation.rates)
 
     def _evaluated(
         self,

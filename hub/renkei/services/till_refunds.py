@@ -1,13 +1,16 @@
 """Voids and refunds told by a register: facts about a sale, which may not have come yet."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
-from renkei.ledger.lots import spendable
 from renkei.ledger.settlement import Settled
 from renkei.ledger.world import Alert, Known, Needs, NewRefund, OrderKey, OrderRow, RequestKey
+from renkei.loyalty.program import Program
+from renkei.loyalty.receipt import PARKED, refund_receipt
 from renkei.loyalty.refunds import effective, exceeding
 from renkei.services.attempt import Attempt
 from renkei.services.hold import first_answer
@@ -20,6 +23,8 @@ from renkei_contracts.aftersale import RefundAnswer, RefundRequest, VoidRequest
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Refund, TillKey
 from renkei_contracts.till import CommitRequest, Returned
+
+NOTHING_LEFT = {"spendable": 0, "debt": 0, "balance_version": 0}
 
 VOID = "void"
 """The name of a sale's void among its refunds: there is at most one."""
@@ -130,26 +135,36 @@ class RefundSale:
         before: Settled,
         points_returned: int,
     ) -> RefundAnswer:
-        left, debt, version = 0, 0, 0
-        if settled.member is not None:
-            group = as_if_lapsed(attempt.group_of(settled.member), attempt.now)
-            left = spendable(group.lots, group.debt, attempt.now, self.channel)
-            debt, version = -group.debt, group.version
-        return RefundAnswer.model_validate(
-            {
-                "sale": str(self.sale),
-                "outcome": outcome,
-                "member": settled.member or "",
-                "earned_back": max(0, before.earned - settled.earned),
-                "points_returned": points_returned if settled.member else 0,
-                "earned": settled.earned,
-                "used": settled.redeemed,
-                "spendable": left,
-                "debt": debt,
-                "balance_version": version,
-                "as_of": attempt.now,
-            }
-        )
+        said: dict[str, Any] = {
+            "sale": str(self.sale),
+            "outcome": outcome,
+            "member": settled.member or "",
+            "earned_back": max(0, before.earned - settled.earned),
+            "points_returned": points_returned if settled.member else 0,
+            "earned": settled.earned,
+            "used": settled.redeemed,
+            "as_of": attempt.now,
+        }
+        left = self._left(attempt, said, settled) if settled.member else NOTHING_LEFT
+        parked = {"receipt": PARKED} if outcome == "parked" else {}
+        return RefundAnswer.model_validate(said | left | parked)
+
+    def _left(
+        self, attempt: Attempt, said: dict[str, Any], settled: SettleAnswer
+    ) -> dict[str, Any]:
+        """The member's balance after it, and what the receipt says."""
+        assert settled.member is not None
+        group = as_if_lapsed(attempt.group_of(settled.member), attempt.now)
+        found = attempt.program_in_force(group.program, attempt.now)
+        zone = (found[1] if found else Program()).clock
+        left = channel_balance(group, attempt.now, zone, self.channel)
+        moved = (said["earned_back"], said["points_returned"], -group.debt)
+        return {
+            "spendable": left.balance.spendable,
+            "debt": -group.debt,
+            "balance_version": group.version,
+            "receipt": refund_receipt(*moved, settled.rates, left, zone),
+        }
 
 
 def counted_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow | None:

@@ -63,8 +63,12 @@ class TestVoid:
     async def test_a_voided_sale_is_as_if_it_had_not_been(
         self, register: Any, regular: Any, new_sale: Any
     ) -> None:
-        await register.post(SALES, new_sale("1001", regular.id, yen=11_000, points_used=200))
+        ask = new_sale("1001", regular.id, yen=11_000, points_used=200)
+        booked = (await register.post(SALES, ask)).json()
+        assert booked["rates"][0]["total"] == 10_800
+        assert "10%対象(税込)           10,800円" in booked["receipt"]
         answer = (await register.post(f"{SALES}:void", void("1001"))).json()
+        assert answer["receipt"][1] == "返却ポイント                200P"
         assert (answer["outcome"], answer["points_returned"]) == ("booked", 200)
         assert (answer["earned"], answer["used"], answer["spendable"]) == (0, 0, 500)
         assert (await stands(register, "1001"))["voided"] is True
@@ -126,7 +130,9 @@ class TestRefund:
     ) -> None:
         other = type(register)(client, await add_terminal("2"))
         ask = refund("9001", "1001", 5_500, till="2")
-        assert (await other.post(f"{SALES}:refund", ask)).json()["outcome"] == "parked"
+        parked = (await other.post(f"{SALES}:refund", ask)).json()
+        assert parked["outcome"] == "parked"
+        assert len(parked["receipt"]) == 2
         booked = (await register.post(SALES, new_sale("1001", regular.id, yen=11_000))).json()
         assert (booked["earned"], booked["spendable"]) == (50, 550)
         assert (await stands(register, "1001"))["lines"][0]["returned_amount"] == 5_500
