@@ -5,6 +5,7 @@ Renkei errors (contracts)
 │   ├── ConfigInvalid            the installation: settings, secret key, data folder
 │   ├── UnknownVendor            no such plugin is installed
 │   ├── UnknownConnection        no such connection
+│   ├── UnknownTerminal          no such register, application or gateway
 │   ├── UnknownMember            no such member or card
 │   ├── UnknownProgram           no such program, or preset
 │   ├── ProgramInvalid           a document that is no program: every fault, with its place
@@ -39,6 +40,10 @@ class UnknownVendor(FixData):
 
 class UnknownConnection(FixData):
     """No connection of this name exists."""
+
+
+class UnknownTerminal(FixData):
+    """No terminal has this id."""
 
 
 class UnknownMember(FixData):

@@ -110,7 +110,7 @@ def test_a_till_of_an_unknown_connection_is_refused(with_acme: Run) -> None:
     add = ("terminal", "add", "--connection", "nowhere", "--store", "1", "--till", "1")
     ran = with_acme(*add)
     assert ran.returncode == 2
-    assert "no connection nowhere" in ran.stderr
+    assert "no connection 'nowhere'" in ran.stderr
 
 
 def test_no_secret_is_shown_again(with_acme: Run) -> None:

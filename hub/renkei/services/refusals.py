@@ -109,6 +109,12 @@ REFUSALS: dict[str, Refusal] = {
     "sale_of_other_till": Refusal(
         403, "このレジの取引ではありません。係員を呼んでください", False, "call_staff"
     ),
+    "till_not_named": Refusal(
+        400, "レジの指定がありません。係員を呼んでください", False, "call_staff"
+    ),
+    "till_unknown": Refusal(
+        403, "登録されていないレジです。係員を呼んでください", False, "call_staff"
+    ),
     "cursor_unknown": Refusal(
         400, "差分取得の位置が不正です。最初から取得してください", False, "call_staff"
     ),

@@ -24,12 +24,17 @@ def read_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> list[M
     ``headings`` say what a column may be called besides its field's name. Columns with other
     headings are passed over; empty cells count as not there.
     """
-    found: list[M] = []
+    return [row for _, row in numbered_rows(file, model, headings)]
+
+
+def numbered_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> list[tuple[int, M]]:
+    """The same with each row's line."""
+    found: list[tuple[int, M]] = []
     faults: list[str] = []
     try:
         for line, cells in _rows(_text_of(file), model, headings):
             try:
-                found.append(model.model_validate(cells))
+                found.append((line, model.model_validate(cells)))
             except ValidationError as error:
                 faults += [f"line {line}: {_said(fault)}" for fault in error.errors()]
     except csv.Error as error:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.errors import UnknownConnection
+from renkei.services.facts import require_connection
 from renkei.services.till import Terminal
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.base import Key
@@ -19,6 +19,10 @@ from renkei_contracts.errors import SettingsInvalid
 KEY: TypeAdapter[str] = TypeAdapter(Key)
 SCOPES = ("till:read", "till:write")
 APPLICATION_SCOPES = ("quotes:read", "activities:write", "facts:write")
+ANY_TILL = "tills:any"
+"""Held by gateways: to act for whichever till of the connection a request names."""
+
+GATEWAY_SCOPES = (*SCOPES, "terminals:write", ANY_TILL)
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 ADD = """
@@ -41,10 +45,14 @@ FROM terminal_credential c JOIN terminal t USING (terminal_id)
 WHERE c.key_id = :key AND t.disabled_at IS NULL AND c.valid_from <= :now
   AND (c.valid_until IS NULL OR c.valid_until > :now)"""
 
+BY_NAME = """
+SELECT terminal_id, connection_id, store, till FROM terminal
+WHERE (connection_id, store, till) = (:c, :store, :till) AND store <> ''
+  AND disabled_at IS NULL"""
+
 NONCE = """
 INSERT INTO terminal_nonce (key_id, nonce, seen_at) VALUES (:key, :nonce, :now)
 ON CONFLICT DO NOTHING"""
-
 
 FORGET_NONCES = "DELETE FROM terminal_nonce WHERE seen_at < :before"
 
@@ -63,12 +71,22 @@ class NewCredential:
 
 @dataclass(frozen=True)
 class TerminalAccess:
-    """What a credential gives access to."""
+    """What a credential gives access to.
 
+    ``gateway``: it acts for tills of its connection that its requests name, and is none itself.
+    """
+
+    key_id: str
     terminal: Terminal
     secret: str = field(repr=False)
     scopes: tuple[str, ...]
     static_from: tuple[str, ...]
+    gateway: bool = False
+
+    @property
+    def names_no_till(self) -> bool:
+        """Whether it is a gateway's, and no till is named that it acts for."""
+        return self.gateway and not self.terminal.store
 
     def may_send_secret_from(self, address: str) -> bool:
         """Whether the secret itself is accepted from this address."""
@@ -92,6 +110,22 @@ async def add(
     _require_names(store=store, till=till)
     place = {"c": connection, "store": store, "till": till, "label": label}
     return await _add(conn, ring, new_id, now, place, SCOPES, static_from)
+
+
+async def add_gateway(
+    conn: AsyncConnection,
+    ring: KeyRing,
+    new_id: Callable[[str], str],
+    now: datetime,
+    *,
+    connection: str,
+    name: str,
+    static_from: Sequence[str] = LOOPBACK,
+) -> NewCredential:
+    """The same for a headquarters server that calls for all tills of the connection."""
+    _require_names(name=name)
+    place = {"c": connection, "store": "", "till": name, "label": ""}
+    return await _add(conn, ring, new_id, now, place, GATEWAY_SCOPES, static_from)
 
 
 async def add_application(
@@ -119,16 +153,25 @@ async def _add(
     scopes: Sequence[str],
     static_from: Sequence[str],
 ) -> NewCredential:
-    connection = place["c"]
-    found = await conn.execute(
-        text("SELECT 1 FROM connection WHERE connection_id = :c"), {"c": connection}
-    )
-    if found.first() is None:
-        raise UnknownConnection(f"no connection {connection}; see `renkei connections`")
+    await require_connection(conn, place["c"])
     await conn.execute(text(ADD), place | {"id": new_id("trm"), "now": now})
     terminal = str((await conn.execute(text(BY_PLACE), place)).scalar_one())
+    new, row = new_credential(ring, new_id, now, terminal, scopes, static_from)
+    await conn.execute(text(ADD_CREDENTIAL), row)
+    return new
+
+
+def new_credential(
+    ring: KeyRing,
+    new_id: Callable[[str], str],
+    now: datetime,
+    terminal: str,
+    scopes: Sequence[str] = SCOPES,
+    static_from: Sequence[str] = LOOPBACK,
+) -> tuple[NewCredential, dict[str, object]]:
+    """A credential of the terminal, and its row for ADD_CREDENTIAL."""
     key_id, secret = new_id("key"), secrets.token_urlsafe(32)
-    row = {
+    row: dict[str, object] = {
         "key": key_id,
         "id": terminal,
         "secret": ring.seal(secret.encode(), f"terminal/{key_id}"),
@@ -136,8 +179,7 @@ async def _add(
         "networks": list(static_from),
         "now": now,
     }
-    await conn.execute(text(ADD_CREDENTIAL), row)
-    return NewCredential(key_id=key_id, secret=secret, terminal=terminal)
+    return NewCredential(key_id=key_id, secret=secret, terminal=terminal), row
 
 
 def _require_names(**names: str) -> None:
@@ -159,7 +201,17 @@ async def by_key(
         return None
     secret = ring.open(bytes(row[4]), f"terminal/{key_id}").decode()
     terminal = Terminal(row[0], row[1], row[2], row[3])
-    return TerminalAccess(terminal, secret, tuple(row[5]), tuple(row[6]))
+    scopes = tuple(row[5])
+    return TerminalAccess(
+        key_id, terminal, secret, scopes, tuple(row[6]), gateway=ANY_TILL in scopes
+    )
+
+
+async def by_name(conn: AsyncConnection, connection: str, store: str, till: str) -> Terminal | None:
+    """The connection's till of this name; None when it is unknown or disabled."""
+    place = {"c": connection, "store": store, "till": till}
+    row = (await conn.execute(text(BY_NAME), place)).first()
+    return None if row is None else Terminal(*row)
 
 
 async def nonce_is_new(conn: AsyncConnection, key_id: str, nonce: str, now: datetime) -> bool:

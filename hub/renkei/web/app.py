@@ -8,7 +8,19 @@ from fastapi.routing import APIRoute
 from starlette.types import Lifespan
 
 from renkei import __version__
-from renkei.web import aftersale, batches, failures, feed, health, metrics, till, v1, webhooks
+from renkei.web import (
+    aftersale,
+    batches,
+    failures,
+    feed,
+    health,
+    metrics,
+    oauth,
+    terminals,
+    till,
+    v1,
+    webhooks,
+)
 from renkei.web.access import Access
 from renkei.web.body import BoundedBody
 from renkei.web.metrics import Metrics
@@ -67,7 +79,7 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     )
     app.state.hub = hub
     app.state.metrics = Metrics()
-    for part in (webhooks, till, aftersale, batches, v1, feed, health, metrics):
+    for part in (webhooks, till, aftersale, batches, v1, feed, oauth, terminals, health, metrics):
         app.include_router(part.router)
     failures.register(app)
     app.add_middleware(BoundedBody, limit=hub.settings.body_limit_bytes)

@@ -20,8 +20,8 @@ from starlette.responses import Response
 
 from renkei.storage.committer import brief
 from renkei.storage.engine import is_database_error
-from renkei.web.auth import peer_address
 from renkei.web.problems import documented, refused
+from renkei.web.proof import peer_address
 from renkei.web.served import ServedHub, TheHub
 
 log = structlog.get_logger(__name__)

@@ -25,6 +25,7 @@ OF_THE_WEB: dict[str, Refusal] = {
     "unauthorized": Refusal(401, f"この端末を認証できません。{STAFF}", False, "call_staff"),
     "clock_skew": Refusal(401, f"この端末の時計がずれています。{STAFF}", False, "call_staff"),
     "nonce_reused": Refusal(401, f"同じ送信が二度届きました。{AGAIN}", True, "retry"),
+    "token_expired": Refusal(401, f"認証の期限が切れました。{AGAIN}", True, "retry"),
     "delivery_refused": Refusal(401, "通知の署名を確認できません", False, "call_staff"),
     "scope_missing": Refusal(
         403, f"この端末には操作の権限がありません。{STAFF}", False, "call_staff"
@@ -113,7 +114,8 @@ def respond(
 def _headers(error: TillRefused, retry_after: int | None) -> dict[str, str]:
     status = error.status
     if status == HTTPStatus.UNAUTHORIZED and error.problem.code != "delivery_refused":
-        return {"www-authenticate": "Bearer"}
+        over = error.problem.code == "token_expired"
+        return {"www-authenticate": 'Bearer error="invalid_token"' if over else "Bearer"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"retry-after": str(retry_after or RETRY_AFTER_SECONDS)}
     if status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):

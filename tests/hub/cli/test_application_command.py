@@ -46,4 +46,4 @@ def test_an_application_gets_a_credential_of_its_own_scopes(
 
 def test_an_application_of_no_connection_is_refused(renkei: Command, owner: Connection) -> None:
     ran = renkei("application", "add", "--connection", "nowhere", "--name", "site")
-    assert "no connection nowhere" in ran.refusal
+    assert "no connection 'nowhere'" in ran.refusal

@@ -155,11 +155,15 @@ def sign(secret: str, lines: Sequence[str]) -> str:
 
 @dataclass
 class Register:
-    """A register that signs. ``headers`` change what it says after it has signed."""
+    """A register that signs. ``headers`` change what it says after it has signed.
+
+    ``acts_for``: store and till that a gateway names, as they stand in its headers.
+    """
 
     http: httpx.AsyncClient
     credential: NewCredential
     headers: dict[str, str | None] = field(default_factory=dict)
+    acts_for: tuple[str, str] | None = None
 
     def signed(
         self,
@@ -174,7 +178,8 @@ class Register:
         stamp = str(int(datetime.now(UTC).timestamp()) + offset)
         nonce = nonce or uuid4().hex
         digest = hashlib.sha256(body).hexdigest()
-        lines = [method, path, query, stamp, nonce, digest]
+        lines = [method, path, query, stamp, nonce, digest, *(self.acts_for or ())]
+        named = zip(("Renkei-Store", "Renkei-Till"), self.acts_for or (), strict=False)
         said: dict[str, str | None] = {
             "Renkei-Key": self.credential.key_id,
             "Renkei-Timestamp": stamp,
@@ -182,7 +187,7 @@ class Register:
             "Renkei-Signature": sign(self.credential.secret, lines),
             "Content-Type": "application/json",
         }
-        said |= self.headers
+        said |= dict(named) | self.headers
         return {name: value for name, value in said.items() if value is not None}
 
     async def post(self, path: str, ask: object = None, **more: Any) -> httpx.Response:

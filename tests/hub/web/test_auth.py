@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from renkei.web.auth import signed_text
+from renkei.web.proof import signed_text
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "pos-v1.md"

@@ -9,6 +9,7 @@ from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 from openapi_spec_validator import validate
 
+from renkei.web.auth import TOKEN_PATH
 from renkei.web.problems import PROBLEMS
 from renkei.web.till import ALWAYS
 
@@ -55,6 +56,8 @@ def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
         ("post", "/pos/v1/batches"),
         ("get", "/pos/v1/changes"),
         ("get", "/pos/v1/snapshot"),
+        ("post", "/pos/v1/oauth/token"),
+        ("post", "/pos/v1/terminals"),
         ("post", "/v1/quotes"),
         ("post", "/v1/activities"),
         ("post", "/v1/facts"),
@@ -73,7 +76,7 @@ def test_operations_have_names_of_their_own(spec: dict[str, Any]) -> None:
 
 def test_every_refusal_of_a_register_is_described_with_an_example(spec: dict[str, Any]) -> None:
     for (_, path), operation in operations(spec).items():
-        if not path.startswith(("/pos/", "/v1/")):
+        if not path.startswith(("/pos/", "/v1/")) or path == TOKEN_PATH:
             continue
         examples: dict[str, Any] = {}
         for status, answer in operation["responses"].items():
@@ -82,7 +85,15 @@ def test_every_refusal_of_a_register_is_described_with_an_example(spec: dict[str
                 assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
                 examples |= content["examples"]
         assert set(ALWAYS) <= set(examples) <= set(PROBLEMS)
-        assert operation["security"] == [{"signed": []}, {"static": []}]
+        assert operation["security"] == [{"signed": []}, {"static": []}, {"oauth2": []}]
+
+
+def test_a_refusal_of_a_token_is_described_as_oauth_tells_it(spec: dict[str, Any]) -> None:
+    operation = operations(spec)["post", TOKEN_PATH]
+    assert "security" not in operation
+    for status in ("400", "401"):
+        content = operation["responses"][status]["content"]["application/json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/TokenRefused"}
 
 
 def test_the_frameworks_own_errors_are_nowhere(spec: dict[str, Any]) -> None:
