@@ -1,6 +1,7 @@
 """Moments as people type them: without a zone, Japan time is meant."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import typer
@@ -16,3 +17,14 @@ def in_japan(given: datetime | None) -> datetime | None:
     if given is not None and not EARLIEST_YEAR < given.year <= LATEST_YEAR:
         raise typer.BadParameter(f"{given.date()}: must lie after {EARLIEST_YEAR}")
     return given.replace(tzinfo=JST) if given is not None and given.tzinfo is None else given
+
+
+UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def duration(text: str) -> timedelta:
+    """``7d``, ``12h``, ``30m`` or ``0``; raises BadParameter."""
+    found = re.fullmatch(r"(\d{1,4})([dhm])", text, re.ASCII)
+    if found is None and text != "0":
+        raise typer.BadParameter(f"{text!r:.20}: write it as 7d, 12h, 30m or 0")
+    return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
