@@ -40,12 +40,14 @@ class Stated:
 class KnownPlace:
     """A store's area, how long after midnight its day ends, and facts of the days around a sale.
 
-    Of facts with one name and day the last is the one for the smallest place.
+    Of facts with one name and day the last is the one for the smallest place. ``is_set``: somebody
+    has said when its day ends.
     """
 
     area: str = ""
     day_ends: timedelta = timedelta()
     facts: tuple[Stated, ...] = ()
+    is_set: bool = False
 
     def on(self, day: date) -> Mapping[str, Stated]:
         """The facts that hold there on that day."""
@@ -69,7 +71,7 @@ def places_of(rows: Iterable[Any]) -> dict[Place, KnownPlace]:
         facts = before.facts if before else ()
         if row[5] is not None:
             facts = (*facts, Stated(*row[5:10]))
-        found[place] = KnownPlace(row[3], timedelta(minutes=row[4]), facts)
+        found[place] = KnownPlace(row[3], timedelta(minutes=row[4]), facts, row[10])
     return found
 
 

@@ -188,7 +188,8 @@ MEMBER_KEYS = (
 )
 
 CONNECTIONS = """
-SELECT connection_id, program_id, company_id, settles_from, EXISTS (SELECT FROM product)
+SELECT connection_id, program_id, company_id, settles_from, EXISTS (SELECT FROM product),
+       EXISTS (SELECT FROM store_setting s WHERE s.connection_id = connection.connection_id)
 FROM connection WHERE connection_id = ANY(string_to_array(:ids, ','))"""
 
 PERIODS = """

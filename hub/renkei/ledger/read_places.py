@@ -18,7 +18,7 @@ from renkei.storage.trip import Statement, as_json, travel
 # A store's newest setting by then; facts of its own, of its area, and of everywhere.
 PLACES = """
 SELECT x.c, x.s, x.at, coalesce(p.area, ''), coalesce(p.day_ends, 0),
-       f.name, f.day, f.value, f.source, f.stated_at
+       f.name, f.day, f.value, f.source, f.stated_at, p.day_ends IS NOT NULL
 FROM json_to_recordset(CAST(:places AS json))
   AS x(c text, s text, at timestamptz, known timestamptz, first date, last date)
 LEFT JOIN LATERAL (

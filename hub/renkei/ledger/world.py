@@ -93,12 +93,16 @@ SETS_OF_NEEDS = tuple(one.name for one in fields(Needs) if one.name != "since")
 
 
 class ConnectionFacts(NamedTuple):
-    """What booking must know of a connection; ``products``: whether any product is known at all."""
+    """What booking must know of a connection.
+
+    ``products``: whether any product is known at all; ``stores``: whether any store of it is set.
+    """
 
     program: str
     company: str
     settles_from: datetime
     products: bool = False
+    stores: bool = False
 
 
 class ProgramVersion(NamedTuple):

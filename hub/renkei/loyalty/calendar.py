@@ -19,7 +19,12 @@ def business_day(order: Order, zone: ZoneInfo, day_ends: timedelta = timedelta()
     """
     if order.till is not None:
         return order.till.business_date
-    return (order.placed_at.astimezone(zone) - day_ends).date()
+    return day_of(order.placed_at, zone, day_ends)
+
+
+def day_of(at: datetime, zone: ZoneInfo, day_ends: timedelta) -> date:
+    """The store's day of an instant, where its day ends so long after midnight."""
+    return (at.astimezone(zone) - day_ends).date()
 
 
 def days_meant(day: date) -> list[int]:

@@ -19,6 +19,7 @@ from renkei.loyalty.receipt import sale_receipt
 from renkei.loyalty.terms import Redeem
 from renkei.services.activity import BookActivity
 from renkei.services.attempt import Attempt
+from renkei.services.business_day import day_asked, watch_day
 from renkei.services.coupon_holds import brought_by, require_usable
 from renkei.services.coupons import terms_used
 from renkei.services.hold import book_lapses, first_answer, parse_hold_id
@@ -68,7 +69,8 @@ class CommitSale:
         """What settling needs further."""
         told = [one.further(known) for one in self._activities]
         back = [one.further(known) for one in self._returns]
-        return Needs.of_all([self._sale.further(known), *told, *back])
+        day = day_asked(self._sale.order, known)
+        return Needs.of_all([self._sale.further(known), day, *told, *back])
 
     def decide(self, attempt: Attempt) -> CommitAnswer:
         """The first answer again, a refusal, or the sale booked."""
@@ -81,6 +83,7 @@ class CommitSale:
         rules = self._rules(attempt)
         off = self._coupons(attempt, rules)
         self._check(attempt, rules.redeem, per_rate(off))
+        watch_day(attempt, self._sale.order, rules.clock)
         settled = self._worth(rules.redeem.yen_per_point).decide(attempt)
         given = tuple(book_with_sale(attempt, one) for one in self._activities)
         answer = self._answer(attempt, settled, given, sum(one.yen for one in off), rules)

@@ -300,7 +300,7 @@ async def test_rules_that_speak_of_nothing_else_cost_no_statement(
 
     monkeypatch.setattr(loading, "travel", counted)
     await earned(booking, sold("o", now(), lines=(tea(sku="A"),)))
-    tables = {"places": "store_setting", "products": "JOIN LATERAL product"}
+    tables = {"places": "store_setting n", "products": "JOIN LATERAL product"}
     found = {name for name, table in tables.items() if any(table in one for one in asked)}
     assert found == more
     assert not any("FROM product n" in one for one in asked)
