@@ -16,7 +16,17 @@ from renkei.web import (
     health,
     metrics,
     oauth,
+    reconciliation,
     terminals,
+    till,
+    v1,
+    webhooks,
+)
+    failures,
+    feed,
+    health,
+    metrics,
+    for part in PARTS:
     till,
     v1,
     webhooks,
@@ -26,6 +36,21 @@ from renkei.web.body import BoundedBody
 from renkei.web.metrics import Metrics
 from renkei.web.problems import Problem
 from renkei.web.served import ServedHub
+
+PARTS = (
+    webhooks,
+    till,
+    aftersale,
+    batches,
+    reconciliation,
+    v1,
+    feed,
+    oauth,
+    terminals,
+    health,
+    metrics,
+)
+"""Whatever is served has a router here, in the order of the description."""
 
 TITLE = "Renkei"
 DESCRIPTION = """One ledger for the members and points of every cart and till.
@@ -79,7 +104,11 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     )
     app.state.hub = hub
     app.state.metrics = Metrics()
+<<<<<<< HEAD
     for part in (webhooks, till, aftersale, batches, v1, feed, oauth, terminals, health, metrics):
+=======
+    for part in (webhooks, till, aftersale, reconciliation, v1, feed, health, metrics):
+>>>>>>> 4938dfa (A till's Z-report is compared with what is booked: differences, missing receipts, an alert)
         app.include_router(part.router)
     failures.register(app)
     app.add_middleware(BoundedBody, limit=hub.settings.body_limit_bytes)

@@ -1,0 +1,106 @@
+"""A till closes: its Z-report against what is booked."""
+
+from typing import Any
+
+import httpx
+
+SALES = "/pos/v1/transactions"
+RECONCILE = "/pos/v1/reconciliations"
+DAY = "2026-11-26"
+
+
+def key(receipt: str, till: str = "1") -> dict[str, Any]:
+    return {"store": "shibuya", "till": till, "business_date": DAY, "receipt_number": receipt}
+
+
+def report(**more: Any) -> dict[str, Any]:
+    said = {"store": "shibuya", "till": "1", "business_date": DAY}
+    return said | {"closed_at": f"{DAY}T22:00:00+09:00"} | more
+
+
+async def a_day(register: Any, member: str, new_sale: Any) -> None:
+    """Receipt 1000 (``regular``: 55,000 yen), 1001 with points, 1002 voided, 1003 a refund."""
+    await register.post(SALES, new_sale("1001", member, yen=11_000, points_used=100))
+    await register.post(SALES, new_sale("1002", None))
+    void = {"sale": key("1002"), "voided_at": f"{DAY}T11:00:00+09:00", "business_date": DAY}
+    await register.post(f"{SALES}:void", void)
+    refund = {
+        "receipt": key("1003"),
+        "sale": key("1001"),
+        "refunded_at": f"{DAY}T12:00:00+09:00",
+        "lines": [{"id": "1", "amount": 5_500}],
+    }
+    assert (await register.post(f"{SALES}:refund", refund)).status_code == 200
+
+
+TOTALS = {
+    "sales": 2,
+    "voids": 1,
+    "yen": 66_000,
+    "earned": 549,
+    "used": 50,
+    "refunds": 1,
+    "refund_yen": 5_500,
+}
+
+
+async def test_a_report_that_agrees_is_kept_and_nobody_is_told(
+    register: Any, regular: Any, new_sale: Any, count: Any
+) -> None:
+    await a_day(register, regular.id, new_sale)
+    ask = report(**TOTALS, first_receipt="1000", last_receipt="1003")
+    answer = (await register.post(RECONCILE, ask)).json()
+    assert answer["totals"] == TOTALS
+    assert (answer["agrees"], answer["numbered"], answer["missing"]) == (True, True, [])
+    day = (await register.get(RECONCILE, f"store=shibuya&business_date={DAY}")).json()
+    (till,) = day["tills"]
+    assert (till["totals"], till["reported"], till["differences"]) == (TOTALS, answer, [])
+    assert await count("alert") == 0
+
+
+async def test_what_differs_and_what_is_missing_is_said_told_and_kept(
+    register: Any, regular: Any, new_sale: Any, count: Any
+) -> None:
+    await a_day(register, regular.id, new_sale)
+    ask = report(sales=4, earned=549, first_receipt="0999", last_receipt="1005")
+    first = (await register.post(RECONCILE, ask)).json()
+    assert first["differences"] == [{"total": "sales", "till": 4, "hub": 2}]
+    assert (first["missing"], first["missing_count"]) == (["0999", "1004", "1005"], 3)
+    await register.post(SALES, new_sale("1004", None))
+    assert (await register.post(RECONCILE, ask)).json() == first
+    assert await count("alert WHERE kind = 'till_differs'") == 1
+    (till,) = (await register.get(RECONCILE, f"store=shibuya&business_date={DAY}")).json()["tills"]
+    assert till["differences"] == [{"total": "sales", "till": 4, "hub": 3}]
+    other = await register.post(RECONCILE, ask | {"sales": 3})
+    assert (other.status_code, other.json()["code"]) == (409, "key_reused")
+    again = (await register.post(RECONCILE, ask | {"sales": 3, "revision": 2})).json()
+    assert again["missing"] == ["0999", "1005"]
+
+
+async def test_each_till_and_settlement_is_counted_apart_and_a_sale_once(
+    register: Any, regular: Any, new_sale: Any, add_terminal: Any, client: Any
+) -> None:
+    restarted = new_sale("1000", None, yen=2_200)
+    restarted["sale"]["settlement_count"] = 1
+    await register.post(SALES, restarted)
+    other = type(register)(client, await add_terminal("2|A"))
+    swap = new_sale("1", None, yen=3_300) | {"sale": key("1", "2|A")}
+    back = [{"sale": key("1000"), "lines": [{"id": "1", "amount": 1_100}]}]
+    assert (await other.post(SALES, swap | {"returns": back})).status_code == 200
+    found = (await register.get(RECONCILE, f"store=shibuya&business_date={DAY}")).json()["tills"]
+    seen = [
+        (one["till"], one["settlement_count"], *(one["totals"][k] for k in ("sales", "yen")))
+        for one in found
+    ]
+    assert seen == [("1", 0, 1, 55_000), ("1", 1, 1, 2_200), ("2|A", 0, 1, 3_300)]
+    assert (found[2]["totals"]["refunds"], found[2]["totals"]["refund_yen"]) == (1, 1_100)
+
+
+async def test_a_till_reports_for_itself_and_sees_its_own_store(
+    register: Any, client: httpx.AsyncClient
+) -> None:
+    for answer in (
+        await register.post(RECONCILE, report(till="2")),
+        await register.get(RECONCILE, f"store=umeda&business_date={DAY}"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "sale_of_other_till")
