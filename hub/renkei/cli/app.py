@@ -13,6 +13,7 @@ from renkei.cli import (
     demo,
     doctor,
     facts,
+    journal,
     ledger,
     members,
     new_plugin,
@@ -80,4 +81,5 @@ app.add_typer(program.commands, name="program")
 app.add_typer(stores.commands, name="stores")
 app.add_typer(facts.commands, name="facts")
 app.add_typer(products.commands, name="products")
+app.add_typer(journal.commands, name="journal")
 app.add_typer(ledger.commands, name="ledger")

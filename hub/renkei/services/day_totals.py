@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -95,9 +95,9 @@ async def _add_refunds(
         found[shift].count(refunds=1, refund_yen=amount)
 
 
-def _name(row: object) -> tuple[Shift, str]:
+def _name(row: Any) -> tuple[Shift, str]:
     """The shift and receipt number of a natural key's parts."""
-    till, count, receipt = (str(part) for part in tuple(row)[:3])  # type: ignore[arg-type]
+    till, count, receipt = row[:3]
     return Shift(_unquoted(till), int(count) if count.isdecimal() else 0), _unquoted(receipt)
 
 

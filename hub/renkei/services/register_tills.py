@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import FileInvalid, RequestInvalid
 from renkei.services.facts import require_connection
-from renkei.services.spreadsheets import MOST_FAULTS, numbered_rows
+from renkei.services.spreadsheets import MOST_FAULTS, read_lines
 from renkei.services.terminals import ADD_CREDENTIAL, NewCredential, new_credential
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -60,7 +60,7 @@ class TillImport:
 
     async def run(self, file: Path, credentials: Path) -> int:
         """All of them or none; gives how many. Raises FileInvalid, RequestInvalid."""
-        rows = numbered_rows(file, NewTill, HEADINGS)
+        rows = read_lines(file, NewTill, HEADINGS)
         tills = [one for _, one in rows]
         with _only_for_its_owner(credentials) as out:
             async with self.database.begin() as conn:

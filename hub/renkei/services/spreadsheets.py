@@ -19,16 +19,16 @@ MOST_FAULTS = 20
 
 
 def read_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> list[M]:
-    """Every row as the model; raises FileInvalid with each fault and its line.
+    """Every row as the model, as ``read_lines`` reads it."""
+    return [row for _, row in read_lines(file, model, headings)]
+
+
+def read_lines(file: Path, model: type[M], headings: Mapping[str, str]) -> list[tuple[int, M]]:
+    """Every row as the model, with its line; raises FileInvalid with each fault and its line.
 
     ``headings`` say what a column may be called besides its field's name. Columns with other
     headings are passed over; empty cells count as not there.
     """
-    return [row for _, row in numbered_rows(file, model, headings)]
-
-
-def numbered_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> list[tuple[int, M]]:
-    """The same with each row's line."""
     found: list[tuple[int, M]] = []
     faults: list[str] = []
     try:
@@ -36,7 +36,7 @@ def numbered_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> li
             try:
                 found.append((line, model.model_validate(cells)))
             except ValidationError as error:
-                faults += [f"line {line}: {_said(fault)}" for fault in error.errors()]
+                faults += [f"line {line}: {said(fault)}" for fault in error.errors()]
     except csv.Error as error:
         raise FileInvalid(file.name, [f"is no CSV: {error}"]) from None
     if faults:
@@ -44,7 +44,8 @@ def numbered_rows(file: Path, model: type[M], headings: Mapping[str, str]) -> li
     return found
 
 
-def _said(fault: object) -> str:
+def said(fault: object) -> str:
+    """A validation error in words: where in the row, and what is wrong."""
     assert isinstance(fault, dict)
     place = ".".join(map(str, fault["loc"])) or "the row"
     return f"{place}: {str(fault['msg']).removeprefix('Value error, ')}"

@@ -1,0 +1,78 @@
+"""``renkei journal import``: a day of a till that only exports."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from renkei.storage.embedded import EmbeddedServer
+from renkei.storage.engine import APP_ROLE
+
+Command = Callable[..., Any]
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+HEAD = "店舗,レジ番号,営業日,レシート番号,取引日時,会員番号,利用ポイント,商品名,数量,金額,税率\r\n"
+GOOD = (
+    '渋谷,1,2026/11/26,0001,2026/11/26 10:00,29000001,,紅茶,2,"1,080",8%\r\n'
+    "渋谷,1,2026/11/26,0002,2026/11/26 10:05,,,傘,1,3300,10\r\n"
+    '渋谷,1,2026/11/26,0001,2026/11/26 10:00,29000001,,皿,1,"11,000",10%\r\n'
+)
+FAULTY = (
+    "渋谷,1,2026/11/26,0003,2026/11/26 10:00,29000001,,紅茶,2,千円,8%\r\n"
+    "渋谷,1,2026/11/26,0004,2026/11/26 10:00,29000001,5,紅茶,1,1080,八\r\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _on_a_fresh_database(
+    server: EmbeddedServer, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RENKEI_DATABASE_URL", server.url(APP_ROLE, database_name))
+    monkeypatch.setenv("RENKEI_SECRET_KEY", KEY)
+
+
+@pytest.fixture
+def count(server: EmbeddedServer, database_name: str) -> Callable[[str], int]:
+    def rows(table: str) -> int:
+        engine = create_engine(server.url(database=database_name))
+        with engine.begin() as conn:
+            found = int(conn.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+        engine.dispose()
+        return found
+
+    return rows
+
+
+def test_a_journal_is_booked_once_and_only_as_a_whole(
+    renkei: Command, tmp_path: Path, count: Callable[[str], int]
+) -> None:
+    journal = ("journal", "import", "sales.csv", "--connection", "pos")
+    file = tmp_path / "sales.csv"
+
+    file.write_bytes((HEAD + GOOD + FAULTY).encode("cp932"))
+    refusal = renkei(*journal).refusal
+    assert "line 5: amount: '千円' is no whole number" in refusal
+    assert "line 6: tax_rate: is a rate in per cent: 10, 8" in refusal
+    other = GOOD.replace("10:00,29000001,,皿", "10:09,29000001,,皿")
+    file.write_bytes((HEAD + other).encode("utf-8-sig"))
+    assert "line 4: sold_at is another than on line 2" in renkei(*journal).refusal
+    file.write_bytes((HEAD + GOOD.replace("29000001", "none")).encode())
+    assert "line 2: card: 'none' is no card number" in renkei(*journal).refusal
+    assert count("orders") == 0
+
+    file.write_bytes((HEAD + GOOD).encode("cp932"))
+    tried = renkei(*journal, "--dry-run", "--json").document
+    assert (tried["receipts"], tried["new"], count("orders"), count("member")) == (2, 2, 0, 0)
+    booked = renkei(*journal, "--json").document
+    assert (booked["new"], booked["known"], booked["earned"]) == (2, 0, 110)
+    again = renkei(*journal)
+    assert (again.code, "0 booked, 2 were known" in again.out) == (0, True)
+    assert (count("orders"), count("member"), count("txn")) == (2, 1, 1)
+
+
+def test_a_misspelt_connection_is_refused(renkei: Command, tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text(HEAD + GOOD, "utf-8")
+    refusal = renkei("journal", "import", "sales.csv", "--connection", "poz").refusal
+    assert "no connection 'poz'" in refusal
