@@ -22,15 +22,6 @@ from renkei.web import (
     v1,
     webhooks,
 )
-    failures,
-    feed,
-    health,
-    metrics,
-    for part in PARTS:
-    till,
-    v1,
-    webhooks,
-)
 from renkei.web.access import Access
 from renkei.web.body import BoundedBody
 from renkei.web.metrics import Metrics
@@ -105,10 +96,7 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     app.state.hub = hub
     app.state.metrics = Metrics()
 <<<<<<< HEAD
-    for part in (webhooks, till, aftersale, batches, v1, feed, oauth, terminals, health, metrics):
-=======
-    for part in (webhooks, till, aftersale, reconciliation, v1, feed, health, metrics):
->>>>>>> 4938dfa (A till's Z-report is compared with what is booked: differences, missing receipts, an alert)
+    for part in PARTS:
         app.include_router(part.router)
     failures.register(app)
     app.add_middleware(BoundedBody, limit=hub.settings.body_limit_bytes)
