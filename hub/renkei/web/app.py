@@ -95,7 +95,6 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     )
     app.state.hub = hub
     app.state.metrics = Metrics()
-<<<<<<< HEAD
     for part in PARTS:
         app.include_router(part.router)
     failures.register(app)
