@@ -128,7 +128,22 @@ class Till(Protocol):
         ...
 
     def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
-        """The neutral answer in the vendor's format: body and content type."""
+        """The neutral answer in the vendor's format: body and content type.
+
+        Also for a request that command() refused, or that is not from the vendor.
+        """
+        ...
+
+
+@runtime_checkable
+class TillNaming(Protocol):
+    """What a Till has besides where requests other than sales say which register they are of.
+
+    Without it such a request counts for the connection's only till, or is refused.
+    """
+
+    def till(self, delivery: Delivery) -> tuple[str, str] | None:
+        """Store and till as its sales name them; None: the request does not say."""
         ...
 
 

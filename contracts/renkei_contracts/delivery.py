@@ -9,7 +9,9 @@ class Delivery:
     """Raw headers and raw body; nothing here was checked or decoded.
 
     ``received_at`` is UTC. ``path_secret`` is the last part of the address the vendor called,
-    for vendors that sign nothing. Bodies and headers stay out of ``repr`` and so out of logs.
+    for vendors that sign nothing. ``path`` is what follows the connection in the address of a
+    register that asks in its own format, decoded, and ``query`` what it asks there, as sent.
+    Bodies, headers and addresses stay out of ``repr`` and so out of logs.
     """
 
     connection: str
@@ -17,6 +19,9 @@ class Delivery:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
     path_secret: str = field(default="", repr=False)
+    method: str = "POST"
+    path: str = field(default="", repr=False)
+    query: str = field(default="", repr=False)
 
     def header(self, name: str) -> str | None:
         """The first header of this name, in any case, or None."""

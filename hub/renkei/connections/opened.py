@@ -79,6 +79,11 @@ class OpenConnection:
         return self._made("balances", self.vendor.balances)
 
     @cached_property
+    def till(self) -> capability.Till | None:
+        """Its registers' own format."""
+        return self._made("till", self.vendor.till)
+
+    @cached_property
     def facts(self) -> capability.Facts | None:
         """Dated facts."""
         return self._made("facts", self.vendor.facts)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import structlog
@@ -45,21 +46,13 @@ class Receiver:
         if opened.webhooks is None:
             raise UnknownConnection(f"connection {opened.id} takes no deliveries")
         try:
-            self._verify(opened.webhooks, delivery)
+            require_genuine(opened.webhooks, delivery, self.clock())
         except Forged:
             self.counts.add(opened.id, delivery.received_at, genuine=False)
             raise
         self.counts.add(opened.id, delivery.received_at, genuine=True)
         incoming = Incoming(delivery, self._key(opened.webhooks, delivery))
         return "stored" if await self.intake.submit(incoming) else "duplicate"
-
-    def _verify(self, webhooks: Webhooks, delivery: Delivery) -> None:
-        """Fails closed: a check that breaks on odd input has not said that it is genuine."""
-        what = f"connection {delivery.connection}: verifying a delivery"
-        try:
-            ask(what, lambda: webhooks.verify(delivery, self.clock()))
-        except PluginFailed as error:
-            raise SignatureInvalid(f"{what} failed") from error
 
     def _key(self, webhooks: Webhooks, delivery: Delivery) -> str:
         """A hint gets a key of its own each time; so does what has none that can be read."""
@@ -70,6 +63,18 @@ class Receiver:
             log.warning("delivery_without_key", connection=delivery.connection, reason=str(error))
             key = None
         return self.new_id("dlv") if not key else _short(key)
+
+
+def require_genuine(webhooks: Webhooks, delivery: Delivery, now: datetime) -> None:
+    """Raise Forged unless the vendor sent it.
+
+    Fails closed: a check that breaks on odd input has not said that it is genuine.
+    """
+    what = f"connection {delivery.connection}: verifying a delivery"
+    try:
+        ask(what, lambda: webhooks.verify(delivery, now))
+    except PluginFailed as error:
+        raise SignatureInvalid(f"{what} failed") from error
 
 
 def _short(key: str) -> str:
