@@ -46,8 +46,8 @@ class Access:
     async def _after_a_bug(
         self, scope: Scope, receive: Receive, answer: "_Answer", error: Exception
     ) -> None:
-        """The error's own words may hold a member's data, so only its kind and place are told."""
-        log.error("bug", error=type(error).__name__, route=template_of(scope), at=_places(error))
+        """Answer, unless the answer has begun."""
+        tell_bug(scope, error)
         if answer.status:
             raise RuntimeError("the answer broke off; see the log entry before") from None
         await respond(scope, refused("internal"))(scope, receive, answer)
@@ -57,7 +57,7 @@ class Access:
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
-        if route.startswith(("/pos/", "/v1/")):
+        if route.startswith(("/pos/", "/v1/", "/till/")):
             self._metrics.answers.labels(route, trace.code).inc()
         tell = log.debug if route in OFTEN_ASKED else log.info
         tell(
@@ -84,6 +84,11 @@ class _Answer:
             self.status = message["status"]
             message = {**message, "headers": [*message.get("headers", []), *self._own]}
         await self._send(message)
+
+
+def tell_bug(scope: Scope, error: BaseException) -> None:
+    """Log what kind of error it was and where: its words may hold anybody's data."""
+    log.error("bug", error=type(error).__name__, route=template_of(scope), at=_places(error))
 
 
 def _places(error: BaseException) -> list[str]:

@@ -16,6 +16,7 @@ from renkei.web import (
     health,
     metrics,
     oauth,
+    own_format,
     reconciliation,
     terminals,
     till,
@@ -30,6 +31,7 @@ from renkei.web.served import ServedHub
 
 PARTS = (
     webhooks,
+    own_format,
     till,
     aftersale,
     batches,

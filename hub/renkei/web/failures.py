@@ -14,8 +14,10 @@ from starlette.responses import Response
 
 from renkei.errors import Busy, DatabaseUnreachable, RequestInvalid, TillRefused
 from renkei.storage.committer import LostRace, brief, may_pass_later
+from renkei.web.access import tell_bug
 from renkei.web.problems import BY_STATUS, Fault, refused, respond
 from renkei.web.trace import trace_of
+from renkei_contracts.errors import Forged, PayloadInvalid
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +76,8 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 async def _database_error(request: Request, error: Exception) -> Response:
     """A lost connection or race passes; anything else is a bug."""
-    if not (isinstance(error, PoolExhausted) or may_pass_later(error)):
+    assert isinstance(error, SQLAlchemyError)
+    if not _passes(error):
         raise error
     log.warning("unavailable", reason=brief(error))
     return respond(request.scope, refused("unavailable"))
@@ -83,6 +86,29 @@ async def _database_error(request: Request, error: Exception) -> Response:
 async def _hung_up(request: Request, error: Exception) -> Response:
     trace_of(request.scope).code = "client_closed"
     return Response(status_code=CLIENT_CLOSED)
+
+
+def refusal_of(request: Request, error: Exception) -> TillRefused:
+    """What an error comes to where the answer has a form of its own; a bug is logged."""
+    match error:
+        case TillRefused():
+            return error
+        case Forged():
+            return refused("unauthorized")
+        case RequestInvalid() | PayloadInvalid():
+            return refused("request_invalid")
+        case Busy():
+            return refused("busy")
+        case DatabaseUnreachable() | LostRace():
+            return refused("unavailable")
+    if isinstance(error, SQLAlchemyError) and _passes(error):
+        return refused("unavailable")
+    tell_bug(request.scope, error)
+    return refused("internal")
+
+
+def _passes(error: SQLAlchemyError) -> bool:
+    return isinstance(error, PoolExhausted) or may_pass_later(error)
 
 
 def _fault(error: dict[str, Any]) -> Fault:

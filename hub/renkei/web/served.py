@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from renkei.clock import Clock
 from renkei.config import Settings
+from renkei.connections.opened import OpenConnections
 from renkei.services.receive import Receiver
 from renkei.services.till import TillService
 from renkei.storage.committer import Committer
@@ -24,6 +25,8 @@ class ServedHub(Protocol):
     def database(self) -> Database: ...
     @property
     def ring(self) -> KeyRing: ...
+    @property
+    def connections(self) -> OpenConnections: ...
     @property
     def till(self) -> TillService: ...
     @property

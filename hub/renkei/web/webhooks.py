@@ -35,7 +35,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _parameter(name: str, description: str) -> dict[str, Any]:
+def parameter(name: str, description: str) -> dict[str, Any]:
+    """A part of a path, described."""
     return {
         "name": name,
         "in": "path",
@@ -45,8 +46,8 @@ def _parameter(name: str, description: str) -> dict[str, Any]:
     }
 
 
-CONNECTION = _parameter("connection", "the connection's name")
-PATH_SECRET = _parameter("path_secret", "for vendors that sign nothing")
+CONNECTION = parameter("connection", "the connection's name")
+PATH_SECRET = parameter("path_secret", "for vendors that sign nothing")
 ANY_BODY = {
     "required": True,
     "description": "exactly as the vendor sends it",
@@ -97,11 +98,16 @@ async def _delivery(request: Request, hub: ServedHub) -> Delivery:
     return Delivery(
         connection=request.path_params["connection"],
         received_at=hub.clock(),
-        headers=tuple(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
-        ),
+        headers=headers_of(request),
         body=await request.body(),
         path_secret=request.path_params.get("path_secret", ""),
+    )
+
+
+def headers_of(request: Request) -> tuple[tuple[str, str], ...]:
+    """The headers as they came."""
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     )
 
 

@@ -39,7 +39,7 @@ SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 CONNECT = """
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
                         leads, binds_holds, state, created_at)
-VALUES (:id, 'acme', 'default', 'default', :settings, :since, 'hub', false, 'active', now())"""
+VALUES (:id, :vendor, 'default', 'default', :settings, :since, 'hub', false, 'active', now())"""
 
 ACME_SECRET = "acme-signs-with-this"
 PATH_SECRET = "acme-is-known-by-this-path"
@@ -77,11 +77,12 @@ class AcmeWebhooks:
         return [Ignored(reason="the tests of the web layer look no further")]
 
 
-async def connect(hub: Hub, id: str, settings: dict[str, Any]) -> None:
-    """Add a connection to acme."""
+async def connect(hub: Hub, id: str, settings: dict[str, Any], vendor: str = "acme") -> None:
+    """Add a connection."""
     sealed = hub.ring.seal(json.dumps(settings).encode(), f"connection/{id}/settings")
     async with hub.database.begin() as conn:
-        await conn.execute(text(CONNECT), {"id": id, "settings": sealed, "since": SINCE})
+        row = {"id": id, "vendor": vendor, "settings": sealed, "since": SINCE}
+        await conn.execute(text(CONNECT), row)
 
 
 ACME = Vendor("acme", "Acme", AcmeSettings, webhooks=AcmeWebhooks)
@@ -94,15 +95,22 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def vendors() -> dict[str, Vendor]:
+    """The plugins that are installed."""
+    return {"acme": ACME}
+
+
+@pytest.fixture
 async def hub(
     server: Any,
     database_name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     clock: Clock,
+    vendors: dict[str, Vendor],
 ) -> AsyncIterator[Hub]:
     """An open hub that knows the vendor acme, with the connections ``signing`` and ``secret``."""
-    monkeypatch.setattr("renkei.bootstrap.load_registry", lambda off: Registry({"acme": ACME}))
+    monkeypatch.setattr("renkei.bootstrap.load_registry", lambda off: Registry(vendors))
     settings = Settings(
         data_dir=tmp_path,
         database_url=server.url(APP_ROLE, database_name),
@@ -118,7 +126,7 @@ async def hub(
 
 @pytest.fixture
 def add_connection(hub: Hub) -> Callable[..., Any]:
-    """Adds a connection to acme with these settings."""
+    """Adds a connection with these settings, to acme unless told."""
     return partial(connect, hub)
 
 

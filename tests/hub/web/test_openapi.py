@@ -36,6 +36,10 @@ def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
     assert set(operations(spec)) == {
         ("post", "/webhooks/{connection}"),
         ("post", "/webhooks/{connection}/{path_secret}"),
+        ("get", "/till/{connection}"),
+        ("post", "/till/{connection}"),
+        ("get", "/till/{connection}/{path}"),
+        ("post", "/till/{connection}/{path}"),
         ("post", "/pos/v1/members:resolve"),
         ("post", "/pos/v1/members:search"),
         ("post", "/pos/v1/members"),
