@@ -25,6 +25,7 @@ from renkei.cli import (
     simulate,
     stores,
     terminal,
+    till_test,
 )
 from renkei.cli.invocation import Invocation
 from renkei.cli.screen import output
@@ -75,6 +76,7 @@ app.command("balance")(members.balance)
 app.command("explain")(members.explain)
 app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
+app.command("till-test")(till_test.till_test)
 app.add_typer(terminal.commands, name="terminal")
 app.add_typer(application.commands, name="application")
 app.add_typer(program.commands, name="program")

@@ -1,0 +1,43 @@
+"""``renkei till-test``: its cases against a real hub, over a socket."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from renkei.cli import till_test
+from renkei.till_test.caller import TIMEOUT, Till
+from renkei.till_test.cases import CASES
+from renkei.till_test.members import prepare
+from renkei.till_test.run import Result, play
+from renkei_contracts.twin.server import serve
+
+
+async def test_every_case_passes_and_passes_again_and_leaves_the_points_as_they_were(
+    hub: Any, app: FastAPI, register: Any, count: Any
+) -> None:
+    for _ in range(2):
+        await prepare(hub, "pos")
+    assert await count("member") == 3
+    known = register.credential
+    async with serve(app) as url, httpx.AsyncClient(base_url=url, timeout=TIMEOUT) as http:
+        for _ in range(2):
+            till = Till(http, known.key_id, known.secret, "shibuya", "1")
+            results = await play(till)
+            assert [one for one in results if not one.passed] == []
+        wrong = Till(http, known.key_id, "another", "shibuya", "1")
+        failed = await play(wrong, CASES[:2])
+    assert [one.fault for one in failed] == [
+        "expected 200, got 401 unauthorized",
+        "code: expected 'member_not_found', got 'unauthorized'",
+    ]
+
+
+def test_the_report_names_each_case_and_how_it_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    faults = zip(CASES, ("", "used: 1"), strict=False)
+    first, second = (Result(*case[:3], fault) for case, fault in faults)
+    till_test._show([first, second])
+    said = capsys.readouterr().out
+    for part in ("T01", "合格", "T02", "不合格", "used: 1", "1 / 2 合格"):
+        assert part in said
