@@ -22,7 +22,9 @@ OPEN_HEADERS = frozenset(
 
 PERSONAL_KEY = re.compile(
     r"name|mail|phone|mobile|tel$|fax|address|zip|postal|postcode|city|street|birth|sex|gender|kana"
-    r"|card|customer_?code|barcode|line_?id|note|memo|remark|comment|text|message",
+    r"|card|customer_?code|barcode|line_?id|note|memo|remark|comment|text|message"
+    # What a member is known by elsewhere, and what is searched for.
+    r"|reference_?id|^exact$",
     re.IGNORECASE,
 )
 SECRET_KEY = re.compile(

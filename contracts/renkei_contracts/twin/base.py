@@ -27,8 +27,12 @@ class TwinBase(NoActions):
 
     A twin sets ``kind`` and ``can``, gives its application to ``__init__``, and defines the actions
     it names in ``can``. ``retries``: whether the vendor sends a failed delivery again. ``schema``:
-    what it compared with the vendor's schema; silver asks for it.
+    what it compared with the vendor's schema; silver asks for it. ``leaves_out``: keys that the
+    vendor leaves out of its answers where there is nothing to say (an order of nobody, a list
+    without rows): that one of them is gone cannot be told from that.
     """
+
+    leaves_out: frozenset[str] = frozenset()
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ stdlib:
   exclude_functions: [{name: matches}]
 """
 """CEL without what a yes or no does not need: chained maps double their values without bound,
-filtering takes the square of a list's length, and a regular expression is compiled anew each time
+filtering takes a list's length times itself, and a regular expression is compiled anew each time
 (startsWith, endsWith and contains are there)."""
 
 DECORATION = re.compile(r"^(?:[A-Z_]+: )?(?:ERROR: <input>:)?|(?: \[[A-Z_]+\])$")
