@@ -1,6 +1,6 @@
 """The samples for POS vendors sign as the hub does, and are let in by it.
 
-Each language is tried where its compiler is; CI has both.
+Each language is tried where its compiler is.
 """
 
 import asyncio
