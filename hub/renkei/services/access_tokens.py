@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,7 +22,7 @@ TOKEN_SECONDS = 900
 class AccessClaims(Canonical):
     """``sub`` is the credential's key id; ``scope`` as RFC 9068 writes it, with spaces."""
 
-    iss: str = "renkei"
+    iss: Literal["renkei"] = "renkei"
     sub: Key
     scope: str = Field(max_length=500)
     iat: int

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from renkei.bootstrap import Hub, new_id
 from renkei.clock import Clock, utcnow
@@ -61,9 +62,13 @@ class TestToken:
     async def test_a_token_does_what_its_credential_may_from_anywhere(
         self, client: httpx.AsyncClient, register: Any, caller_from: Any, new_sale: Any
     ) -> None:
-        answer = await ask_token(client, register.credential)
+        with capture_logs() as logs:
+            answer = await ask_token(client, register.credential)
         said = answer.json()
         token = said.pop("access_token")
+        assert register.credential.terminal in str(logs)
+        assert register.credential.secret not in str(logs)
+        assert token not in str(logs)
         assert said == {
             "token_type": "Bearer",
             "expires_in": 900,

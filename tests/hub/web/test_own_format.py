@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, SecretStr
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from renkei.bootstrap import Hub, new_id
@@ -303,6 +304,21 @@ async def test_a_credential_of_the_till_is_accepted_in_place_of_the_vendors_proo
     foreign = register.credential
     http.headers["Authorization"] = f"Bearer {foreign.key_id}.{foreign.secret}"
     assert code(await tell(http, lookup(regular.card)), 401) == "unauthorized"
+
+
+async def test_a_gateway_asks_for_the_till_that_the_request_names(
+    http: httpx.AsyncClient, regular: Any, hub: Hub, owner_engine: Any
+) -> None:
+    async with hub.database.begin() as conn:
+        gateway = await terminals.add_gateway(
+            conn, hub.ring, new_id, hub.clock(), connection="shop", name="headquarters"
+        )
+    async with owner_engine.begin() as conn:
+        await conn.execute(text("UPDATE terminal_credential SET scopes = '{till:read,tills:any}'"))
+    http.headers["Authorization"] = f"Bearer {gateway.key_id}.{gateway.secret}"
+    assert heard(await tell(http, lookup(regular.card)))[0] == "MEMBER"
+    assert code(await tell(http, lookup(regular.card, "9"))) == "till_unknown"
+    assert code(await tell(http, sold(regular.id, "hld_1_1"))) == "scope_missing"
 
 
 async def test_a_vendor_that_cannot_prove_itself_needs_a_credential(
