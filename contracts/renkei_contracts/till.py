@@ -5,10 +5,11 @@ are Japanese and at most 40 characters.
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
+from renkei_contracts.allowance import AllowanceUsed
 from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text, Yen
 from renkei_contracts.order import CouponCodes, Lines, RefundLine, Tender, TillKey
 
@@ -225,7 +226,8 @@ class CommitRequest(Canonical):
     marks what can no longer be refused (a receipt is printed, the till was offline).
     ``earned_printed``: the register computes points itself and has printed these; they count, and
     a person is told where the program says otherwise. ``returns`` are goods of earlier sales that
-    came back on this receipt (a swap); they are booked before it.
+    came back on this receipt (a swap); they are booked before it. ``allowance`` pays for what was
+    used offline.
     """
 
     sale: TillKey
@@ -242,8 +244,15 @@ class CommitRequest(Canonical):
     returns: Annotated[tuple[Returned, ...], Field(max_length=20)] = Field(
         default=(), exclude_if=lambda told: not told
     )
+    allowance: AllowanceUsed | None = Field(default=None, exclude_if=lambda used: used is None)
     occurred: StrictBool = False
     voided: StrictBool = False
+
+    @model_validator(mode="after")
+    def _paid_one_way(self) -> Self:
+        if self.hold is not None and self.allowance is not None:
+            raise ValueError("a sale names a hold or an allowance, not both")
+        return self
 
 
 class CommitAnswer(Canonical):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from renkei_contracts.base import Canonical, Key
+from renkei_contracts.base import Canonical, Key, Points
 
 QR_TYPE = "renkei-qr"
 QR_SECONDS = 60
@@ -26,3 +26,21 @@ class QrClaims(Canonical):
     iat: Epoch
     exp: Epoch
     jti: Key
+
+
+ALLOWANCE_TYPE = "renkei-allowance"
+
+
+class AllowanceClaims(Canonical):
+    """What a till may let a member use offline; ``jti`` is the allowance, ``sub`` the member.
+
+    ``terminal`` is the only till that may, as store/till; ``points`` is for all its sales together.
+    """
+
+    iss: Literal["renkei"] = "renkei"
+    jti: Key
+    sub: Key
+    terminal: Key
+    points: Points
+    iat: Epoch
+    exp: Epoch

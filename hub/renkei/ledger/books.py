@@ -90,11 +90,16 @@ class HoldExtension(NamedTuple):
     lapses_at: datetime
 
 
+ALLOWANCE = "allowance/"
+"""How the scope of a hold begins that funds an allowance."""
+
+
 class Hold(NamedTuple):
     """The open part of a hold that lies in one home: which of its lots, and how much of each.
 
     ``lead`` is the hold's name: that of its first part. ``connection`` is the channel that placed
-    it, and the only one that may end it.
+    it, and the only one that may end it. ``scope`` and ``key`` are who asked for it, and how they
+    named it.
     """
 
     version: int
@@ -105,6 +110,12 @@ class Hold(NamedTuple):
     connection: str = ""
     home: str = ""
     lead: HoldName = ("", 0)
+    scope: str = ""
+
+    @property
+    def funds_allowance(self) -> bool:
+        """Whether it stands behind an allowance, so that no sale may name it by itself."""
+        return self.scope.startswith(ALLOWANCE)
 
 
 class Books(NamedTuple):

@@ -20,6 +20,8 @@ FROZEN_TABLES = (
     "same_as",
     "coupon",
     "coupon_move",
+    "allowance",
+    "allowance_use",
     "feed",
     "delivery",
     "store_setting",

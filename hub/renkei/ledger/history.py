@@ -124,7 +124,7 @@ def _open_holds(moves: list[Moved], parts: Iterable[HoldPart]) -> list[Hold]:
     """The holds that had been placed and not been ended by these movements."""
     placed: dict[tuple[str, int], list[tuple[LotRef, int]]] = {}
     for move in moves:
-        if move.rule == "hold.place":
+        if move.rule in ("hold.place", "hold.carry"):
             placed.setdefault((move.ref[0], move.version), []).append((move.ref, move.held))
     known = {(move.ref[0], move.version) for move in moves}
     return [

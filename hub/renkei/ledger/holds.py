@@ -1,4 +1,4 @@
-"""Holds: set points aside, capture, release, lapse. Pure.
+"""Holds: set points aside, capture, carry on, release, lapse. Pure.
 
 A hold that takes from several homes has a part in each; ``Taken`` and ``Hold.frozen`` say which
 lots. Capture and release end all of its parts; each lapses by itself.
@@ -29,11 +29,28 @@ def capture(draft: Draft, parts: Sequence[Hold], amount: int, now: datetime) -> 
 
     Succeeds even where a frozen lot has expired meanwhile.
     """
-    used, rest = split(frozen_in_order(draft, parts), amount)
+    used, _ = carry(draft, parts, amount, 0, now)
+    return used
+
+
+def carry(
+    draft: Draft, parts: Sequence[Hold], amount: int, kept: int, now: datetime
+) -> tuple[Taken, Taken]:
+    """Turn up to ``amount`` of the hold into a redemption and hold ``kept`` of the rest on.
+
+    What is held on stays on its lots even where they have expired meanwhile, and repays no debt:
+    it was never given back. Gives what was used, and what is held on.
+    """
+    used, left = split(frozen_in_order(draft, parts), amount)
     moves = [Allocation(ref, held=-part) for ref, part in used]
     draft.post("hold.capture", A.HELD, A.REDEEMED, moves)
+    stays, rest = split(left, kept)
+    freed = [Allocation(ref, held=-part, available=part) for ref, part in stays]
+    draft.post("hold.release", A.HELD, A.AVAILABLE, freed)
+    again = [Allocation(ref, held=part, available=-part) for ref, part in stays]
+    draft.post("hold.carry", A.AVAILABLE, A.HELD, again)
     _give_back(draft, "hold.release", rest, now, now)
-    return used
+    return used, stays
 
 
 def release(draft: Draft, parts: Sequence[Hold], now: datetime) -> None:

@@ -8,6 +8,7 @@ What no statement can say is replayed entry by entry: ``chain.py`` and ``stacks.
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from renkei.ledger.allowance_checks import ALLOWANCES
 from renkei.ledger.coupon_checks import COUPONS, NO_EXCHANGE
 from renkei.ledger.guards import UNGUARDED
 from renkei.ledger.queries import SAYS_SO, SHOWN
@@ -154,8 +155,10 @@ INVARIANTS: tuple[Invariant, ...] = (
                || h.key || ' until ' || h.lapses_at || ', booked ' || coalesce(p.n, 0) || ' for '
                || coalesce(p.key, 'nothing') || ' ' || coalesce(p.facts::text, '') END
            FROM hold h FULL JOIN
-             (SELECT member_id, version, key, content -> 'hold' AS facts, p.amount AS n
-              FROM txn JOIN posting p USING (member_id, version) WHERE rule = 'hold.place') p
+             (SELECT member_id, version, coalesce(content -> 'hold' ->> 'name', key) AS key,
+                     content -> 'hold' AS facts, p.amount AS n
+              FROM txn JOIN posting p USING (member_id, version)
+              WHERE rule IN ('hold.place', 'hold.carry')) p
              USING (member_id, version)
            WHERE (h.amount, h.scope || '/' || h.key) IS DISTINCT FROM (p.n, p.key)
               OR p.facts IS NOT NULL AND (p.facts ->> 'lapses_at', p.facts ->> 'connection') <>
@@ -305,6 +308,7 @@ INVARIANTS: tuple[Invariant, ...] = (
              (SELECT FROM request_key r WHERE (r.scope, r.key) = (t.kind, t.key))""",
     ),
     *(Invariant(name, statement) for name, statement in COUPONS),
+    *(Invariant(name, statement) for name, statement in ALLOWANCES),
     Invariant(
         "an order is evaluated by one version of the program",
         """SELECT t.member_id, 'transaction ' || t.version,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import rows as as_rows
 from renkei.ledger import statements as sql
+from renkei.ledger.allowances import allowance_rows, use_rows
 from renkei.ledger.coupons import coupon_rows, move_rows
 from renkei.ledger.world import Staged, World
 from renkei.storage.committer import LostRace, sqlstate
@@ -202,6 +203,8 @@ def _keys(page: Page, world: World) -> None:
     page.put(sql.SALES, as_rows.sale_rows(world.staged), exact=True)
     page.put(sql.COUPONS, coupon_rows(world.staged.coupons, world.now), exact=True)
     page.put(sql.COUPON_MOVES, move_rows(world.staged.coupon_moves, world.now), exact=True)
+    page.put(sql.ALLOWANCES, allowance_rows(world.staged.allowances), exact=True)
+    page.put(sql.ALLOWANCE_USES, use_rows(world.staged.allowance_uses, world.now), exact=True)
     page.put(sql.REQUESTS, as_rows.request_rows(world), exact=True)
 
 

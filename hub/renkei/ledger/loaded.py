@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from renkei.ledger.allowances import allowance_of
 from renkei.ledger.books import Books, Hold, Lot
 from renkei.ledger.coupons import coupon_of
 from renkei.ledger.places import places_of, products_of
@@ -67,6 +68,7 @@ def world_in(names: Found, known: Known, found: Found) -> World:
         places=places_of(found["places"]),
         products=products_of(found["products"]),
         pasts=pasts_of(found["pasts"]),
+        allowances={row[0]: allowance_of(row) for row in found["allowances"]},
     )
 
 
@@ -159,6 +161,7 @@ def _hold(row: Any) -> Hold:
         connection=row[6],
         home=row[0],
         lead=(row[7], row[8]),
+        scope=row[9],
     )
 
 

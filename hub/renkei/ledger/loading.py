@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import queries as sql
+from renkei.ledger.allowances import allowance_statement, owners_statement
 from renkei.ledger.books import DEBT_LOT, Group, HoldName, Lot
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.loaded import (
@@ -98,10 +99,10 @@ async def load_at_once(conn: AsyncConnection, needs: Needs, further: Further) ->
 def _members_named(
     names: Found, orders: Mapping[OrderKey, OrderRow], settled: SettledFor
 ) -> set[str]:
-    """Whose identities, orders, postings, holds or coupons were named."""
+    """Whose identities, orders, postings, holds, coupons or allowances were named."""
     members = {row.member for row in orders.values() if row.member}
     members |= {home for done in settled.values() for home in homes_of(done)}
-    owned = ("hold_parts", "coupon_members")
+    owned = ("hold_parts", "coupon_members", "allowance_members")
     members |= {row[0] for name in owned for row in names[name]}
     return members | {row[3] for row in names["identities"]}
 
@@ -176,6 +177,7 @@ def _names(needs: Needs) -> dict[str, Statement | None]:
         "windows": _for(viewers, sql.PAIRS, ids=joined(viewers)),
         "hold_parts": _for(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
         "coupon_members": coupon_members_statement(needs.coupons),
+        "allowance_members": owners_statement(needs.allowances),
         "groups": _for(needs.members, sql.GROUPS, ids=joined(needs.members)),
     }
 
@@ -253,6 +255,7 @@ def _beside(
         "refunds": _for(refunded, sql.REFUNDS, keys=as_json(refunded)),
         "lookalikes": _for(seen, sql.LOOKALIKES, seen=as_json(seen)),
         "coupons": coupon_statement(needs.coupons),
+        "allowances": allowance_statement(needs.allowances),
         "places": place_statement(needs.places),
         "products": product_statement(needs.products),
     }

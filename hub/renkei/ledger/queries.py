@@ -94,7 +94,7 @@ HOLDS = """
 SELECT h.member_id, h.version, h.key, h.amount, greatest(h.lapses_at, max(e.lapses_at)),
        (SELECT json_agg(json_build_array(a.lot, a.d_held) ORDER BY a.n) FROM allocation a
          WHERE a.member_id = h.member_id AND a.version = h.version AND a.d_held > 0),
-       h.connection_id, h.lead_member, h.lead_version
+       h.connection_id, h.lead_member, h.lead_version, h.scope
 FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
 WHERE h.member_id = ANY(string_to_array(:ids, ','))
   AND NOT EXISTS (SELECT FROM hold_end d WHERE (d.member_id, d.version) = (h.member_id, h.version))

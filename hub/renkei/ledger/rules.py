@@ -8,6 +8,7 @@ RULES: dict[str, frozenset[tuple[A, A]]] = {
     "earn.confirm": frozenset({(A.PENDING, A.AVAILABLE)}),
     "earn": frozenset({(A.ISSUED, A.AVAILABLE)}),
     "hold.place": frozenset({(A.AVAILABLE, A.HELD)}),
+    "hold.carry": frozenset({(A.AVAILABLE, A.HELD)}),
     "hold.capture": frozenset({(A.HELD, A.REDEEMED)}),
     "hold.release": frozenset({(A.HELD, A.AVAILABLE)}),
     "hold.lapse": frozenset({(A.HELD, A.AVAILABLE)}),

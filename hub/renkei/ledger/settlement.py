@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from renkei.ledger.books import BASE, DEBT_LOT, Hold, Lot, LotRef
 from renkei.ledger.chart import Account as A
-from renkei.ledger.holds import capture
+from renkei.ledger.holds import carry
 from renkei.ledger.lots import (
     Taken,
     expire_dead,
@@ -92,6 +92,8 @@ class Settlement:
     now: datetime
     used_at: datetime
     captured: Taken = field(default=())
+    keeps: bool = False
+    kept: Taken = field(default=())
 
     def own(self) -> list[LotRef]:
         """The lots this order made, oldest first."""
@@ -121,13 +123,16 @@ def settle(
     now: datetime,
     hold: Sequence[Hold],
     used_at: datetime | None = None,
+    *,
+    keeps: bool = False,
 ) -> Settlement:
     """Book the difference into the draft. Zero difference books nothing.
 
     What is given back comes before what is taken, and a new earn comes last, so that an order
     never pays with its own points. Points are used at ``used_at``; None: when the event happened.
+    ``keeps``: what is left of the hold stays held, for the next sale.
     """
-    work = Settlement(draft, settled, order, target, now, used_at or draft.event_at)
+    work = Settlement(draft, settled, order, target, now, used_at or draft.event_at, keeps=keeps)
     _restore(work, settled.redeemed - target.redeemed)
     changes = _changes(settled, target)
     for point_type, change in changes:
@@ -151,17 +156,23 @@ def _changes(settled: Settled, target: Target) -> list[tuple[str, int]]:
 
 
 def _redeem(work: Settlement, amount: int, hold: Sequence[Hold]) -> None:
-    """Out of the hold first; one that was not needed is released."""
+    """Out of the hold first; what it was not needed for is released, or held on."""
     if amount <= 0 and not hold:
         return
     used: Taken = ()
     if hold:
-        used = work.captured = capture(work.draft, hold, max(0, amount), work.now)
+        used = work.captured = _capture(work, hold, max(0, amount))
     short = max(0, amount) - total(used)
     if short:
         used = (*used, *_use(work, short))
     done = work.settled
     work.settled = done._replace(redeemed=done.redeemed + total(used), used=(*done.used, *used))
+
+
+def _capture(work: Settlement, hold: Sequence[Hold], amount: int) -> Taken:
+    left = sum(part.amount for part in hold) if work.keeps else 0
+    used, work.kept = carry(work.draft, hold, amount, left, work.now)
+    return used
 
 
 def _use(work: Settlement, amount: int) -> Taken:

@@ -277,6 +277,20 @@ SELECT code, n, what, holder, lapses_at, c, r, at FROM json_to_recordset(CAST(:p
        at timestamptz)
 ORDER BY code, n ON CONFLICT DO NOTHING"""
 
+ALLOWANCES = """
+INSERT INTO allowance (allowance_id, terminal_id, key, member_id, connection_id, points, issued_at,
+                       expires_at, lapses_at)
+SELECT id, t, key, m, c, points, at, expires, lapses FROM json_to_recordset(CAST(:p AS json))
+  AS x(id text, t text, key text, m text, c text, points bigint, at timestamptz,
+       expires timestamptz, lapses timestamptz)
+ORDER BY t, key ON CONFLICT DO NOTHING"""
+
+ALLOWANCE_USES = """
+INSERT INTO allowance_use (allowance_id, counter, revision, order_ref, points, recorded_at)
+SELECT id, n, rev, r, points, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(id text, n int, rev int, r text, points bigint, at timestamptz)
+ORDER BY id, n, rev ON CONFLICT DO NOTHING"""
+
 FEED = """
 WITH h AS (UPDATE feed_head SET seq = seq + :n WHERE lane = :lane RETURNING seq - :n AS before)
 INSERT INTO feed (lane, feed_seq, kind, object_id, version)

@@ -11,6 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from renkei.ledger.allowances import Allowance, AllowanceUse
 from renkei.ledger.books import Books, HoldExtension, HoldName, Lot, LotRef
 from renkei.ledger.coupons import CouponMove, CouponName, IssuedCoupon
 from renkei.ledger.groups import groups_in, root_of
@@ -68,6 +69,7 @@ class Needs:
     claims: frozenset[ClaimKey] = frozenset()
     quotas: frozenset[QuotaKey] = frozenset()
     coupons: frozenset[CouponName] = frozenset()
+    allowances: frozenset[str] = frozenset()
     sightings: frozenset[Sighting] = frozenset()
     places: frozenset[Place] = frozenset()
     products: frozenset[Code] = frozenset()
@@ -326,6 +328,8 @@ class Staged:
     tiers_seen: set[str] = field(default_factory=set)
     coupons: list[IssuedCoupon] = field(default_factory=list)
     coupon_moves: list[CouponMove] = field(default_factory=list)
+    allowances: list[Allowance] = field(default_factory=list)
+    allowance_uses: list[tuple[str, AllowanceUse]] = field(default_factory=list)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
@@ -358,6 +362,7 @@ class World:
     lookalikes: dict[OrderKey, OrderRow] = field(default_factory=dict)
     windows: dict[tuple[str, str], timedelta] = field(default_factory=dict)
     coupons: dict[str, IssuedCoupon] = field(default_factory=dict)
+    allowances: dict[str, Allowance] = field(default_factory=dict)
     places: dict[Place, KnownPlace] = field(default_factory=dict)
     products: dict[Code, KnownProduct] = field(default_factory=dict)
     pasts: dict[str, Past] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from renkei.loyalty.activity import Activity
 from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.coupon import Coupon
+from renkei.loyalty.offline import Offline
 from renkei.loyalty.override import Override
 from renkei.loyalty.reward import Reward
 from renkei.loyalty.shipping import Shipping
@@ -52,6 +53,7 @@ class Program(Canonical):
     point_types: tuple[PointType, ...] = ()
     shipping: Shipping = Shipping()
     override: Override = Override()
+    offline: Offline = Offline()
 
     @model_validator(mode="before")
     @classmethod

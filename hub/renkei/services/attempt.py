@@ -4,7 +4,7 @@ A command decides on copies; only ``keep`` changes the world, by code that canno
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from renkei.errors import (
     UnknownMember,
     UnknownQuota,
 )
+from renkei.ledger.allowances import Allowance, AllowanceUse
 from renkei.ledger.books import Books, Channel, Group, Hold, HoldExtension, HoldName, without_hold
 from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, finish
@@ -192,6 +193,7 @@ class Attempt:
             connection=hold.connection,
             home=hold.member,
             lead=hold.lead,
+            scope=hold.scope,
         )
         self.books[hold.member] = books._replace(holds=(*books.holds, made))
 
@@ -254,6 +256,10 @@ class Attempt:
         self.coupons[moved.code] = moved
         self.staged.coupon_moves.append(moved.last)
 
+    def use_allowance(self, allowance: Allowance, use: AllowanceUse) -> None:
+        """Record a use of an allowance."""
+        self.staged.allowance_uses.append((allowance.id, use))
+
     def _set_limit(self, name: QuotaKey, quota: Quota | None, limit: int | None) -> Quota:
         if limit is None:
             raise UnknownQuota(f"no quota {name[0]}/{name[1]} has been opened")
@@ -292,11 +298,15 @@ class Attempt:
         return rules_of(next(found))
 
     def parts_of(self, name: HoldName) -> tuple[Hold, ...]:
-        """The open parts of this hold, in whatever home they lie; none once its time is over."""
+        """The open parts of this hold, in whatever home they lie; none once its time is over.
+
+        What funds an allowance is no hold that a register may name.
+        """
         known = self.world.holds.get(name)
         homes = known.homes if known else ()
         every = (hold for home in homes for hold in self.books_of(home).holds)
-        return tuple(hold for hold in every if hold.lead == name and hold.lapses_at > self.now)
+        named = (hold for hold in every if hold.lead == name and not hold.funds_allowance)
+        return tuple(hold for hold in named if hold.lapses_at > self.now)
 
     def known_hold(self, name: HoldName) -> KnownHold | None:
         """The hold of this name, open or ended."""
@@ -338,6 +348,7 @@ def keep(attempt: Attempt) -> None:
     for refund in mine.refunds:
         order = refund.key[:2]
         world.refunds[order] = (*world.refunds.get(order, ()), refund)
+    _keep_allowances(mine, world.allowances)
     if mine.holds or mine.hold_ends:
         _keep_holds(attempt)
     for link in mine.identities:
@@ -345,6 +356,12 @@ def keep(attempt: Attempt) -> None:
     for name, value in ((name, value) for name, value in vars(mine).items() if value):
         into = getattr(world.staged, name)
         into.extend(value) if isinstance(value, list) else into.update(value)
+
+
+def _keep_allowances(mine: Staged, known: dict[str, Allowance]) -> None:
+    known.update((given.id, given) for given in mine.allowances)
+    for id, use in mine.allowance_uses:
+        known[id] = replace(known[id], uses=(*known[id].uses, use))
 
 
 def _keep_holds(attempt: Attempt) -> None:

@@ -11,8 +11,8 @@ from renkei.errors import KeyReused
 from renkei.ledger import holds
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of, micros
-from renkei.ledger.lots import Taken, spendable
-from renkei.ledger.world import Entry, Needs, NewHold, RequestKey
+from renkei.ledger.lots import spendable
+from renkei.ledger.world import Needs, NewHold, RequestKey
 from renkei.services.attempt import Attempt
 from renkei.services.refusals import refused
 from renkei_contracts.aftersale import ExtendRequest
@@ -54,39 +54,13 @@ class PlaceHold:
         if not attempt.knows(self.ask.member):
             raise refused("member_not_found", self.ask.member)
         book_lapses(attempt, self.ask.member)
-        answer = self._place(attempt)
+        member, points = self.ask.member, self.ask.points
+        lapses_at = attempt.now + timedelta(seconds=self.ask.ttl_seconds)
+        name = (self.scope, self.ask.key)
+        lead = place_hold(attempt, name, member, points, lapses_at, self.channel)
+        answer = hold_answer(attempt, member, lead, points, lapses_at, self.channel)
         attempt.remember(self.request, digest, answer)
         return answer
-
-    def _place(self, attempt: Attempt) -> HoldAnswer:
-        member, now = self.ask.member, attempt.now
-        group = attempt.group_of(member)
-        if spendable(group.lots, group.debt, now, self.channel) < self.ask.points:
-            raise refused("insufficient_points")
-        draft = attempt.draft(member, now, self.channel)
-        frozen = holds.place(draft, self.ask.points, now)
-        lapses_at = now + timedelta(seconds=self.ask.ttl_seconds)
-        facts = {"connection": self.channel.connection, "lapses_at": micros(lapses_at)}
-        cause = Cause("hold", f"{self.scope}/{self.ask.key}", facts={"hold": facts})
-        entries = attempt.enter(draft, cause)
-        home = frozen[0][0][0]
-        lead = (home, entries[home].version)
-        for entry in entries.values():
-            attempt.add_hold(self._part(entry, lead, frozen, lapses_at), frozen)
-        return hold_answer(attempt, member, lead, self.ask.points, lapses_at, self.channel)
-
-    def _part(self, entry: Entry, lead: HoldName, frozen: Taken, lapses_at: datetime) -> NewHold:
-        return NewHold(
-            member=entry.member,
-            version=entry.version,
-            scope=self.scope,
-            key=self.ask.key,
-            connection=self.channel.connection,
-            amount=holds.in_home(frozen, entry.member),
-            lapses_at=lapses_at,
-            lead=lead,
-            for_member=self.ask.member,
-        )
 
 
 @dataclass(frozen=True)
@@ -155,6 +129,40 @@ class LapseHolds:
     def decide(self, attempt: Attempt) -> int:
         """How many ended."""
         return book_lapses(attempt, self.member)
+
+
+def place_hold(
+    attempt: Attempt,
+    name: tuple[str, str],
+    member: str,
+    points: int,
+    lapses_at: datetime,
+    channel: Channel,
+) -> HoldName:
+    """Set points aside; ``name`` is who asks, and how they name it. Refused beyond spendable."""
+    now, group = attempt.now, attempt.group_of(member)
+    if spendable(group.lots, group.debt, now, channel) < points:
+        raise refused("insufficient_points")
+    draft = attempt.draft(member, now, channel)
+    frozen = holds.place(draft, points, now)
+    facts = {"connection": channel.connection, "lapses_at": micros(lapses_at)}
+    entries = attempt.enter(draft, Cause("hold", "/".join(name), facts={"hold": facts}))
+    home = frozen[0][0][0]
+    lead = (home, entries[home].version)
+    for entry in entries.values():
+        part = NewHold(
+            member=entry.member,
+            version=entry.version,
+            scope=name[0],
+            key=name[1],
+            connection=channel.connection,
+            amount=holds.in_home(frozen, entry.member),
+            lapses_at=lapses_at,
+            lead=lead,
+            for_member=member,
+        )
+        attempt.add_hold(part, frozen)
+    return lead
 
 
 def first_answer(attempt: Attempt, request: RequestKey, digest: bytes, kind: type[M]) -> M | None:

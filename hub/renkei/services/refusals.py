@@ -76,6 +76,27 @@ REFUSALS: dict[str, Refusal] = {
     "hold_used": Refusal(
         409, "仮押さえは別の取引で使われました。係員を呼んでください", False, "call_staff"
     ),
+    "allowance_not_allowed": Refusal(
+        403, "オフラインでのポイント利用は許可されていません", False, "proceed_without_points"
+    ),
+    "allowance_limit": Refusal(
+        422, "オフライン利用枠の上限を超えています", False, "proceed_without_points"
+    ),
+    "allowance_not_found": Refusal(
+        404, "オフライン利用枠が見つかりません。係員を呼んでください", False, "call_staff"
+    ),
+    "allowance_of_other_member": Refusal(
+        409, "オフライン利用枠の会員が違います。係員を呼んでください", False, "call_staff"
+    ),
+    "allowance_counter": Refusal(
+        409, "オフライン利用枠の回数が合いません。係員を呼んでください", False, "call_staff"
+    ),
+    "allowance_over": Refusal(
+        409, "オフライン利用枠の期限が切れています", False, "proceed_without_points"
+    ),
+    "allowance_exceeded": Refusal(
+        409, "オフライン利用枠の残りが足りません", False, "proceed_without_points"
+    ),
     "hold_of_other_member": Refusal(
         409, "仮押さえの会員が違います。係員を呼んでください", False, "call_staff"
     ),

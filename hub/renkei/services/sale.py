@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 
+from renkei.ledger.allowances import Allowance
 from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
@@ -18,6 +19,7 @@ from renkei.loyalty.program import Program
 from renkei.loyalty.receipt import sale_receipt
 from renkei.loyalty.terms import Redeem
 from renkei.services.activity import BookActivity
+from renkei.services.allowance_use import allowance_of_sale, note_use, require_left
 from renkei.services.attempt import Attempt
 from renkei.services.business_day import day_asked, watch_day
 from renkei.services.coupon_holds import brought_by, require_usable
@@ -41,12 +43,14 @@ from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest, Ra
 class CommitSale:
     """A sale at a till, under its natural key and revision.
 
-    A sale that says ``occurred`` is a fact and is never refused for want of points.
+    A sale that says ``occurred`` is a fact and is never refused for want of points. ``terminal`` is
+    who says it: an allowance is one terminal's.
     """
 
     ask: CommitRequest
     connection: str
     alert_id: str
+    terminal: str = ""
 
     @property
     def request(self) -> RequestKey:
@@ -61,7 +65,8 @@ class CommitSale:
     def needs(self) -> Needs:
         """What settling needs, and the key."""
         holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
-        own = Needs(requests=frozenset({self.request}), holds=holds)
+        allowances = frozenset({self.ask.allowance.id} if self.ask.allowance else ())
+        own = Needs(requests=frozenset({self.request}), holds=holds, allowances=allowances)
         told = [*(one.needs() for one in self._activities), *(one.needs() for one in self._returns)]
         return Needs.of_all([self._sale.needs(), own, *told])
 
@@ -82,9 +87,10 @@ class CommitSale:
             returned.decide(attempt)
         rules = self._rules(attempt)
         off = self._coupons(attempt, rules)
-        self._check(attempt, rules.redeem, per_rate(off))
+        allowance = self._check(attempt, rules.redeem, per_rate(off))
         watch_day(attempt, self._sale.order, rules.clock)
-        settled = self._worth(rules.redeem.yen_per_point).decide(attempt)
+        paid = replace(self._worth(rules.redeem.yen_per_point), allowance=allowance)
+        settled = paid.decide(attempt)
         given = tuple(book_with_sale(attempt, one) for one in self._activities)
         answer = self._answer(attempt, settled, given, sum(one.yen for one in off), rules)
         attempt.remember(self.request, digest, answer)
@@ -155,12 +161,15 @@ class CommitSale:
             return None
         return keep_facts(attempt, order, known_order(attempt, self._sale.key), member, rules)
 
-    def _check(self, attempt: Attempt, redeem: Redeem, coupons: Mapping[int, int]) -> None:
+    def _check(
+        self, attempt: Attempt, redeem: Redeem, coupons: Mapping[int, int]
+    ) -> Allowance | None:
+        """Refuse what cannot be; gives the allowance that pays, if one does."""
         ask = self.ask
         require_plausible("sold_at", ask.sold_at, attempt.now)
         if ask.member is not None and not attempt.knows(ask.member):
             raise refused("member_not_found", ask.member)
-        if ask.member is None and (ask.points_used or ask.hold):
+        if ask.member is None and (ask.points_used or ask.hold or ask.allowance):
             raise refused("points_without_member")
         if ask.hold and not ask.occurred:
             self._require_own_hold(attempt, parse_hold_id(ask.hold))
@@ -168,7 +177,23 @@ class CommitSale:
             book_lapses(attempt, ask.member)
         if ask.points_used and not ask.occurred and not ask.voided:
             self._require_usable(redeem, coupons)
+        allowance = self._allowance(attempt)
+        if ask.points_used and not (ask.occurred or ask.voided or allowance):
             self._require_covered(attempt)
+        return allowance
+
+    def _allowance(self, attempt: Attempt) -> Allowance | None:
+        """What this sale is paid from, with its use kept."""
+        ask = self.ask
+        found = allowance_of_sale(attempt, ask, self.connection, self.terminal, self.alert_id)
+        if found is None:
+            return None
+        assert ask.member is not None
+        redeemed = attempt.settled_of(ask.member, self._counted_at(attempt)).redeemed
+        if not ask.voided:
+            require_left(attempt, ask, found, redeemed, self.alert_id)
+        note_use(attempt, ask, found)
+        return found
 
     def _require_own_hold(self, attempt: Attempt, name: HoldName) -> None:
         """A hold pays for one sale: another one that names it, too, must not pay by itself.

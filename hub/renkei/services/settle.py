@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from renkei.ledger.allowances import Allowance
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of
 from renkei.ledger.lots import catch_up_with_slides
@@ -27,6 +28,7 @@ from renkei.loyalty.earn import Evaluation, still_sold
 from renkei.loyalty.printed import as_printed
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
+from renkei.services.allowance_use import carry_on, hold_facts, open_parts
 from renkei.services.attempt import Attempt
 from renkei.services.budgets import bounded, claims_for
 from renkei.services.circumstances import codes_asked, places_asked
@@ -71,7 +73,8 @@ class SettleOrder:
     """An order as it is now. ``read_at`` is the start of our read, None for a webhook's body.
 
     ``identities`` name the member, best proof first; ``member`` overrides them (a till that looked
-    the member up). ``hold`` is the hold this sale captures. ``happened_at`` is when the change
+    the member up). ``hold`` is the hold this sale captures, ``allowance`` what it was paid from
+    offline. ``happened_at`` is when the change
     happened in the shop, where that is told apart from the vendor's clock. ``again``: this is no
     new sighting, and where the sale is counted is known. ``request``: the sale might have been
     refused still, so that it uses only what can be spent now. ``alert_id`` is an id nobody can
@@ -88,6 +91,7 @@ class SettleOrder:
     happened_at: datetime | None = None
     again: bool = False
     request: bool = False
+    allowance: Allowance | None = None
 
     @cached_property
     def key(self) -> OrderKey:
@@ -271,7 +275,7 @@ class SettleOrder:
     ) -> None:
         """What the sale used was booked where it is counted: its hold ends and needs nothing."""
         parts = self._hold_parts(attempt, member) if member else ()
-        if member and parts:
+        if member and parts and not self.allowance:
             self._post(attempt, member, nothing(frozen, attempt.now), row, parts)
 
     def _alias(self, attempt: Attempt, seen: Seen) -> SettleAnswer:
@@ -296,6 +300,8 @@ class SettleOrder:
 
     def _hold_parts(self, attempt: Attempt, member: str) -> tuple[Hold, ...]:
         """The parts of the hold this sale pays with; another's hold, or an ended one, is none."""
+        if self.allowance is not None:
+            return open_parts(attempt, self.allowance)
         known = attempt.known_hold(self.hold) if self.hold else None
         if known is None or known.connection != self.key[0]:
             return ()
@@ -313,6 +319,8 @@ class SettleOrder:
     ) -> SettleAnswer:
         """Book target minus posted for this member, out of these parts of a hold first."""
         before = attempt.settled_of(member, self.key)
+        if self.allowance and target.redeemed <= before.redeemed:
+            parts = ()  # what was used already needs nothing more of it
         homes = {part.home for part in parts} | homes_of(before)
         for home in sorted({member} | homes):
             book_lapses(attempt, home)
@@ -326,10 +334,13 @@ class SettleOrder:
         )
         catch_up_with_slides(draft, attempt.now)
         used_at = attempt.now if self.request else draft.event_at
-        work = settle(draft, before, OrderName(*self.key), target, attempt.now, parts, used_at)
-        entries = attempt.enter(draft, self._cause(row, target))
+        name, keeps = OrderName(*self.key), self.allowance is not None
+        work = settle(draft, before, name, target, attempt.now, parts, used_at, keeps=keeps)
+        facts = hold_facts(parts[0]) if work.kept else {}
+        entries = attempt.enter(draft, self._cause(row, target)._replace(facts=facts))
         if parts:
             attempt.end_hold(parts, entries, "captured", work.captured)
+            carry_on(attempt, parts, entries, work.kept, member)
         if work.settled != before:
             attempt.staged.settled[member, self.key] = work.settled
         self._warn(attempt, member, draft)

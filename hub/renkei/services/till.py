@@ -245,9 +245,10 @@ class TillService:
             raise refused("sale_of_other_till")
         if ask.hold is not None:
             parse_hold_id(ask.hold)  # refused here, and not for the whole batch
-        # A hold that was rehearsed was never placed.
-        said = ask.model_copy(update={"hold": None}) if manner.training else ask
-        command = CommitSale(said, terminal.connection, self.booking.new_id("alr"))
+        # What was rehearsed was never set aside.
+        unsaid = {"hold": None, "allowance": None}
+        said = ask.model_copy(update=unsaid) if manner.training else ask
+        command = CommitSale(said, terminal.connection, self.booking.new_id("alr"), terminal.id)
         answer: CommitAnswer = await self._submit(manner.of(command, CommitAnswer))
         return answer
 

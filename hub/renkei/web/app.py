@@ -10,6 +10,7 @@ from starlette.types import Lifespan
 from renkei import __version__
 from renkei.web import (
     aftersale,
+    allowances,
     batches,
     failures,
     feed,
@@ -35,6 +36,7 @@ PARTS = (
     till,
     aftersale,
     batches,
+    allowances,
     reconciliation,
     v1,
     feed,

@@ -410,6 +410,25 @@ TAMPERINGS = (
             ("released_when_free", ((1, "released", NOBODY, "NULL, NULL"),)),
         )
     ),
+    Case(
+        "allowance_without_a_hold",
+        (
+            "INSERT INTO allowance VALUES ('alw_1', 'trm_1', 'k', :hanako, 'pos', 5, now(),"
+            " now() + interval '1 hour', now() + interval '2 hours')",
+        ),
+        "an allowance is what its hold set aside",
+        "{hanako} allowance alw_1",
+    ),
+    Case(
+        "allowance_used_by_no_sale",
+        (
+            "INSERT INTO allowance VALUES ('alw_1', 'trm_1', 'k', :hanako, 'pos', 5, now(),"
+            " now() + interval '1 hour', now() + interval '2 hours')",
+            "INSERT INTO allowance_use VALUES ('alw_1', 1, 1, 'x', 5, now())",
+        ),
+        "a use of an allowance is told with a sale of its connection",
+        "{hanako} allowance alw_1 use 1",
+    ),
     *(
         Case(
             f"settled_typed_{n}",

@@ -105,6 +105,22 @@ def test_a_lapsed_hold_whose_lot_has_ended_meanwhile_expires_with_it() -> None:
     assert made.lots["a", 1].expired == 60
 
 
+def test_what_is_held_on_stays_on_its_lots_even_where_they_have_ended_and_pays_no_debt() -> None:
+    made = draft(
+        books("a", lot(1, ends=0, available=0, held=60), lot(2, available=0, held=40), debt=-50)
+    )
+    used, kept = holds.carry(made, [held("a", (1, 60), (2, 40))], 20, 70, NOON)
+    assert (used, kept) == (((("a", 1), 20),), ((("a", 1), 40), (("a", 2), 30)))
+    assert moves(made) == [
+        ("hold.capture", "a", 20),
+        ("hold.release", "a", 70),
+        ("hold.carry", "a", 70),
+        ("hold.release", "a", 10),
+        ("debt.repay", "a", 10),
+    ]
+    assert (made.lots["a", 1].held, made.lots["a", 2].held, made.debts["a"]) == (40, 30, -40)
+
+
 def test_what_a_hold_gives_back_repays_the_debt_of_its_home() -> None:
     made = draft(books("a", lot(1, available=0, held=60), debt=-50))
     holds.release(made, [held("a", (1, 60))], NOON)

@@ -60,6 +60,8 @@ def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
         ("post", "/pos/v1/batches"),
         ("get", "/pos/v1/reconciliations"),
         ("post", "/pos/v1/reconciliations"),
+        ("post", "/pos/v1/allowances"),
+        ("post", "/pos/v1/allowances/{allowance}:close"),
         ("get", "/pos/v1/changes"),
         ("get", "/pos/v1/snapshot"),
         ("post", "/pos/v1/oauth/token"),
