@@ -58,3 +58,9 @@ def test_both_readmes_have_the_same_headings(name: str) -> None:
 def test_every_decision_is_one_page() -> None:
     for path in (ROOT / "docs" / "adr").glob("*.md"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path.name
+
+
+def test_the_interface_document_of_tills_says_what_the_models_say() -> None:
+    command = [sys.executable, ROOT / "docs" / "interface.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
