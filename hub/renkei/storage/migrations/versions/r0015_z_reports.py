@@ -3,7 +3,7 @@
 from renkei.storage.migrations.scripts import has_running_role, never_down, run, run_file
 
 revision = "0015"
-down_revision = "0012"
+down_revision = "0013"
 
 
 def upgrade() -> None:
