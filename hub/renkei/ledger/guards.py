@@ -22,6 +22,8 @@ FROZEN_TABLES = (
     "coupon_move",
     "allowance",
     "allowance_use",
+    "lookup",
+    "z_report",
     "feed",
     "delivery",
     "store_setting",

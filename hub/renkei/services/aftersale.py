@@ -16,9 +16,16 @@ from renkei.services.manner import PLAIN, Manner
 from renkei.services.override import OverrideByCashier, ReturnWithoutReceipt
 from renkei.services.refusals import refused
 from renkei.services.same_sale import sale_key
-from renkei.services.seen_order import refunds_of, restated
+from renkei.services.seen_order import refund_place, refunds_of, restated
 from renkei.services.till import Terminal
-from renkei.services.till_refunds import VOID, counted_sale, refund_of, void_of
+from renkei.services.till_refunds import (
+    VOID,
+    CountRefunds,
+    RefundSale,
+    counted_sale,
+    refund_of,
+    void_of,
+)
 from renkei_contracts.aftersale import (
     AttachRequest,
     ExtendRequest,
@@ -59,7 +66,7 @@ class AfterSale:
         """Undo a sale of this register."""
         _require_own(terminal, ask.sale)
         command = void_of(ask, terminal.connection, self._alert(), terminal.store)
-        return await self._submit(manner, command, RefundAnswer)
+        return await self._refund(manner, command)
 
     async def refund(
         self, terminal: Terminal, ask: RefundRequest, manner: Manner = PLAIN
@@ -67,7 +74,7 @@ class AfterSale:
         """Take goods back that were sold at any till of this connection."""
         _require_own(terminal, ask.receipt)
         command = refund_of(ask, terminal.connection, self._alert(), terminal.store)
-        return await self._submit(manner, command, RefundAnswer)
+        return await self._refund(manner, command)
 
     async def attach(
         self, terminal: Terminal, ask: AttachRequest, manner: Manner = PLAIN
@@ -90,6 +97,12 @@ class AfterSale:
         """Move points by hand, as far as the program lets a cashier."""
         command = OverrideByCashier(ask, terminal, self.booking.ring)
         return await self._submit(manner, command, Corrected)
+
+    async def _refund(self, manner: Manner, command: RefundSale) -> RefundAnswer:
+        answer = await self._submit(manner, command, RefundAnswer)
+        if answer.outcome == "parked" and not manner.training:
+            await self.booking.committer.submit(CountRefunds(command))
+        return answer
 
     async def _submit(self, manner: Manner, command: Command[M], answers: type[M]) -> M:
         answer: M = await self.booking.committer.submit(manner.of(command, answers))
@@ -115,7 +128,9 @@ class LookAtSale:
         """The sale by either name."""
         return Needs(
             connections=frozenset({self.connection}),
-            orders=frozenset({(self.connection, str(self.sale))}),
+            orders=frozenset(
+                {(self.connection, str(self.sale)), refund_place(self.connection, self.sale)}
+            ),
             sales=frozenset({sale_key(self.connection, self.sale)}),
         )
 

@@ -106,7 +106,6 @@ def _same_natural_key(
     first_ref = attempt.world.sales.get(natural)
     if first_ref is None:
         attempt.staged.sales[natural] = key[1]
-        _point_here(attempt, (key[0], str(order.till)), key)
         return None
     first = attempt.world.orders.get((key[0], first_ref))
     if first is None or first.same == key:
@@ -118,13 +117,6 @@ def _same_natural_key(
         attempt.staged.same.append((first.key, key, "natural key; its member became known"))
         return None
     return first.same or first.key
-
-
-def _point_here(attempt: Attempt, name: OrderKey, key: OrderKey) -> None:
-    """Where refunds came first under the sale's natural key, its place says where it is counted."""
-    place = attempt.world.orders.get(name)
-    if name != key and place is not None and place.awaited and place.same is None:
-        attempt.staged.orders[name] = place._replace(same=key)
 
 
 def _lookalike(attempt: Attempt, order: Order, key: OrderKey, member: str | None) -> Seen:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from renkei.ledger.world import NewRefund, OrderKey, OrderRow
 from renkei.services.attempt import Attempt
-from renkei_contracts.order import Order
+from renkei_contracts.order import Order, TillKey
 
 
 def known_order(attempt: Attempt, key: OrderKey) -> OrderRow | None:
@@ -16,10 +16,17 @@ def known_order(attempt: Attempt, key: OrderKey) -> OrderRow | None:
 
 
 def names_of(order: Order) -> tuple[OrderKey, ...]:
-    """What refunds call the order: its reference, and a sale at a till by its natural key, too."""
+    """What refunds call the order: its reference, and the place of its receipt's refunds."""
     named = (order.ref.connection, order.ref.id)
-    natural = (order.ref.connection, str(order.till)) if order.till is not None else named
-    return (named,) if natural == named else (named, natural)
+    return (named, refund_place(named[0], order.till)) if order.till is not None else (named,)
+
+
+def refund_place(connection: str, sale: TillKey) -> OrderKey:
+    """Where what a register refunds of a sale is kept, under whatever name the sale itself comes.
+
+    No order ever has this name: its row only carries the refunds.
+    """
+    return (connection, f"refunds of {sale}")
 
 
 def refunds_of(attempt: Attempt, order: Order) -> tuple[NewRefund, ...]:

@@ -132,14 +132,17 @@ class SettleOrder:
         """Quotas of campaigns that may give this order something, and what its rules speak of."""
         facts, row = known.connections.get(self.key[0]), known.orders.get(self.key)
         rules = rules_known(known, facts.program, self.order, row) if facts else None
+        # Whoever settles an order that was seen before names it, and not where its refunds are.
+        places = frozenset(names_of(self.order)[1:])
         if facts is None or rules is None:
-            return Needs()
+            return Needs(orders=places)
         named = (known.identities.get(key, ("", "")) for key in self.identities)
         members = {self.member, row.member if row else None, *(member for member, _ in named)}
         claims = {
             claim for member in members - {""} for claim in claims_for(self.order, rules, member)
         }
         needs = Needs(
+            orders=places,
             claims=frozenset(claims),
             places=places_asked(self.order, rules),
             products=codes_asked(self.order, rules) if facts.products else frozenset(),

@@ -17,7 +17,7 @@ from renkei.services.hold import first_answer
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import awaited, sale_key
-from renkei.services.seen_order import known_order, refunds_of, restated
+from renkei.services.seen_order import known_order, refund_place, refunds_of, restated
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei_contracts.aftersale import RefundAnswer, RefundRequest, VoidRequest
 from renkei_contracts.ids import ExternalRef
@@ -32,7 +32,7 @@ VOID = "void"
 
 @dataclass(frozen=True)
 class RefundSale:
-    """A refund of a till's sale. It is kept under the sale's natural key, however the sale came.
+    """A refund of a till's sale. It is kept by the sale's receipt, under whatever name that comes.
 
     The same ``request`` gives the first answer again. ``strict``: it is refused where it gives back
     more than the sale has, as long as the sale is known.
@@ -46,15 +46,15 @@ class RefundSale:
     strict: bool = True
 
     @property
-    def named(self) -> OrderKey:
-        """The sale by its natural key."""
-        return (self.channel.connection, str(self.sale))
+    def place(self) -> OrderKey:
+        """Where the sale's refunds are kept."""
+        return refund_place(self.channel.connection, self.sale)
 
     def needs(self) -> Needs:
-        """The sale by either name, with its refunds."""
+        """The sale by whatever name, with its refunds."""
         return Needs(
             connections=frozenset({self.channel.connection}),
-            orders=frozenset({self.named}),
+            orders=frozenset({self.place, (self.channel.connection, str(self.sale))}),
             sales=frozenset({sale_key(self.channel.connection, self.sale)}),
             requests=frozenset({self.request}),
             since=self.refund.occurred_at,
@@ -63,7 +63,7 @@ class RefundSale:
     def further(self, known: Known) -> Needs:
         """What settling the sale anew needs, if it is there."""
         rows = [row for row in known.orders.values() if not row.awaited]
-        again = (self._again(row) for row in rows if row.key[0] == self.channel.connection)
+        again = (self.again(row) for row in rows if row.key[0] == self.channel.connection)
         return Needs.of_all([Needs(), *(one.needs() | one.further(known) for one in again)])
 
     def decide(self, attempt: Attempt) -> RefundAnswer:
@@ -84,7 +84,7 @@ class RefundSale:
         return answer
 
     def _park(self, attempt: Attempt) -> RefundAnswer:
-        self._keep(attempt, None)
+        self._keep(attempt)
         return self._answer(attempt, "parked", SettleAnswer("unlinked"), Settled(), 0)
 
     def _book(self, attempt: Attempt, row: OrderRow) -> RefundAnswer:
@@ -94,10 +94,10 @@ class RefundSale:
         order = restated(row)
         stood = effective(order, refunds_of(attempt, order))
         self._require_fits(attempt, row, exceeding(stood, self.refund))
-        self._keep(attempt, row)
+        self._keep(attempt)
         stands = effective(order, refunds_of(attempt, order))
         used = stood.points_used - (0 if self.refund.whole else stands.points_used)
-        settled = self._again(row).post(attempt, row, row.member, row.digest)
+        settled = self.again(row).post(attempt, row, row.member, row.digest)
         return self._answer(attempt, "booked", settled, before, used)
 
     def _require_fits(self, attempt: Attempt, row: OrderRow, faults: list[str]) -> None:
@@ -109,15 +109,15 @@ class RefundSale:
         alert = Alert(f"{self.alert_id}.exceeds", "refund_exceeds", row.member, row.key, message)
         attempt.staged.alerts.append(alert)
 
-    def _keep(self, attempt: Attempt, row: OrderRow | None) -> None:
+    def _keep(self, attempt: Attempt) -> None:
         document = self.refund.model_dump(mode="json")
-        key = (*self.named, str(self.refund.ref))
+        key = (*self.place, str(self.refund.ref))
         attempt.staged.refunds.append(NewRefund(key, digest_of(document), document))
-        if known_order(attempt, self.named) is None:
-            place = awaited(self.named, self.refund.occurred_at)
-            attempt.staged.orders[self.named] = place._replace(same=row.key if row else None)
+        if known_order(attempt, self.place) is None:
+            attempt.staged.orders[self.place] = awaited(self.place, self.refund.occurred_at)
 
-    def _again(self, row: OrderRow) -> SettleOrder:
+    def again(self, row: OrderRow) -> SettleOrder:
+        """The sale as it was seen last, to be settled with all of its refunds."""
         return SettleOrder(
             order=restated(row),
             read_at=row.read_at,
@@ -165,6 +165,30 @@ class RefundSale:
             "balance_version": group.version,
             "receipt": refund_receipt(*moved, settled.rates, left, zone),
         }
+
+
+@dataclass(frozen=True)
+class CountRefunds:
+    """Settles a sale anew, if it is there: its refund was parked while it came.
+
+    Whoever brought the sale may have looked before the refund was committed.
+    """
+
+    told: RefundSale
+
+    def needs(self) -> Needs:
+        """The sale with its refunds."""
+        return self.told.needs()
+
+    def further(self, known: Known) -> Needs:
+        """What settling it needs."""
+        return self.told.further(known)
+
+    def decide(self, attempt: Attempt) -> None:
+        """Nothing where the sale is still to come, or has counted the refund already."""
+        row = counted_sale(attempt, self.told.channel.connection, self.told.sale)
+        if row is not None:
+            self.told.again(row).post(attempt, row, row.member, row.digest)
 
 
 def counted_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow | None:

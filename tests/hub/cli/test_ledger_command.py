@@ -40,7 +40,7 @@ def test_a_finding_is_exit_code_one_and_named(renkei: Command, books: Connection
     assert ran.document["ok"] is False
     (finding,) = ran.document["findings"]
     assert finding["invariant"] == "the feed has no gap"
-    assert finding["subject"] == "feed lane 0 head 7"
+    assert finding["subject"].startswith("feed lane 0 head ")
     assert "the feed has no gap" in renkei("ledger", "verify").out
 
 

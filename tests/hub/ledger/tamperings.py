@@ -316,7 +316,10 @@ TAMPERINGS = (
     ),
     Case(
         "feed_row_newer",
-        ("UPDATE feed SET version = 99 WHERE feed_seq = 5",),
+        (
+            "UPDATE feed SET version = 99 WHERE feed_seq = (SELECT min(feed_seq) FROM feed "
+            "WHERE kind = 'balance' AND object_id = :hanako)",
+        ),
         "the feed tells each member's versions in order, up to the newest",
         "{hanako} feed 6",
     ),

@@ -1,6 +1,6 @@
 """After the sale, as a register sees it: void, refund, attach, extend, and asking again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -8,6 +8,7 @@ import pytest
 
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
+from renkei_contracts.order import LineItem, Order, OrderState, TillKey
 
 SALES = "/pos/v1/transactions"
 HOLDS = "/pos/v1/holds"
@@ -46,6 +47,19 @@ async def stands(register: Any, receipt: str) -> dict[str, Any]:
 async def spendable(register: Any, card: str) -> int:
     answer = await register.post(RESOLVE, {"value": card})
     return int(answer.json()["spendable"])
+
+
+def polled(yen: int, number: str = "1001") -> Order:
+    """The sale as the register's vendor has it."""
+    at = datetime(2026, 11, 26, 1, tzinfo=UTC)
+    return Order(
+        ref=ExternalRef(connection="pos", id=f"v{number}"),
+        changed_at=at,
+        placed_at=at,
+        state=OrderState.FULFILLED,
+        lines=(LineItem(id="1", quantity=1, amount=yen, tax_rate=1000),),
+        till=TillKey.model_validate(key(number) | {"business_date": date(2026, 11, 26)}),
+    )
 
 
 @pytest.fixture
@@ -161,6 +175,36 @@ class TestRefund:
         await register.post(SALES, new_sale("1002", regular.id, yen=1_500, points_used=1_500))
         answer = (await register.post(f"{SALES}:refund", refund("2001", "1001", 110_000))).json()
         assert (answer["earned_back"], answer["debt"], answer["spendable"]) == (1_000, 1_000, 0)
+
+
+class TestPolledSale:
+    """A vendor tells the same sale under a name of its own."""
+
+    @pytest.mark.parametrize("refund_first", [True, False])
+    async def test_a_refund_counts_under_whatever_name_the_sale_comes(
+        self, register: Any, regular: Any, hub: Any, refund_first: bool
+    ) -> None:
+        await hub.booking.settle(polled(9_000, number="1002"), read_at=None, delivery_key=None)
+        order = polled(11_000)
+        ask = refund("2001", "1001", 5_500)
+        if refund_first:
+            told = await register.post(f"{SALES}:refund", ask)
+            assert told.json()["outcome"] == "parked"
+        await hub.booking.settle(order, read_at=None, delivery_key=None, member=regular.id)
+        if not refund_first:
+            told = await register.post(f"{SALES}:refund", ask)
+            assert (told.json()["outcome"], told.json()["earned_back"]) == ("booked", 50)
+        assert await spendable(register, regular.card) == 550
+        found = await stands(register, "1001")
+        assert (found["revision"], found["earned"], len(found["refunds"])) == (0, 50, 1)
+
+    async def test_who_is_attached_later_gets_points_for_what_is_still_sold(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", None, yen=11_000))
+        await register.post(f"{SALES}:refund", refund("2001", "1001", 5_500))
+        ask = {"sale": key("1001"), "member": regular.id}
+        assert (await register.post(f"{SALES}:attach", ask)).json()["earned"] == 50
 
 
 class TestAttach:
