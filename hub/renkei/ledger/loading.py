@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger import queries as sql
-from renkei.ledger.allowances import allowance_statement, owners_statement
 from renkei.ledger.books import DEBT_LOT, Group, HoldName, Lot
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.loaded import (
@@ -25,6 +24,7 @@ from renkei.ledger.loaded import (
     windows_in,
     world_in,
 )
+from renkei.ledger.read_allowances import allowance_statement, owners_statement
 from renkei.ledger.read_coupons import coupon_members_statement, coupon_statement
 from renkei.ledger.read_past import past_statement
 from renkei.ledger.read_places import place_statement, product_statement
