@@ -88,7 +88,7 @@ def note_use(attempt: Attempt, ask: CommitRequest, allowance: Allowance) -> None
 
 
 def hold_facts(part: Hold) -> Mapping[str, Any]:
-    """What the chain shall cover of a hold that goes on (ledger/invariants.py)."""
+    """What the chain shall cover of a hold that goes on (ledger/hold_checks.py)."""
     name = f"{part.scope}/{part.key}"
     facts = {"connection": part.connection, "lapses_at": micros(part.lapses_at), "name": name}
     return {"hold": facts}
