@@ -147,6 +147,21 @@ class AnswersAsIfHeld(Around):
         return self.right.answer(delivery, answer)  # type: ignore[no-any-return]
 
 
+class NamesAnother(Around):
+    """Says of every request that it is of till 99."""
+
+    def till(self, delivery: Delivery) -> tuple[str, str] | None:
+        return "main", "99"
+
+
+class AnswersWhatItUnderstands(Around):
+    """Looks at the request before it answers."""
+
+    def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
+        self.right.command(delivery)
+        return self.right.answer(delivery, answer)  # type: ignore[no-any-return]
+
+
 class Strict(Around):
     """A character that Shift_JIS does not have is an error."""
 
@@ -180,6 +195,7 @@ WRONG: dict[str, Vendor] = {
     "a sale to nobody is understood": till(EmptyIsSomebody),
     "coupons of a sale are understood": heard(CommitRequest, coupons=lambda codes: codes[:1]),
     "setting a coupon aside is understood": heard(CouponHoldRequest, ttl_seconds=900),
+    "a request is of the register that its sales are of": till(NamesAnother),
     "rubbish is refused": till(TakesAnything),
     "a request that was cut off is no accident": till(Crashes),
     "translating calls nobody": till(Calls),
@@ -192,6 +208,7 @@ WRONG: dict[str, Vendor] = {
     "a refusal is told in words for the cashier": told("message"),
     "what to do about a refusal can be told apart": till(WordsOnly),
     "a refusal is no success": till(AnswersAsIfHeld),
+    "who sends rubbish is told so": till(AnswersWhatItUnderstands),
     "any name can be told": till(Strict),
 }
 TABLE = {f"till: {name}": vendor for name, vendor in WRONG.items()}

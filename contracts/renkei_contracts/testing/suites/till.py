@@ -274,6 +274,19 @@ async def setting_a_coupon_aside_is_understood(bench: Bench) -> None:
 
 
 @suite.check()
+async def a_request_is_of_the_register_that_its_sales_are_of(bench: Bench) -> None:
+    """Otherwise one register's look-ups would count for another."""
+    till = translator(bench)
+    if not isinstance(till, capability.TillNaming):
+        raise NotApplicable("only its sales say which register they are of")
+    sent = register(bench).request(SALE)
+    must(
+        till.till(delivered(bench, sent)) in (None, (SALE.sale.store, SALE.sale.till)),
+        "till() must give store and till of the request as command() gives those of a sale",
+    )
+
+
+@suite.check()
 async def rubbish_is_refused(bench: Bench) -> None:
     """Anybody may call."""
     for body in RUBBISH:

@@ -5,7 +5,16 @@ from datetime import timedelta
 
 from renkei_contracts.testing.bench import START, Bench
 from renkei_contracts.testing.checks import must
-from renkei_contracts.testing.suites.till import CARD, LINES, SALE, heard, suite
+from renkei_contracts.testing.suites.till import (
+    CARD,
+    LINES,
+    RUBBISH,
+    SALE,
+    delivered,
+    heard,
+    suite,
+    translator,
+)
 from renkei_contracts.till import (
     CommitAnswer,
     CouponHoldAnswer,
@@ -21,6 +30,7 @@ from renkei_contracts.till import (
     TillCommand,
     TillProblem,
 )
+from renkei_contracts.twin.emitter import Outgoing
 
 WHO = ResolveMember(scheme="card", value=CARD)
 QUOTE = QuoteRequest(member="mem_1", lines=LINES, points_wanted=300)
@@ -58,6 +68,12 @@ LAPSED = TillProblem(
 )  # fmt: skip
 BUSY = TillProblem(
     code="busy", message="混み合っています。もう一度お試しください", retryable=True, action="retry"
+)
+UNREADABLE = TillProblem(
+    code="request_invalid",
+    message="送信の内容に誤りがあります",
+    retryable=False,
+    action="call_staff",
 )
 
 ODD = "𠮷田 〜―‖−①髙﨑ｶﾅ😀,\"\r\n'<&>"
@@ -137,6 +153,20 @@ async def a_refusal_is_no_success(bench: Bench) -> None:
             not (set(done) - set(LAPSED.model_dump())) & set(refused),
             "answer() must not put into a refusal what only a success has",
         )
+
+
+@suite.check()
+async def who_sends_rubbish_is_told_so(bench: Bench) -> None:
+    """In its own format, too: nobody at the register reads ours."""
+    for body in RUBBISH:
+        try:
+            translator(bench).answer(delivered(bench, Outgoing({}, body)), UNREADABLE)
+        except Exception as error:
+            must(
+                False,
+                "answer() must tell a refusal of what command() does not understand, "
+                f"not raise {type(error).__name__}",
+            )
 
 
 @suite.check()
