@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+from fastapi import FastAPI
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -79,6 +81,22 @@ class TestToken:
             headers = {"Authorization": f"bearer {token}", "X-Forwarded-For": "10.0.0.1"}
             booked = await http.post(SALES, json=new_sale("1", None), headers=headers)
         assert booked.status_code == 200
+
+    @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+    async def test_an_oauth_library_gets_a_token_and_uses_it(
+        self, app: FastAPI, register: Any, method: str
+    ) -> None:
+        known = register.credential
+        async with AsyncOAuth2Client(
+            known.key_id,
+            known.secret,
+            scope="till:read",
+            token_endpoint_auth_method=method,
+            transport=httpx.ASGITransport(app, client=("203.0.113.9", 50_000)),
+            base_url="https://hub",
+        ) as http:
+            await http.fetch_token(f"https://hub{TOKEN}", grant_type="client_credentials")
+            assert (await http.get(CHANGES)).status_code == 200
 
     async def test_the_secret_may_be_in_the_form_and_scopes_may_be_fewer(
         self, client: httpx.AsyncClient, register: Any, new_sale: Any
