@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -177,6 +178,8 @@ async def answer_in_own_format(request: Request) -> Response:
     except RenkeiError as error:
         log.error("register_not_answered", reason=str(error))
         return Response(status_code=503)
+    except SQLAlchemyError as error:
+        return Response(status_code=refusal_of(request, error).status)
     trace_of(request.scope).facts["connection"] = opened.id
     return await _answer(_Asking(hub, request, opened, till))
 

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from structlog.testing import capture_logs
 
 from renkei.bootstrap import Hub, new_id
@@ -340,6 +341,9 @@ async def test_no_trouble_of_ours_is_told_in_json(
     async def bug(*asked: object) -> None:
         raise ZeroDivisionError("of somebody's data")
 
+    async def away(*asked: object) -> None:
+        raise PoolExhausted("no connection is free")
+
     monkeypatch.setattr(hub.till, "resolve", busy)
     assert code(await tell(http, lookup("1"))) == "busy"
     monkeypatch.setattr(hub.till, "resolve", bug)
@@ -353,6 +357,9 @@ async def test_no_trouble_of_ours_is_told_in_json(
     for name, status in (("broken", 500), ("unset", 503), ("gone", 503)):
         answer = await tell(http, lookup("1"), f"/till/{name}/x")
         assert (answer.status_code, answer.content) == (status, b"")
+    monkeypatch.setattr(hub.connections, "get", away)
+    answer = await tell(http, lookup("1"))
+    assert (answer.status_code, answer.content) == (503, b"")
 
 
 async def test_an_address_of_no_connection_and_a_body_without_end_are_refused(
