@@ -78,7 +78,7 @@ async def search(ask: ResolveMember, terminal: Reader, hub: TheHub) -> MemberHit
 @router.post(
     "/members",
     summary="Give out a card",
-    responses=documented(*ALWAYS, "card_taken", "member_not_active", "busy"),
+    responses=documented(*ALWAYS, "card_taken", "member_not_active", "lookups_exhausted", "busy"),
 )
 async def issue(ask: NewCard, terminal: Writer, hub: TheHub) -> MemberAnswer:
     """A temporary member who earns from now on and may claim the card later."""
