@@ -8,17 +8,25 @@ using System.Threading.Tasks;
 /// Signs and sends one request of a till (docs/pos-v1.md, "Signed requests"). .NET 6 and later, no
 /// dependency.
 /// Arguments: URL KEY SECRET METHOD PATH [QUERY] [BODY] send it and print the answer;
-/// --sign SECRET METHOD PATH QUERY TIMESTAMP NONCE BODY only prints the signature.
+/// --sign SECRET METHOD PATH QUERY TIMESTAMP NONCE BODY [STORE TILL] only prints the signature.
 /// </summary>
 public static class SignedRequest
 {
-    /// <summary>The value of Renkei-Signature. Path and query as in the request line.</summary>
+    /// <summary>
+    /// The value of Renkei-Signature. Path and query as in the request line. A gateway signs the
+    /// store and till it calls for, too, as it says them in Renkei-Store and Renkei-Till; a till
+    /// itself names none.
+    /// </summary>
     public static string Sign(
         string secret, string method, string path, string query, string timestamp, string nonce,
-        byte[] body)
+        byte[] body, params string[] named)
     {
         var digest = Convert.ToHexString(SHA256.HashData(body)).ToLowerInvariant();
         var text = string.Join("\n", method, path, query, timestamp, nonce, digest);
+        foreach (var name in named)
+        {
+            text += "\n" + name;
+        }
         using var mac = new HMACSHA256(Encoding.UTF8.GetBytes(secret));
         return Convert.ToBase64String(mac.ComputeHash(Encoding.UTF8.GetBytes(text)));
     }
@@ -60,7 +68,8 @@ public static class SignedRequest
         if (At(a, 0) == "--sign")
         {
             var signed = Encoding.UTF8.GetBytes(At(a, 7));
-            Console.WriteLine(Sign(a[1], a[2], a[3], a[4], a[5], a[6], signed));
+            var named = a.Length > 8 ? new[] { a[8], a[9] } : new string[0];
+            Console.WriteLine(Sign(a[1], a[2], a[3], a[4], a[5], a[6], signed, named));
             return;
         }
         var body = Encoding.UTF8.GetBytes(At(a, 6));

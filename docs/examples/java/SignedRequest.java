@@ -8,6 +8,7 @@ import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
 import javax.crypto.Mac;
@@ -17,18 +18,25 @@ import javax.crypto.spec.SecretKeySpec;
  * Signs and sends one request of a till (docs/pos-v1.md, "Signed requests"). Java 17, no dependency.
  *
  * <p>java SignedRequest.java URL KEY SECRET METHOD PATH [QUERY] [BODY] sends it and prints the
- * answer; java SignedRequest.java --sign SECRET METHOD PATH QUERY TIMESTAMP NONCE BODY only prints
- * the signature.
+ * answer; java SignedRequest.java --sign SECRET METHOD PATH QUERY TIMESTAMP NONCE BODY [STORE TILL]
+ * only prints the signature.
  */
 public final class SignedRequest {
     private SignedRequest() {}
 
-    /** The value of Renkei-Signature. Path and query are taken as they are in the request line. */
+    /**
+     * The value of Renkei-Signature. Path and query are taken as they are in the request line. A
+     * gateway signs the store and till it calls for, too, as it says them in Renkei-Store and
+     * Renkei-Till; a till itself names none.
+     */
     static String sign(
             String secret, String method, String path, String query, String timestamp,
-            String nonce, byte[] body) throws GeneralSecurityException {
+            String nonce, byte[] body, String... named) throws GeneralSecurityException {
         String digest = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(body));
         String text = String.join("\n", method, path, query, timestamp, nonce, digest);
+        for (String name : named) {
+            text += "\n" + name;
+        }
         Mac mac = Mac.getInstance("HmacSHA256");
         mac.init(new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
         return Base64.getEncoder().encodeToString(mac.doFinal(text.getBytes(StandardCharsets.UTF_8)));
@@ -74,7 +82,8 @@ public final class SignedRequest {
     /** See above. */
     public static void main(String[] a) throws Exception {
         if (at(a, 0).equals("--sign")) {
-            System.out.println(sign(a[1], a[2], a[3], a[4], a[5], a[6], bytes(at(a, 7))));
+            String[] named = a.length > 8 ? Arrays.copyOfRange(a, 8, 10) : new String[0];
+            System.out.println(sign(a[1], a[2], a[3], a[4], a[5], a[6], bytes(at(a, 7)), named));
             return;
         }
         HttpResponse<String> answer =
