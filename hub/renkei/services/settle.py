@@ -292,7 +292,10 @@ class SettleOrder:
             gone, left = (same, self.key) if cancelled else (self.key, same)
             message = f"{gone[1]} was cancelled, but {left[1]}, the same sale, was not"
             _alert(attempt, self.alert_id, "same_sale_differs", None, self.key, message)
-        return SettleAnswer("alias", first.member if first else None)
+        member = first.member if first else None
+        # Of another vendor's order the books are not looked at: it is told where it is counted.
+        posted = attempt.settled_of(member or "", same) if same[0] == self.key[0] else Settled()
+        return SettleAnswer("alias", member, posted.earned, posted.redeemed)
 
     def _doubt(self, attempt: Attempt, row: OrderRow | None, other: OrderKey) -> SettleAnswer:
         """Granted to nobody until a person has said whether the two are one sale."""

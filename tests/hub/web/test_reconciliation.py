@@ -4,6 +4,9 @@ from typing import Any
 
 import httpx
 
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.order import Order, OrderState
+
 SALES = "/pos/v1/transactions"
 RECONCILE = "/pos/v1/reconciliations"
 DAY = "2026-11-26"
@@ -94,6 +97,26 @@ async def test_each_till_and_settlement_is_counted_apart_and_a_sale_once(
     ]
     assert seen == [("1", 0, 1, 55_000), ("1", 1, 1, 2_200), ("2|A", 0, 1, 3_300)]
     assert (found[2]["totals"]["refunds"], found[2]["totals"]["refund_yen"]) == (1, 1_100)
+
+
+async def test_a_sale_that_a_poll_saw_first_counts_once(
+    hub: Any, register: Any, regular: Any, new_sale: Any
+) -> None:
+    told = new_sale("1001", regular.id, yen=11_000)
+    seen = Order(
+        ref=ExternalRef(connection="pos", id="seen-by-a-poll"),
+        changed_at=told["sold_at"],
+        placed_at=told["sold_at"],
+        state=OrderState.FULFILLED,
+        lines=told["lines"],
+        till=told["sale"],
+    )
+    await hub.booking.settle(seen, read_at=None, delivery_key=None, member=regular.id)
+    answer = (await register.post(SALES, told)).json()
+    assert (answer["earned"], answer["spendable"]) == (100, 600)
+    (till,) = (await register.get(RECONCILE, f"store=shibuya&business_date={DAY}")).json()["tills"]
+    totals = till["totals"]
+    assert (totals["sales"], totals["yen"], totals["earned"]) == (2, 66_000, 600)
 
 
 async def test_a_till_reports_for_itself_and_sees_its_own_store(

@@ -102,8 +102,10 @@ class ReferenceLedger(Orders):
         if self.see(sale, state, member, hold=hold, request=not occurred) == "alias":
             if hold is not None and hold.how is None:
                 self.capture(hold, sale, 0)
-            who = self.orders[self.same[sale]].member
-            return (who, 0, 0, self.spendable(who) if who else 0)
+            first = self.same[sale]
+            who = self.orders[first].member
+            posted = self.posted(who, first) if first[0] == sale[0] else (0, 0)
+            return (who, *posted, self.spendable(who) if who else 0)
         who = self.orders[sale].member
         return (who, *self.posted(who, sale), self.spendable(who) if who else 0)
 
