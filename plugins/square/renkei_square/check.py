@@ -7,7 +7,7 @@ from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed, GiveUp, NotFound
 from renkei_contracts.toolkit.wire import Wire
-from renkei_square import wire
+from renkei_square import wire, wire_seller
 from renkei_square.client import SquareClient
 from renkei_square.settings import SquareSettings
 
@@ -27,7 +27,7 @@ class SquareCheck:
         """Reads only; nothing is changed at Square."""
         found = list(_webhooks(self._settings))
         try:
-            locations = await self._client.get(wire.SomeLocations, "/v2/locations")
+            locations = await self._client.get(wire_seller.SomeLocations, "/v2/locations")
         except (AuthenticationFailed, GiveUp) as error:
             text = f"the locations are not readable: the token or MERCHANT_PROFILE_READ ({error})"
             return [*found, CheckFinding(text, blocks=True)]
@@ -56,9 +56,9 @@ class SquareCheck:
     async def _loyalty(self) -> list[CheckFinding]:
         wanted = self._settings.points == "rewards"
         try:
-            program = (await self._client.get(wire.OneProgram, MAIN)).program
+            program = (await self._client.get(wire_seller.OneProgram, MAIN)).program
             path = PROMOTIONS.format(id=program.id)
-            promotions = (await self._client.get(wire.SomePromotions, path)).loyalty_promotions
+            told = await self._client.get(wire_seller.SomePromotions, path)
         except NotFound:
             text = "the seller has no loyalty program: make one in the dashboard"
             return [CheckFinding(text, blocks=True)] if wanted else []
@@ -67,7 +67,7 @@ class SquareCheck:
                 f"whether Square grants points of its own is not readable: LOYALTY_READ ({error})"
             )
             return [CheckFinding(text, blocks=wanted)]
-        return list(_program(program, promotions, self._settings))
+        return list(_program(program, told.loyalty_promotions, self._settings))
 
 
 def _lacks(scope: str, error: Exception) -> CheckFinding:
@@ -84,7 +84,7 @@ def _webhooks(settings: SquareSettings) -> Iterator[CheckFinding]:
 
 
 def _locations(
-    settings: SquareSettings, locations: Sequence[wire.Location]
+    settings: SquareSettings, locations: Sequence[wire_seller.Location]
 ) -> Iterator[CheckFinding]:
     known = {one.id: one for one in locations}
     for id in settings.location_ids:
@@ -100,7 +100,7 @@ def _locations(
 
 
 def _program(
-    program: wire.Program, promotions: Sequence[Mapping[str, Any]], settings: SquareSettings
+    program: wire_seller.Program, promotions: Sequence[Mapping[str, Any]], settings: SquareSettings
 ) -> Iterator[CheckFinding]:
     """What in the seller's program would make two masters of the points."""
     wanted = settings.points == "rewards"
@@ -122,7 +122,7 @@ def _program(
         yield CheckFinding(text, blocks=True)
 
 
-def _grants_nothing(rule: wire.AccrualRule, settings: SquareSettings) -> bool:
+def _grants_nothing(rule: wire_seller.AccrualRule, settings: SquareSettings) -> bool:
     item = (rule.item_variation_data or {}).get("item_variation_id")
     category = (rule.category_data or {}).get("category_id")
     named = {"ITEM_VARIATION": item, "CATEGORY": category}.get(rule.accrual_type)

@@ -81,14 +81,23 @@ class SquareClient:
         return await self._connection.tokens.replace(token, self._refreshed)
 
     async def _refreshed(self, kept: Token | None) -> Token:
-        """A new access token. The refresh token that came last, or else the one of the settings."""
+        """A new access token, by the refresh token that came last, or else by the settings'."""
+        given = self._settings.refresh_token.get_secret_value()
+        if kept is None or kept.refresh in (None, given):
+            return await self._granted(given)
+        try:
+            return await self._granted(kept.refresh or given)
+        except AuthenticationFailed:
+            # The seller may have authorized the application once more.
+            return await self._granted(given)
+
+    async def _granted(self, refresh: str) -> Token:
         settings = self._settings
-        refresh = kept.refresh if kept else None
         body = {
             "client_id": settings.client_id,
             "client_secret": settings.client_secret.get_secret_value(),
             "grant_type": "refresh_token",
-            "refresh_token": refresh or settings.refresh_token.get_secret_value(),
+            "refresh_token": refresh,
         }
         headers = {"Square-Version": settings.api_version}
         request = self._connection.http.build_request(

@@ -59,12 +59,14 @@ def to_order(sale: Sale, connection: str, points: PointsBy, discount_name: str) 
     if state is OrderState.CANCELLED:
         return _restated(sale, connection, state, (), 0, 0)
     amounts.require_sums(order, what)
-    uids = points_discounts(order, points, discount_name)
+    # What an open order will take is not taken yet: until then a reward is only locked.
+    how: PointsBy = points if state is OrderState.FULFILLED else "none"
+    uids = points_discounts(order, how, discount_name)
     lines = tuple(_line(line, order, uids, what) for line in order.line_items)
     back = returns.of(order, sale.refunds, sale.returns, uids)
     lines = tuple(back.taken_off(line) for line in lines)
     worth = sum(amounts.yen(one.applied_money, what) for one in order.discounts if one.uid in uids)
-    if points == "rewards":
+    if how == "rewards":
         # A reward that was redeemed stays so, whatever is given back.
         return _restated(sale, connection, state, lines, sale.points, worth)
     left = worth - back.by_points

@@ -1,7 +1,8 @@
 """Reading sales: each with its payments, and with what of it came back."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import NotFound, PayloadInvalid
@@ -12,6 +13,8 @@ from renkei_contracts.toolkit.wire import parse
 from renkei_square import amounts, mapping, wire
 from renkei_square.client import SquareClient, moment
 from renkei_square.settings import SquareSettings
+
+T = TypeVar("T")
 
 DONE = "COMPLETED"
 FAILED = frozenset({"REJECTED", "FAILED"})
@@ -33,7 +36,7 @@ class SquareOrders:
         order = await self._read(id)
         sources = {one.source_order_id for one in order.returns if one.source_order_id}
         if not order.line_items and len(sources) == 1:
-            return self._restated(await self._told(await self._read(sources.pop())))
+            order = await self._part(self._read(sources.pop()))
         return self._restated(await self._told(order))
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
@@ -74,7 +77,8 @@ class SquareOrders:
             sales = [await self._told(order)]
         else:
             sources = {one.source_order_id for one in order.returns if one.source_order_id}
-            sales = [await self._told(await self._read(id)) for id in sorted(sources)]
+            found = [await self._part(self._read(id)) for id in sorted(sources)]
+            sales = [await self._told(one) for one in found]
             self._require_named(order, sales)
         return [self._restated(sale) for sale in sales if _newest(sale, order.updated_at)]
 
@@ -100,6 +104,16 @@ class SquareOrders:
         """The sale with everything that is kept apart from it."""
         if order.state != DONE:
             return mapping.Sale(order)
+        return await self._part(self._with_parts(order))
+
+    async def _part(self, read: Awaitable[T]) -> T:
+        """Something that the sale names: the sale itself is there, whatever is missing of it."""
+        try:
+            return await read
+        except NotFound as error:
+            raise PayloadInvalid(f"a part of a sale is missing: {error}") from None
+
+    async def _with_parts(self, order: wire.Order) -> mapping.Sale:
         payments = [await self._payment(one) for one in order.tenders if one.payment_id]
         if not payments and amounts.yen(order.total_money, f"order {order.id}"):
             raise PayloadInvalid(f"order {order.id} is completed, and nobody paid for it")

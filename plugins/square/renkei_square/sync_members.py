@@ -17,12 +17,15 @@ from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.transport import json_of, path_id
 from renkei_contracts.toolkit.wire import parse
-from renkei_square import mapping, phones, slices, wire
+from renkei_square import mapping, phones, slices, wire, wire_seller
 from renkei_square.client import SquareClient, moment, once
 from renkei_square.settings import SquareSettings
 
 MOST_PAGES = 10
 """Pages of one slice of time; a slice that has more is halved."""
+
+MOST_REWARDS = 30
+"""Square gives no more at once."""
 
 CARD = re.compile(r"[ -~]{1,100}")
 """What a reference_id may be: at most 100 characters; of a card, plain ones."""
@@ -146,7 +149,7 @@ class SquareBalances:
         if account is None:
             await read_customer(self._client, id)  # raises NotFound where nobody has this id
             return 0
-        return account.balance
+        return account.balance + await self._locked(account)
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
         """Add the change; the loyalty event that it becomes is named as an echo."""
@@ -162,6 +165,18 @@ class SquareBalances:
             raise OutcomeUnknown(f"points of customer {id}: written, but {error}") from None
         # The answer does not say what the balance is now: the hub reads before it writes again.
         return BalanceWritten(echoes=(event.id,))
+
+    async def _locked(self, account: wire.Account) -> int:
+        """Points of rewards that a sale has locked and not yet taken: they are the member's still.
+
+        Were they left out, they would be given back, and then be taken once more with the sale.
+        """
+        query = {"loyalty_account_id": account.id, "status": "ISSUED"}
+        body = {"query": query, "limit": MOST_REWARDS}
+        found = await self._client.find(wire.SomeRewards, "/v2/loyalty/rewards/search", body)
+        if found.cursor:
+            raise PayloadInvalid(f"loyalty account {account.id} has too many open rewards")
+        return sum(reward.points for reward in found.rewards)
 
     async def _account(self, id: str) -> wire.Account | None:
         if self._settings.points != "rewards":
@@ -182,7 +197,7 @@ class SquareBalances:
                 f"customer {id} has no telephone number, by which alone Square Loyalty knows "
                 "people: enter it at the register"
             )
-        program = await self._client.get(wire.OneProgram, "/v2/loyalty/programs/main")
+        program = await self._client.get(wire_seller.OneProgram, "/v2/loyalty/programs/main")
         account = {
             "program_id": program.program.id,
             "customer_id": id,

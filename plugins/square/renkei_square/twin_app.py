@@ -68,6 +68,7 @@ class TwinApp:
             self._one("/payments/{id}", "payment", books.payments),
             self._one("/refunds/{id}", "refund", books.refunds),
             self._one("/loyalty/rewards/{id}", "reward", books.rewards),
+            self._route("/loyalty/rewards/search", self._rewards, "POST"),
             self._route("/loyalty/accounts", self._enrol, "POST"),
             self._route("/loyalty/accounts/search", self._accounts, "POST"),
             self._route("/loyalty/accounts/{id}/adjust", self._adjust, "POST"),
@@ -160,6 +161,16 @@ class TwinApp:
         wanted = (await request.json())["query"]["customer_ids"]
         rows = [one for one in self.books.accounts.values() if one["customer_id"] in wanted]
         return {"loyalty_accounts": rows} if rows else {}
+
+    async def _rewards(self, request: Request) -> Row:
+        asked = (await request.json())["query"]
+        rows = [
+            one
+            for one in self.books.rewards.values()
+            if one["loyalty_account_id"] == asked["loyalty_account_id"]
+            and asked.get("status") in (None, one["status"])
+        ]
+        return {"rewards": rows} if rows else {}
 
     async def _adjust(self, request: Request) -> Row:
         given = await request.json()

@@ -173,19 +173,30 @@ class Books:
         account = self.enrolled(customer)
         if points > min(account["balance"], order["total_money"]["amount"] + points):
             raise ValueError(f"{points} points: the register shows {account['balance']}")
+        reward = self.lock(account, points)
+        reward |= {"status": "REDEEMED", "order_id": order["id"]}
+        reward["redeemed_at"] = moment(self.now())
+        order["rewards"] = [{key: reward[key] for key in ("id", "reward_tier_id")}]
+        order["discounts"] = [rows.reward_discount(points, reward["id"])]
+
+    def lock(self, account: Row, points: int) -> Row:
+        """A reward is issued: its points are locked from now on."""
         self.adjust(account, -points, "SQUARE")
-        names = {"id": f"RWD{next(self._ids)}", "reward_tier_id": f"TIER{points}"}
-        self.rewards[names["id"]] = {
-            **names,
-            "status": "REDEEMED",
+        reward = {
+            "id": f"RWD{next(self._ids)}",
+            "reward_tier_id": f"TIER{points}",
+            "status": "ISSUED",
             "loyalty_account_id": account["id"],
             "points": points,
-            "order_id": order["id"],
             **rows.made(self.now()),
-            "redeemed_at": moment(self.now()),
         }
-        order["rewards"] = [names]
-        order["discounts"] = [rows.reward_discount(points, names["id"])]
+        self.rewards[reward["id"]] = reward
+        return reward
+
+    def release(self, reward: Row) -> None:
+        """A reward that was only issued is deleted, and its points come back."""
+        reward["status"] = "DELETED"
+        self.adjust(self.accounts[reward["loyalty_account_id"]], reward["points"], "SQUARE")
 
     def _paid_back(self, payment: Row, given: Row) -> Row:
         refund = rows.refund(f"RFD{next(self._ids)}", payment, given)

@@ -21,6 +21,7 @@ from renkei_contracts.toolkit.signature import require_hmac_base64, same
 from renkei_contracts.toolkit.wire import canonical, json_body, parse
 from renkei_square import wire
 from renkei_square.settings import SquareSettings
+from renkei_square.wire_events import ChangedOrder, Context, Delivered
 
 SIGNATURE = "x-square-hmacsha256-signature"
 
@@ -63,7 +64,7 @@ class SquareWebhooks:
 
     def read(self, delivery: Delivery) -> Sequence[Observation]:
         """What the event tells."""
-        told = parse(wire.Delivered, json_body(delivery.body), "the delivery")
+        told = parse(Delivered, json_body(delivery.body), "the delivery")
         kind, _, happened = told.type.partition(".")
         given = told.data.object or {}
         if told.type in ("payment.updated", "payment.created"):
@@ -91,20 +92,20 @@ class SquareWebhooks:
         return [self._hint("order", refund.order_id)]
 
     def _changed_order(self, given: object) -> Observation:
-        order = parse(wire.ChangedOrder, given, "order")
+        order = parse(ChangedOrder, given, "order")
         if order.state == "DRAFT":
             return Ignored(reason=f"order {order.order_id} is a draft")
         return self._hint("order", order.order_id)
 
-    def _customer(self, told: wire.Delivered, given: Mapping[str, Any]) -> Sequence[Observation]:
+    def _customer(self, told: Delivered, given: Mapping[str, Any]) -> Sequence[Observation]:
         merges = self._merges(told, given)
         if told.type != "customer.deleted":
             return [self._hint("member", told.data.id), *merges]
         return merges or [MemberLeft(ref=self._ref(told.data.id), at=told.created_at)]
 
-    def _merges(self, told: wire.Delivered, given: Mapping[str, Any]) -> Sequence[Observation]:
+    def _merges(self, told: Delivered, given: Mapping[str, Any]) -> Sequence[Observation]:
         """Square makes a new customer of several, and deletes those."""
-        context = parse(wire.Context, given.get("event_context") or {}, "event_context")
+        context = parse(Context, given.get("event_context") or {}, "event_context")
         if context.merge is None:
             return []
         kept = self._ref(context.merge.to_customer_id)

@@ -7,11 +7,12 @@ from pydantic import BeforeValidator
 from renkei_contracts.toolkit.wire import Moment, Whole, Wire
 
 
-def _nothing(value: object) -> object:
+def nothing(value: object) -> object:
+    """A list that is null is one without rows."""
     return () if value is None else value
 
 
-Rows = Annotated[tuple[dict[str, Any], ...], BeforeValidator(_nothing)]
+Rows = Annotated[tuple[dict[str, Any], ...], BeforeValidator(nothing)]
 """A list whose rows are still to be parsed, so that one bad row spoils no other."""
 
 
@@ -30,7 +31,7 @@ class Applied(Wire):
     applied_money: Money | None = None
 
 
-Shares = Annotated[tuple[Applied, ...], BeforeValidator(_nothing)]
+Shares = Annotated[tuple[Applied, ...], BeforeValidator(nothing)]
 
 
 class Line(Wire):
@@ -66,7 +67,7 @@ class Discount(Wire):
     name: str | None = None
     type: str | None = None
     applied_money: Money | None = None
-    reward_ids: Annotated[tuple[str, ...], BeforeValidator(_nothing)] = ()
+    reward_ids: Annotated[tuple[str, ...], BeforeValidator(nothing)] = ()
 
 
 class ServiceCharge(Wire):
@@ -96,8 +97,8 @@ class Return(Wire):
     """What one order gives back of one sale."""
 
     source_order_id: str | None = None
-    return_line_items: Annotated[tuple[ReturnLine, ...], BeforeValidator(_nothing)] = ()
-    return_discounts: Annotated[tuple[ReturnDiscount, ...], BeforeValidator(_nothing)] = ()
+    return_line_items: Annotated[tuple[ReturnLine, ...], BeforeValidator(nothing)] = ()
+    return_discounts: Annotated[tuple[ReturnDiscount, ...], BeforeValidator(nothing)] = ()
 
 
 class Tender(Wire):
@@ -122,13 +123,13 @@ class Order(Wire):
     created_at: Moment
     updated_at: Moment
     customer_id: str | None = None
-    line_items: Annotated[tuple[Line, ...], BeforeValidator(_nothing)] = ()
-    taxes: Annotated[tuple[Tax, ...], BeforeValidator(_nothing)] = ()
-    discounts: Annotated[tuple[Discount, ...], BeforeValidator(_nothing)] = ()
-    service_charges: Annotated[tuple[ServiceCharge, ...], BeforeValidator(_nothing)] = ()
-    returns: Annotated[tuple[Return, ...], BeforeValidator(_nothing)] = ()
-    rewards: Annotated[tuple[Reward, ...], BeforeValidator(_nothing)] = ()
-    tenders: Annotated[tuple[Tender, ...], BeforeValidator(_nothing)] = ()
+    line_items: Annotated[tuple[Line, ...], BeforeValidator(nothing)] = ()
+    taxes: Annotated[tuple[Tax, ...], BeforeValidator(nothing)] = ()
+    discounts: Annotated[tuple[Discount, ...], BeforeValidator(nothing)] = ()
+    service_charges: Annotated[tuple[ServiceCharge, ...], BeforeValidator(nothing)] = ()
+    returns: Annotated[tuple[Return, ...], BeforeValidator(nothing)] = ()
+    rewards: Annotated[tuple[Reward, ...], BeforeValidator(nothing)] = ()
+    tenders: Annotated[tuple[Tender, ...], BeforeValidator(nothing)] = ()
     total_money: Money | None = None
     total_tip_money: Money | None = None
 
@@ -140,7 +141,7 @@ class Payment(Wire):
     status: str | None = None
     order_id: str | None = None
     customer_id: str | None = None
-    refund_ids: Annotated[tuple[str, ...], BeforeValidator(_nothing)] = ()
+    refund_ids: Annotated[tuple[str, ...], BeforeValidator(nothing)] = ()
     refunded_money: Money | None = None
 
 
@@ -183,33 +184,6 @@ class Account(Wire):
     balance: Whole
 
 
-class AccrualRule(Wire):
-    """What a loyalty program grants points for."""
-
-    accrual_type: str
-    item_variation_data: dict[str, Any] | None = None
-    category_data: dict[str, Any] | None = None
-
-
-class Program(Wire):
-    """The seller's one loyalty program."""
-
-    id: str
-    status: str
-    expiration_policy: dict[str, Any] | None = None
-    accrual_rules: Annotated[tuple[AccrualRule, ...], BeforeValidator(_nothing)] = ()
-
-
-class Location(Wire):
-    """A place of the seller's."""
-
-    id: str
-    name: str | None = None
-    status: str
-    merchant_id: str
-    currency: str
-
-
 class OneOrder(Wire):
     """The answer that holds an order."""
 
@@ -241,6 +215,13 @@ class OneReward(Wire):
     reward: LoyaltyReward
 
 
+class SomeRewards(Wire):
+    """Rewards that were found."""
+
+    rewards: Annotated[tuple[LoyaltyReward, ...], BeforeValidator(nothing)] = ()
+    cursor: str | None = None
+
+
 class OneCustomer(Wire):
     """The answer that holds a customer."""
 
@@ -263,7 +244,7 @@ class OneAccount(Wire):
 class SomeAccounts(Wire):
     """Loyalty accounts that were found."""
 
-    loyalty_accounts: Annotated[tuple[Account, ...], BeforeValidator(_nothing)] = ()
+    loyalty_accounts: Annotated[tuple[Account, ...], BeforeValidator(nothing)] = ()
 
 
 class Event(Wire):
@@ -278,64 +259,9 @@ class OneEvent(Wire):
     event: Event
 
 
-class OneProgram(Wire):
-    """The answer that holds the loyalty program."""
-
-    program: Program
-
-
-class SomePromotions(Wire):
-    """Loyalty promotions."""
-
-    loyalty_promotions: Rows = ()
-
-
-class SomeLocations(Wire):
-    """Locations."""
-
-    locations: Annotated[tuple[Location, ...], BeforeValidator(_nothing)] = ()
-
-
 class Granted(Wire):
     """The answer to the refresh grant."""
 
     access_token: str
     expires_at: Moment
     refresh_token: str | None = None
-
-
-class Told(Wire):
-    """The data of a delivery: ``object`` holds what it is about, under its own name."""
-
-    id: str
-    object: dict[str, Any] | None = None
-
-
-class Delivered(Wire):
-    """The envelope of a delivery."""
-
-    merchant_id: str
-    type: str
-    event_id: str
-    created_at: Moment
-    data: Told
-
-
-class ChangedOrder(Wire):
-    """What a delivery tells of an order."""
-
-    order_id: str
-    state: str | None = None
-
-
-class Merge(Wire):
-    """Customers that became a new one."""
-
-    from_customer_ids: tuple[str, ...]
-    to_customer_id: str
-
-
-class Context(Wire):
-    """Why a customer was made or deleted, where it was by merging."""
-
-    merge: Merge | None = None
