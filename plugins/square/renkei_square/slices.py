@@ -1,7 +1,8 @@
 """Walking a list that cannot be sorted by change: in slices of time, each read whole. Pure.
 
-Square sorts customers by name or by when they were made. A slice that holds too many rows is
-halved; so the slices come oldest change first, and what changes meanwhile comes in a later one.
+Square sorts customers by name or by when they were made. A slice that holds too many rows is an
+empty page, and half of it the next; so the slices come oldest change first, and what changes
+meanwhile comes in a later one.
 """
 
 import re
@@ -32,6 +33,10 @@ class Slice:
         """The first half of it."""
         return Slice(self.since, max(self.width / 2, SHORTEST))
 
+    def cursor(self) -> str:
+        """The slice as a text, to come back to."""
+        return f"{self.since.isoformat()}|{max(int(self.width.total_seconds()), 1)}"
+
 
 def first(window: Window, cursor: str | None) -> Slice:
     """The slice that a cursor names, or the whole window."""
@@ -43,11 +48,7 @@ def first(window: Window, cursor: str | None) -> Slice:
     return Slice(datetime.fromisoformat(found[1]), timedelta(seconds=int(found[2])))
 
 
-def following(window: Window, read: Slice, *, halved: bool) -> str | None:
-    """The cursor after a slice that was read; twice as wide, where the last one was easily read."""
+def following(window: Window, read: Slice) -> str | None:
+    """The cursor after a slice that was read: the next one is twice as wide."""
     end = read.until(window)
-    if end >= window.until:
-        return None
-    width = read.width if halved else read.width * 2
-    seconds = max(int(width.total_seconds()), 1)
-    return f"{end.isoformat()}|{seconds}"
+    return None if end >= window.until else Slice(end, read.width * 2).cursor()

@@ -17,6 +17,9 @@ from renkei_square.settings import SquareSettings
 T = TypeVar("T")
 
 DONE = "COMPLETED"
+MOST_SALES = 20
+"""Of a page: each costs calls of its own, and the hub waits 20 seconds for a page."""
+
 FAILED = frozenset({"REJECTED", "FAILED"})
 
 
@@ -60,7 +63,7 @@ class SquareOrders:
         between = {"start_at": moment(window.since), "end_at": moment(window.until)}
         return {
             "location_ids": list(self._settings.location_ids),
-            "limit": self._settings.page_size,
+            "limit": min(self._settings.page_size, MOST_SALES),
             "query": {
                 "filter": {
                     "state_filter": {"states": list(mapping.STATES)},

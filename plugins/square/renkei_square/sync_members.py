@@ -47,9 +47,10 @@ class SquareMembers:
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
         """The members of a slice of time; what cannot be understood is set aside."""
-        part, halved = slices.first(window, cursor), False
-        while (rows := await self._rows(part, window)) is None:
-            part, halved = part.halved(), True
+        part = slices.first(window, cursor)
+        rows = await self._rows(part, window)
+        if rows is None:
+            return Page((), part.halved().cursor())
         items: list[Member] = []
         rejected: list[tuple[str, str]] = []
         for row in rows:
@@ -60,8 +61,7 @@ class SquareMembers:
             except PayloadInvalid as error:
                 rejected.append((str(row.get("id", "unknown")), str(error)))
         items.sort(key=lambda member: member.changed_at)
-        next = slices.following(window, part, halved=halved)
-        return Page(tuple(items), next, tuple(rejected))
+        return Page(tuple(items), slices.following(window, part), tuple(rejected))
 
     async def _rows(self, part: slices.Slice, window: Window) -> list[dict[str, Any]] | None:
         """All rows of a slice; None where they are too many for one page of ours."""
