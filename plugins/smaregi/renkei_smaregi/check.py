@@ -8,11 +8,13 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed, GiveUp, PayloadInvalid
 from renkei_smaregi import amounts, pages, wire
 from renkei_smaregi.client import SmaregiClient
-from renkei_smaregi.settings import SCOPES, SmaregiSettings
+from renkei_smaregi.settings import SmaregiSettings
 
 STORES_PAGE = 1000
 WAREHOUSE = "2"
 MILES_INSTEAD = "2"
+NO_EXPIRY = (None, "", "0")
+"""expireDivision: 1, 2 and 3 are days, months and years."""
 
 
 class SmaregiCheck:
@@ -30,18 +32,21 @@ class SmaregiCheck:
             grant = await self._client.grant()
         except AuthenticationFailed as error:
             return [*found, CheckFinding(f"no access token: {error}", blocks=True)]
-        found += _scopes(grant.scopes)
+        found += _scopes(self._settings.scopes(), grant.scopes)
         found += await self._members()
         found += await self._sales()
         return [*found, *await self._stores()]
 
     async def _members(self) -> list[CheckFinding]:
+        if not self._settings.members:
+            return [CheckFinding("sales only: no member's points are shown here", blocks=False)]
         # A plan without members answers 403 or 400: both mean that no points can be kept there.
         return await self._refused(
             "/customers",
             {"limit": 1},
             "the members are not readable: the plan has no member functions (Premium Plus, Food "
-            "Business and Retail Business have), or the app lacks pos.customers:read",
+            "Business and Retail Business have), for which `members` must be false, or the app "
+            "lacks pos.customers:read",
         )
 
     async def _sales(self) -> list[CheckFinding]:
@@ -71,6 +76,8 @@ class SmaregiCheck:
             text = "the stores are not readable: the app lacks pos.stores:read"
             return [CheckFinding(f"{text} ({error})", blocks=True)]
         stores = [wire.parse(wire.Store, row, "stores") for row in rows]
+        if not self._settings.members:
+            return []
         return [finding for store in stores for finding in _points(store)]
 
 
@@ -83,8 +90,8 @@ def _webhooks(settings: SmaregiSettings) -> Iterator[CheckFinding]:
         )
 
 
-def _scopes(granted: frozenset[str] | None) -> Iterator[CheckFinding]:
-    missing = [scope for scope in SCOPES if granted is not None and scope not in granted]
+def _scopes(wanted: Sequence[str], granted: frozenset[str] | None) -> Iterator[CheckFinding]:
+    missing = [scope for scope in wanted if granted is not None and scope not in granted]
     if missing:
         yield CheckFinding(f"the app lacks the scopes {', '.join(missing)}", blocks=True)
 
@@ -104,6 +111,12 @@ def _points(store: wire.Store) -> Iterator[CheckFinding]:
     if not _is(condition.spend_rate, 1):
         text = f"{name}: a point must be worth 1 yen (spendRate), as it is in the hub"
         yield CheckFinding(text, blocks=True)
+    if condition.expire_division not in NO_EXPIRY:
+        text = (
+            f"{name} lets points lapse by itself (expireDivision), beside the hub: they come back "
+            "with the next balance shown"
+        )
+        yield CheckFinding(text, blocks=False)
     if condition.mileage_division == MILES_INSTEAD:
         yield CheckFinding(f"{name} counts miles instead of points", blocks=True)
 

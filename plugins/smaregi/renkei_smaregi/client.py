@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 
 from renkei_contracts.connection import Connection, Token
-from renkei_contracts.errors import NotFound
+from renkei_contracts.errors import NotFound, UnsupportedFeature
 from renkei_contracts.toolkit.oauth import ClientCredentials, Grant, GrantedTokens
 from renkei_contracts.toolkit.transport import json_of, send
-from renkei_smaregi.settings import SCOPES, SmaregiSettings
+from renkei_smaregi.settings import SmaregiSettings
 from renkei_smaregi.wire import parse_rows
 
 MAX_ID_DIGITS = 18
@@ -71,10 +71,16 @@ def path_id(id: str, what: str) -> str:
     return id
 
 
+def require_members(settings: SmaregiSettings) -> None:
+    """Raise UnsupportedFeature in a contract whose plan has no members."""
+    if not settings.members:
+        raise UnsupportedFeature("the contract's plan has no members: only its sales are read")
+
+
 def _credentials(settings: SmaregiSettings) -> ClientCredentials:
     return ClientCredentials(
         endpoint=settings.token_endpoint(),
         client_id=settings.client_id,
         client_secret=settings.client_secret.get_secret_value(),
-        scopes=SCOPES,
+        scopes=settings.scopes(),
     )

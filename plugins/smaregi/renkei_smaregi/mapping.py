@@ -108,6 +108,15 @@ def disposed_original(sale: wire.Transaction) -> str | None:
     return original if sale.dispose_division == DISPOSING_RECORD and original else None
 
 
+def told_by(order: Order, record: wire.Transaction) -> Order:
+    """The sale as the record that undoes it tells of it: not older than that.
+
+    Whether undoing a sale touches the sale's own updDateTime is not documented.
+    """
+    at = max(order.changed_at, record.upd_date_time or order.changed_at)
+    return order.model_copy(update={"changed_at": at})
+
+
 def _is_gone(sale: wire.Transaction) -> bool:
     """Voided (取消), undone by another record (返品取消), or that record itself.
 

@@ -7,13 +7,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
-SCOPES = (
-    "pos.customers:read",
-    "pos.customers:write",
-    "pos.transactions:read",
-    "pos.stores:read",
-)
-"""What the app must be allowed to do in the contract."""
+SALES_SCOPES = ("pos.transactions:read", "pos.stores:read")
+"""What the app must be allowed to do in a contract of whichever plan."""
+
+SCOPES = ("pos.customers:read", "pos.customers:write", *SALES_SCOPES)
+"""What the app must be allowed to do in a contract whose plan has members."""
 
 
 def _loopback(url: str) -> str:
@@ -40,6 +38,11 @@ class SmaregiSettings(BaseModel):
     )
     sandbox: bool = Field(
         default=False, description="Whether the contract is in the sandbox (smaregi.dev)"
+    )
+    members: bool = Field(
+        default=True,
+        description="Whether the contract's plan has members (Premium Plus, Food Business, Retail "
+        "Business); where it has none, sales are read and nothing else",
     )
     header_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$")] = Field(
         default="X-Renkei-Secret",
@@ -72,6 +75,10 @@ class SmaregiSettings(BaseModel):
     def address(self, path: str) -> str:
         """The URL of a path of this contract's POS API."""
         return f"{self.api_url or f'https://api.{self._domain()}'}/{self.contract_id}/pos{path}"
+
+    def scopes(self) -> tuple[str, ...]:
+        """What a token is asked for."""
+        return SCOPES if self.members else SALES_SCOPES
 
     def page(self, most: int) -> int:
         """Rows to ask for where Smaregi gives this many at most."""

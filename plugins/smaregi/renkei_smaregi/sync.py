@@ -22,7 +22,7 @@ from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.transport import json_of
 from renkei_smaregi import amounts, mapping, pages, wire
-from renkei_smaregi.client import SmaregiClient, path_id
+from renkei_smaregi.client import SmaregiClient, path_id, require_members
 from renkei_smaregi.settings import SmaregiSettings
 
 SALES_PAGE = 100
@@ -42,17 +42,29 @@ class SmaregiOrders:
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
         self._id = connection.id
         self._page = connection.settings.page(SALES_PAGE)
+        self._members = connection.settings.members
         self._client = SmaregiClient(connection)
 
     async def fetch(self, id: str) -> Order:
-        """The sale; NotFound also for transactions that are none (points, cash, layaways)."""
+        """The sale; NotFound also for transactions that are none (points, cash, layaways).
+
+        Of a record that undoes a sale (返品取消), that sale: a webhook names the record only.
+        """
+        sale = await self._read(id)
+        if original := mapping.disposed_original(sale):
+            undone = mapping.to_order(await self._read(original), self._id)
+            return mapping.told_by(undone, sale)
+        return mapping.to_order(sale, self._id)
+
+    async def _read(self, id: str) -> wire.Transaction:
         # Only with_customer gives the customerCode of a single transaction.
-        query = {"with_details": "all", "with_customer": "all"}
+        customer = {"with_customer": "all"} if self._members else {}
+        query = {"with_details": "all", **customer}
         body = await self._client.get(f"/transactions/{path_id(id, 'transaction')}", query)
         sale = wire.parse(wire.Transaction, body, f"transaction {id}")
         if not mapping.is_sale(sale):
             raise NotFound(f"transaction {id} is no sale")
-        return mapping.to_order(sale, self._id)
+        return sale
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
         """A page of sales; what cannot be understood is set aside."""
@@ -86,7 +98,7 @@ class SmaregiOrders:
         order = mapping.to_order(sale, self._id)
         found = {order.ref.id: order}
         if original := mapping.disposed_original(sale):
-            found[original] = await self.fetch(original)
+            found[original] = mapping.told_by(await self.fetch(original), sale)
         return found
 
 
@@ -95,16 +107,21 @@ class SmaregiMembers:
 
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
         self._id = connection.id
+        self._settings = connection.settings
         self._page = connection.settings.page(MEMBERS_PAGE)
         self._client = SmaregiClient(connection)
 
     async def fetch(self, id: str) -> Member:
         """The member."""
+        require_members(self._settings)
         body = await self._client.get(f"/customers/{path_id(id, 'customer')}", {})
         return mapping.to_member(wire.parse(wire.Customer, body, f"customer {id}"), self._id)
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
         """A page of members; what cannot be understood is set aside."""
+        if not self._settings.members:
+            # An error would come again with every poll.
+            return Page(())
         place = pages.place(window, cursor)
         query = _walk(window, place, self._page, "customerId")
         rows = await self._client.rows("/customers", query)
@@ -131,10 +148,12 @@ class SmaregiMemberCreation:
 
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
         self._id = connection.id
+        self._settings = connection.settings
         self._client = SmaregiClient(connection)
 
     async def create(self, member: NewMember) -> ExternalRef:
         """Find the member with this card, or create one; asking again creates no second."""
+        require_members(self._settings)
         if not CARD.fullmatch(member.card):
             raise UnsupportedFeature("the card does not fit a customerCode of 20 half-width marks")
         if found := await self._found(member.card):
@@ -174,10 +193,12 @@ class SmaregiBalances:
     shows_expiry = False
 
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
+        self._settings = connection.settings
         self._client = SmaregiClient(connection)
 
     async def read(self, id: str) -> int:
         """The points; a member without a row of points has none. Lapsed ones end by this call."""
+        require_members(self._settings)
         query = {"customer_id": path_id(id, "customer")}
         for row in await self._client.rows("/customers/point", query):
             points = wire.parse(wire.CustomerPoint, row, f"points of customer {id}")
@@ -188,6 +209,7 @@ class SmaregiBalances:
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
         """Add the change; the transactions it creates there are named as echoes."""
+        require_members(self._settings)
         path = f"/customers/{path_id(id, 'customer')}/point/add"
         answer = await self._client.post(path, {"point": str(write.change)})
         try:

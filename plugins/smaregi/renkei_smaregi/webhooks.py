@@ -50,7 +50,8 @@ class SmaregiWebhooks:
     def read(self, delivery: Delivery) -> Sequence[Observation]:
         """One hint for each id; what happened to it (``action``) is not relied on."""
         event = delivery.header("smaregi-event") or ""
-        if event not in (TRANSACTIONS, CUSTOMERS):
+        known = (TRANSACTIONS, CUSTOMERS) if self._settings.members else (TRANSACTIONS,)
+        if event not in known:
             return [Ignored(reason=f"event {ascii(event)[:100]} is of no concern")]
         hint = wire.parse(wire.Hint, _json(delivery.body), event)
         if not hint.contract_id and not hint.contact_id:

@@ -133,6 +133,7 @@ class PointCondition(Wire):
     """How a store grants and takes points."""
 
     spend_rate: Word = None
+    expire_division: Word = None
     point_giving_unit: Word = None
     mileage_division: Word = None
 

@@ -10,7 +10,7 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.errors import Unavailable
 from renkei_contracts.twin.faults import Fault
 from renkei_smaregi.check import SmaregiCheck
-from renkei_smaregi.settings import SCOPES, SmaregiSettings
+from renkei_smaregi.settings import SALES_SCOPES, SCOPES, SmaregiSettings
 from renkei_smaregi.twin_app import TwinApp
 
 Connect = Callable[..., Connection[SmaregiSettings]]
@@ -111,6 +111,27 @@ async def test_a_store_whose_points_are_not_shown_blocks(
 ) -> None:
     del twin.pos.stores[0]["pointCondition"]
     assert len(await blocking(check)) == 1
+
+
+@pytest.mark.parametrize("unit", ["1", "2", "3"])
+async def test_a_store_that_lets_points_lapse_is_told_and_let_through(
+    check: SmaregiCheck, twin: TwinApp, unit: str
+) -> None:
+    twin.pos.stores[0]["pointCondition"]["expireDivision"] = unit
+    (found,) = await check.check()
+    assert "lapse" in found.text
+    assert not found.blocks
+
+
+async def test_sales_alone_need_neither_members_nor_point_settings(
+    connect: Connect, twin: TwinApp, recorded: Any
+) -> None:
+    twin.members_in_plan, twin.scopes = False, SALES_SCOPES
+    twin.pos.stores[0]["pointCondition"]["pointGivingUnit"] = "10"
+    (found,) = await SmaregiCheck(connect(members=False)).check()
+    assert "sales only" in found.text
+    assert not found.blocks
+    assert not [one for one in recorded.calls if one.url.path.endswith("/customers")]
 
 
 async def test_a_warehouse_sells_nothing(check: SmaregiCheck, twin: TwinApp) -> None:

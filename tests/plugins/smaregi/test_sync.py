@@ -25,7 +25,7 @@ from renkei_contracts.paging import Window
 from renkei_contracts.point import Balance, BalanceWrite
 from renkei_contracts.twin.faults import Fault
 from renkei_smaregi import mapping
-from renkei_smaregi.settings import SmaregiSettings
+from renkei_smaregi.settings import SALES_SCOPES, SmaregiSettings
 from renkei_smaregi.sync import (
     SALES_PAGE,
     SmaregiBalances,
@@ -262,6 +262,11 @@ class TestSalesChanged:
         window = Window(clock.at - timedelta(seconds=5), clock.at + timedelta(seconds=5))
         page = await orders.changed(window, None)
         assert {order.ref.id for order in page.items} == {id, record}
+        # It is news all the same, and so is what a webhook of the record alone leads to.
+        fetched = await orders.fetch(record)
+        assert (fetched.ref.id, fetched.state) == (id, OrderState.CANCELLED)
+        told = [order.changed_at for order in (*page.items, fetched)]
+        assert told == [clock.at] * 3
 
     @pytest.mark.parametrize("body", [{}, "x", [1], [None]])
     async def test_an_answer_that_is_no_list_is_refused(self, body: Any) -> None:
@@ -511,3 +516,38 @@ class TestBalances:
             False,
             False,
         )
+
+
+class TestPlansWithoutMembers:
+    """A contract whose plan has no members: its sales are read, and nothing else is asked for."""
+
+    @pytest.fixture(autouse=True)
+    def plan(self, twin: TwinApp) -> None:
+        twin.members_in_plan, twin.scopes = False, SALES_SCOPES
+
+    async def test_sales_are_read(self, connect: Connect, pos: TwinPos) -> None:
+        (id,) = sold(pos)
+        orders = SmaregiOrders(connect(members=False))
+        assert (await orders.fetch(id)).ref.id == id
+        assert [one.ref.id for one in (await orders.changed(DAY, None)).items] == [id]
+
+    async def test_polls_of_members_find_nobody_and_call_nobody(
+        self, connect: Connect, recorded: Any
+    ) -> None:
+        page = await SmaregiMembers(connect(members=False)).changed(DAY, None)
+        assert (page.items, page.cursor) == ((), None)
+        assert recorded.calls == []
+
+    async def test_what_is_about_members_is_refused_before_any_call(
+        self, connect: Connect, recorded: Any
+    ) -> None:
+        connection = connect(members=False)
+        for act in (
+            lambda: SmaregiMembers(connection).fetch("1"),
+            lambda: SmaregiMemberCreation(connection).create(HANAKO),
+            lambda: SmaregiBalances(connection).read("1"),
+            lambda: SmaregiBalances(connection).write("1", change(5)),
+        ):
+            with pytest.raises(UnsupportedFeature, match="no members"):
+                await act()
+        assert recorded.calls == []

@@ -218,6 +218,13 @@ class TestRead:
         hint["transactionHeadIds"] = []
         assert isinstance(hooks.read(deliver(hint))[0], Ignored)
 
+    def test_members_are_of_no_concern_where_the_plan_has_none(
+        self, connect: Connect, deliver: Deliver, payload: Payload
+    ) -> None:
+        told = deliver(payload("webhook_customers"))
+        (seen,) = SmaregiWebhooks(connect(members=False)).read(told)
+        assert isinstance(seen, Ignored)
+
     @pytest.mark.parametrize(
         "event", [None, "", "pos:products", "pos:stock", "waiter:orders", "お" * 600, "\ud800"]
     )
