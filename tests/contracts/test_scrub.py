@@ -27,6 +27,8 @@ def exchange(body: object, answer: object = None, url: str = "https://shop.examp
         {"access_token": "zzz"},
         {"anything": "s3cret/+"},
         {"card": 2900000000018},
+        {"reference_id": "2900000000018"},
+        {"filter": {"anything": {"exact": "2900000000018"}}},
     ],
 )
 def test_secrets_and_people_go(body: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -22,6 +23,8 @@ from renkei_contracts.errors import (
 from renkei_contracts.order import Order
 from renkei_contracts.reference.cart import VENDOR
 from renkei_contracts.reference.cart.client import credentials
+from renkei_contracts.reference.cart.twin import ReferenceTwin
+from renkei_contracts.testing import CHECKS, run_check
 from renkei_contracts.toolkit.oauth import GrantedTokens
 from renkei_contracts.vendor import Vendor
 
@@ -138,3 +141,17 @@ def test_every_check_has_a_wrong_plugin() -> None:
 @pytest.mark.parametrize("id", TABLE)
 async def test_the_wrong_plugin_fails(id: str) -> None:
     await must_fail(TABLE, id)
+
+
+class LeavesPointsOut(ReferenceTwin):
+    """A twin of a vendor that says nothing of points where there are none."""
+
+    leaves_out = frozenset({"points"})
+
+
+async def test_a_key_that_the_vendor_leaves_out_itself_is_not_taken_away() -> None:
+    """Only its removal: another type of it is still no amount."""
+    lenient = replace(balances(NothingReadIsNothing), twin=LeavesPointsOut)
+    names = ("a field that is gone", "a field of another type")
+    told = [CHECKS[f"faults: {name} never makes another amount"] for name in names]
+    assert [(await run_check(lenient, one)).status for one in told] == ["passed", "failed"]
