@@ -211,7 +211,8 @@ class TestPoints:
         rewards = [{"id": "w", "reward_tier_id": "tier"}]
         lines = (line("a", 900, **self.share),)
         told = order(*lines, discounts=[named], rewards=rewards, state="OPEN")
-        assert read(told, by="rewards").points_used == 0
+        sale = read(told, by="rewards", points=120)
+        assert (sale.points_used, sale.points_value, sale.lines[0].amount) == (0, 0, 900)
 
 
 class TestMembers:
