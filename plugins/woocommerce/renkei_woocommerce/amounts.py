@@ -1,0 +1,108 @@
+"""What a line is worth, how it is taxed, and what of it was given back. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from renkei_contracts.base import MAX_AMOUNT
+from renkei_contracts.errors import PayloadInvalid
+from renkei_woocommerce import wire
+
+BASIS_POINTS = 10_000
+REFUNDED_LINE = "_refunded_item_id"
+"""The meta of a refund's line that names the order's (source: the documentation's example)."""
+
+
+def whole_yen(amount: Decimal, what: str) -> int:
+    """Whole yen; a fraction, a negative or an absurd amount is refused, never rounded."""
+    if not 0 <= amount <= MAX_AMOUNT:
+        raise PayloadInvalid(f"{what} is negative or too large")
+    if amount != amount.to_integral_value():
+        raise PayloadInvalid(f"{what} holds a fraction of a yen")
+    return int(amount)
+
+
+@dataclass(frozen=True)
+class Back:
+    """Pieces and money given back of one line, by so many refunds; money on the line's basis."""
+
+    quantity: int = 0
+    yen: int = 0
+    refunds: int = 0
+
+
+def with_tax(net: Decimal, tax: Decimal, *, included: bool) -> Decimal:
+    """On the shop's own basis: WooCommerce tells both parts, each rounded to its decimals.
+
+    Where prices include tax the two parts of a whole price always add up to it again.
+    """
+    return net + tax if included else net
+
+
+def charged(line: wire.Line, what: str, *, included: bool) -> int:
+    """What the line costs after every coupon."""
+    return whole_yen(with_tax(line.total, line.total_tax, included=included), f"{what}.total")
+
+
+def before_coupons(line: wire.Line, what: str, *, included: bool) -> int:
+    """What the line costs before every coupon."""
+    amount = with_tax(line.subtotal, line.subtotal_tax, included=included)
+    return whole_yen(amount, f"{what}.subtotal")
+
+
+def tax_rate(line: wire.Line, rates: Mapping[int, wire.TaxLine], what: str) -> int:
+    """The line's rate in basis points: the sum of those that apply; none is 0.
+
+    The tax itself must agree, one yen of rounding allowed for each of its parts.
+    """
+    used = [rates.get(tax.id) for tax in line.taxes if tax.total]
+    percent = Decimal(0)
+    for rate in used:
+        if rate is None or rate.compound or rate.rate_percent is None:
+            raise PayloadInvalid(f"{what}: a tax rate is missing, or is tax upon tax")
+        percent += rate.rate_percent
+    points = percent * 100
+    if points != points.to_integral_value() or points > BASIS_POINTS:
+        raise PayloadInvalid(f"{what}: its tax rate is no whole number of basis points")
+    if abs(line.total_tax - line.total * percent / 100) > 1 + len(used):
+        raise PayloadInvalid(f"{what}: its tax does not agree with its rate")
+    return int(points)
+
+
+def given_back(refunds: Sequence[wire.Refund], *, included: bool) -> Mapping[int, Back]:
+    """What was given back, by the id of the order's line."""
+    found: dict[int, Back] = {}
+    for refund in refunds:
+        for line in refund.line_items:
+            id, before = _line_id(line, refund.id), Back()
+            before = found.get(id, before)
+            what = f"refund {refund.id}"
+            yen = whole_yen(-with_tax(line.total, line.total_tax, included=included), what)
+            if line.quantity > 0:
+                raise PayloadInvalid(f"{what}: its pieces must be below zero")
+            found[id] = Back(before.quantity - line.quantity, before.yen + yen, before.refunds + 1)
+    return found
+
+
+def _line_id(line: wire.RefundLine, refund: int) -> int:
+    ids = [str(meta.value) for meta in line.meta_data if meta.key == REFUNDED_LINE]
+    if len(ids) != 1 or not (ids[0].isascii() and ids[0].isdigit() and len(ids[0]) < 20):
+        raise PayloadInvalid(f"refund {refund}: a line does not say which one of the order it is")
+    return int(ids[0])
+
+
+def returned(line: wire.Line, amount: int, paid: int, back: Back, what: str) -> tuple[int, int]:
+    """Pieces given back, and their part of ``amount``; ``paid`` is that amount less our coupons.
+
+    Each refund may be a yen off, by its rounding.
+    """
+    if back.quantity > line.quantity or back.yen > paid + back.refunds:
+        raise PayloadInvalid(f"{what}: more was given back than sold")
+    if back.quantity == line.quantity and paid - back.yen <= back.refunds:
+        return back.quantity, amount
+    if amount == paid:
+        return back.quantity, min(back.yen, amount)
+    off = abs(back.yen * line.quantity - paid * back.quantity)
+    if off > back.refunds * line.quantity:
+        raise PayloadInvalid(f"{what}: its refunds do not agree with the pieces given back")
+    return back.quantity, amount * back.quantity // line.quantity if line.quantity else 0

@@ -1,0 +1,123 @@
+"""Thousands of spoilt payloads: each is refused by name, or read as what it was."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.event import Observation, OrderSeen
+from renkei_contracts.testing.operations import worth
+from renkei_contracts.testing.suites.orders_money import owed
+from renkei_contracts.testing.vectors import REMOVED, Path, places_in, with_value
+from renkei_contracts.toolkit.wire import parse
+from renkei_woocommerce import wire
+from renkei_woocommerce.mapping import to_order
+from renkei_woocommerce.webhooks import WooCommerceWebhooks
+
+Make = Callable[..., dict[str, Any]]
+
+ORDERS, REFUNDS, CUSTOMERS = 6_000, 2_000, 2_000
+HUGE = (10**12, 10**18, 10**30, -(10**30), 1e308, float("inf"), float("nan"))
+TEXTS = (
+    "",
+    " ",
+    "1e999999999",
+    "9" * 400,
+    "-1",
+    "0x10",
+    "１２３",
+    "\x00",
+    "\ud800",
+    "NaN",
+    "1,080",
+)
+OTHERS = (None, True, False, [], {}, [None], {"id": None}, 1.5, -1, 0)
+BROKEN = ("shift_jis", "utf-16", "utf-8-sig", "euc_jp")
+
+
+def seeded(seed: int) -> random.Random:
+    """The same throws each time."""
+    return random.Random(seed)  # noqa: S311 - nothing secret is drawn
+
+
+def spoilt(body: Any, dice: random.Random, count: int) -> Iterator[tuple[Path, Any]]:
+    """The body with one or two of its values gone or changed, and where the first is."""
+    places = list(places_in(body))
+    values = (REMOVED, *OTHERS, *HUGE, *TEXTS)
+    for _ in range(count):
+        path = dice.choice(places)
+        changed = with_value(body, path, dice.choice(values))
+        if dice.random() < 0.3:
+            changed = with_value(
+                changed, dice.choice(list(places_in(changed))), dice.choice(values)
+            )
+        yield path, changed
+
+
+def encoded(body: Any, dice: random.Random) -> bytes:
+    """As bytes, now and then in another encoding or cut off."""
+    text = json.dumps(body, ensure_ascii=dice.random() < 0.8)
+    if dice.random() < 0.05:
+        return text.encode(dice.choice(BROKEN), "replace")
+    raw = text.encode("utf-8", "surrogatepass")
+    return raw[: dice.randrange(len(raw))] if dice.random() < 0.05 else raw
+
+
+def read(
+    hooks: WooCommerceWebhooks, delivery: Callable[..., Delivery], topic: str, body: bytes
+) -> list[Observation]:
+    try:
+        return list(hooks.read(delivery(topic, body)))
+    except PayloadInvalid:
+        return []
+
+
+def test_no_spoilt_order_is_worth_another_amount(
+    hooks: Callable[..., WooCommerceWebhooks], delivery: Callable[..., Delivery], order: Make
+) -> None:
+    dice, reader = seeded(727), hooks()
+    coupon = [{"id": 9, "code": "summer", "discount": "0", "discount_tax": "0"}]
+    fee = [{"id": 8, "name": "代引", "total": "300", "total_tax": "30"}]
+    whole = order(coupon_lines=coupon, fee_lines=fee, total="7910")
+    (right,) = reader.read(delivery("order.updated", whole))
+    assert isinstance(right, OrderSeen)
+    understood = 0
+    for path, body in spoilt(whole, dice, ORDERS):
+        for seen in read(reader, delivery, "order.updated", encoded(body, dice)):
+            if isinstance(seen, OrderSeen):
+                understood += 1
+                assert owed(seen.order) == owed(right.order), path
+                assert seen.order.shipping == right.order.shipping, path
+                assert not any(line.returned_amount for line in seen.order.lines), path
+    assert ORDERS // 10 < understood < ORDERS * 9 // 10
+
+
+def test_no_spoilt_refund_gives_back_another_amount(order: Make, refund: Make) -> None:
+    """A plain number in the place of another is another refund; anything else is refused."""
+    dice = seeded(730)
+    whole = parse(wire.Order, order(refunds=[{"id": 730, "total": "-4080"}]), "order")
+    row = refund(730, {315: (-1, "-2727", "-273"), 316: (-1, "-1000", "-80")}, "4080")
+    back = parse(wire.Refund, row, "refund")
+    right = worth(to_order(whole, [back], "shop"))
+    understood = 0
+    for path, body in spoilt(row, dice, REFUNDS):
+        try:
+            told = parse(wire.Refund, body, "refund")
+            given = to_order(whole, [told], "shop")
+        except PayloadInvalid:
+            continue
+        if (told.amount, told.line_items) == (back.amount, back.line_items):
+            understood += 1
+            assert worth(given) == right, path
+    assert understood
+
+
+def test_no_spoilt_customer_raises_anything_else(
+    hooks: Callable[..., WooCommerceWebhooks], delivery: Callable[..., Delivery], customer: Make
+) -> None:
+    dice, reader = seeded(26), hooks()
+    for _, body in spoilt(customer(), dice, CUSTOMERS):
+        for topic in ("customer.updated", "customer.deleted", "order.deleted"):
+            read(reader, delivery, topic, encoded(body, dice))
