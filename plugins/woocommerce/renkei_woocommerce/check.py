@@ -1,6 +1,6 @@
 """The connection check: whether the shop answers, sells in yen, and delivers to us.
 
-WooCommerce disables a webhook after more than five failures in a row and tells nobody (source:
+WooCommerce disables a webhook at its seventh failure in a row and tells nobody (source:
 class-wc-webhook.php). The check switches those on again whose address is ours, and makes those that
 are missing; what was missed meanwhile, the next poll reads.
 """

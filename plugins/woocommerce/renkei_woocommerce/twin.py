@@ -15,7 +15,7 @@ from renkei_woocommerce.twin_shop import POINTS_KEY, Row, TwinShop
 
 WEBHOOK_SECRET = "twin-webhook-secret"  # noqa: S105 - a twin's, known to all
 MOST_FAILURES = 5
-"""Failures in a row that a webhook bears (source: class-wc-webhook.php)."""
+"""A failure after more than so many in a row disables (source: class-wc-webhook.php)."""
 TOPICS = (
     "order.created", "order.updated", "order.deleted", "order.restored",
     "customer.created", "customer.updated", "customer.deleted",
@@ -190,10 +190,10 @@ class WooCommerceTwin(TwinBase):
 
     def _count(self, hook: Row, answers: Sequence[int]) -> None:
         for status in answers:
-            again = self.app.failures.get(hook["id"], 0) + 1
-            self.app.failures[hook["id"]] = again if failed(status) else 0
-            if self.app.failures[hook["id"]] > MOST_FAILURES:
+            before = self.app.failures.get(hook["id"], 0)
+            if failed(status) and before > MOST_FAILURES:
                 hook["status"] = "disabled"
+            self.app.failures[hook["id"]] = before + 1 if failed(status) else 0
 
     def _outgoing(self, hook: Row, row: Row) -> Outgoing:
         definition = "Deleted" if hook["event"] == "deleted" else hook["resource"].title()

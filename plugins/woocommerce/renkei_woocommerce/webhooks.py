@@ -26,6 +26,8 @@ from renkei_woocommerce.settings import WooCommerceSettings
 
 TOPIC, SIGNATURE = "X-WC-Webhook-Topic", "X-WC-Webhook-Signature"
 
+NOT_FOUND = 404
+
 PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 """What a new webhook is tried with: a form, without a signature, that must be answered 200."""
 
@@ -66,6 +68,8 @@ class WooCommerceWebhooks:
         if _is_ping(delivery):
             return [Ignored(reason="the shop tries whether a new webhook is answered")]
         topic, body = delivery.header(TOPIC), json_body(delivery.body)
+        if _is_gone(body):
+            return [Ignored(reason="it was deleted before the shop could tell of it")]
         match topic:
             case None:
                 raise PayloadInvalid("the delivery has no topic")
@@ -99,6 +103,13 @@ class WooCommerceWebhooks:
 
     def _ref(self, id: int) -> ExternalRef:
         return ExternalRef(connection=self._id, id=str(id))
+
+
+def _is_gone(body: Any) -> bool:
+    """Whether the shop found nothing when it made the body: that is then the API's 404."""
+    if not isinstance(body, dict) or "code" not in body or "id" in body:
+        return False
+    return parse(wire.Refusal, body, "the delivery").data.status == NOT_FOUND
 
 
 def _is_ping(delivery: Delivery) -> bool:

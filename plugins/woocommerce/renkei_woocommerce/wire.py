@@ -194,6 +194,19 @@ class Deleted(Wire):
     id: Id
 
 
+class Status(Wire):
+    """The HTTP status of a refusal."""
+
+    status: Whole
+
+
+class Refusal(Wire):
+    """What a delivery holds where its order or customer could not be read any more."""
+
+    code: str
+    data: Status
+
+
 class Product(Wire):
     """A product, or one variation of it; the quantity is null where stock is not managed."""
 

@@ -180,7 +180,10 @@ def test_an_amount_that_is_not_certain_is_refused(order: Make, changed: dict[str
         mapped(order(**changed))
 
 
-@pytest.mark.parametrize("wrong", [{"compound": True}, {"rate_percent": None}, {"rate_percent": 5}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"compound": True}, {"rate_percent": None}, {"rate_percent": 5}, {"rate_percent": 0.0}],
+)
 def test_a_tax_rate_that_is_not_certain_is_refused(order: Make, wrong: dict[str, object]) -> None:
     row = order()
     row["tax_lines"][0].update(wrong)

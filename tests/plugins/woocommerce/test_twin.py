@@ -72,7 +72,7 @@ async def test_a_webhook_is_disabled_silently_and_the_check_switches_it_on(bench
     twin = twin_of(bench)
     await twin.listen(NOWHERE)
     id = await twin.register(HANAKO)
-    for _ in range(5):
+    for _ in range(6):
         await twin.rename(id, HANAKO)
     status = {hook["topic"]: hook["status"] for hook in twin.shop.webhooks.values()}
     assert status["customer.updated"] == "active"

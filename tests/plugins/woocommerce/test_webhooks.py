@@ -116,6 +116,16 @@ def test_other_topics_are_ignored(hooks: Hooks, delivery: Deliver, topic: str) -
     assert isinstance(seen, Ignored)
 
 
+def test_what_is_gone_when_it_is_sent_is_ignored_and_what_is_forbidden_is_not(
+    hooks: Hooks, delivery: Deliver
+) -> None:
+    gone = {"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID."}
+    (seen,) = hooks().read(delivery("order.updated", {**gone, "data": {"status": 404}}))
+    assert isinstance(seen, Ignored)
+    with pytest.raises(PayloadInvalid):
+        hooks().read(delivery("order.updated", {**gone, "data": {"status": 401}}))
+
+
 def test_legacy_shapes_and_missing_topics_are_refused(
     hooks: Hooks, delivery: Deliver, order: Make
 ) -> None:
