@@ -1,16 +1,19 @@
-"""Stock of products and variations, and coupons."""
+"""Products with their variations, their stock, and coupons."""
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from renkei_contracts.capability import StockLevel
+from renkei_contracts.capability import Product, StockLevel
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import NotFound, Rejected, UnsupportedFeature
+from renkei_contracts.errors import NotFound, PayloadInvalid, Rejected, UnsupportedFeature
+from renkei_contracts.paging import Page, Window
 from renkei_contracts.toolkit.transport import json_of
 from renkei_contracts.toolkit.wire import parse
 from renkei_woocommerce import wire
 from renkei_woocommerce.client import WooCommerceClient
+from renkei_woocommerce.mapping import to_product
+from renkei_woocommerce.reading import ByChange
 from renkei_woocommerce.settings import WooCommerceSettings
 
 PLACE = "shop"
@@ -18,6 +21,36 @@ PLACE = "shop"
 
 CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 """What a code may be: WooCommerce writes it in small letters, and takes more than we send."""
+
+
+class WooCommerceProducts:
+    """What has a SKU; of a product with variations these, and not itself."""
+
+    def __init__(self, connection: Connection[WooCommerceSettings]) -> None:
+        self._id = connection.id
+        self._client = WooCommerceClient(connection)
+
+    async def changed(self, window: Window, cursor: str | None) -> Page[Product]:
+        """A page of products; what cannot be understood is set aside."""
+        reading = ByChange.begin(window, cursor)
+        found = await self._client.rows("/products", {**reading.query(), "status": "any"})
+        items: list[Product] = []
+        rejected: list[tuple[str, str]] = []
+        for row in reading.within(found.rows):
+            try:
+                items += await self._products(row)
+            except (PayloadInvalid, NotFound) as error:  # NotFound: deleted while we were reading
+                rejected.append((str(row.get("id", "unknown")), str(error)))
+        after = reading.after(found.rows) if found.pages > 1 else None
+        return Page(tuple(items), after, tuple(rejected))
+
+    async def _products(self, row: object) -> Sequence[Product]:
+        product = parse(wire.Listed, row, "product")
+        found = [product]
+        if product.type == "variable":
+            rows = await self._client.all(f"/products/{product.id}/variations")
+            found = [parse(wire.Listed, one, f"a variation of {product.id}") for one in rows]
+        return [to_product(one, self._id) for one in found if one.sku]
 
 
 class WooCommerceStock:

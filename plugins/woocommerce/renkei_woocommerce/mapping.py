@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from renkei_contracts.capability import Product
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
@@ -37,6 +38,9 @@ DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 HOLD = re.compile(r"hld_[a-z0-9_-]{1,60}")
 COUPON = re.compile(r"[0-9]{18}")
 """Codes of ours: a hold's name, and a coupon's eighteen digits."""
+
+
+JAN = re.compile(r"[0-9]{8}|[0-9]{13}")
 
 
 def states(paid: Sequence[str]) -> Mapping[str, OrderState]:
@@ -107,6 +111,13 @@ def to_member(
             points_seen=seen,
         ),
     )
+
+
+def to_product(product: wire.Listed, connection: str) -> Product:
+    """The canonical product; a GTIN that is no JAN is none."""
+    jan = product.global_unique_id if JAN.fullmatch(product.global_unique_id) else ""
+    ref = ExternalRef(connection=connection, id=str(product.id))
+    return Product(ref, product.sku, jan, product.name)
 
 
 def points_shown(customer: wire.Customer, points_key: str) -> int | None:

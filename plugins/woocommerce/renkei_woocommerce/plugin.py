@@ -5,7 +5,7 @@ from collections.abc import Callable
 from renkei_contracts.hookspecs import hookimpl
 from renkei_contracts.stage import CartStage, StageContext
 from renkei_contracts.vendor import Vendor
-from renkei_woocommerce.catalog import WooCommerceCoupons, WooCommerceStock
+from renkei_woocommerce.catalog import WooCommerceCoupons, WooCommerceProducts, WooCommerceStock
 from renkei_woocommerce.check import WooCommerceCheck
 from renkei_woocommerce.settings import WooCommerceSettings
 from renkei_woocommerce.sync import WooCommerceBalances, WooCommerceMembers, WooCommerceOrders
@@ -28,6 +28,7 @@ VENDOR = Vendor(
     members=WooCommerceMembers,
     balances=WooCommerceBalances,
     stock=WooCommerceStock,
+    products=WooCommerceProducts,
     coupons=WooCommerceCoupons,
     check=WooCommerceCheck,
     twin=_twin,

@@ -39,6 +39,7 @@ CALLS = (
     Call("GET", f"{API}/customers/{{id}}", query="Auth", answer="Customer"),
     Call("PUT", f"{API}/customers/{{id}}", "Auth", "CustomerWrite", "Customer"),
     Call("GET", f"{API}/products", query="ProductsQuery", answer="Products"),
+    Call("GET", f"{API}/products/{{id}}/variations", query="ListQuery", answer="Products"),
     Call("PUT", f"{API}/products/{{id}}", "Auth", "StockWrite", "Product"),
     Call("PUT", f"{API}/products/{{id}}/variations/{{vid}}", "Auth", "StockWrite", "Product"),
     Call("GET", f"{API}/coupons", query="CouponsQuery", answer="Coupons"),
@@ -82,6 +83,7 @@ class TwinApp:
             ("GET", "/customers/{id:int}", self._customer),
             ("PUT", "/customers/{id:int}", self._change_customer),
             ("GET", "/products", self._products),
+            ("GET", "/products/{id:int}/variations", self._variations),
             ("PUT", "/products/{id:int}", self._change_product),
             ("PUT", "/products/{parent:int}/variations/{id:int}", self._change_product),
             ("GET", "/coupons", self._coupons),
@@ -166,10 +168,18 @@ class TwinApp:
         return JSONResponse(row)
 
     async def _products(self, request: Request) -> Response:
-        sku = request.query_params["sku"]
+        query, products = request.query_params, self.shop.products.values()
+        if "sku" not in query:
+            return self._list(request, changed(_whole(products), query))
+        sku = query["sku"]
         return self._list(
             request, [one for one in self.shop.products.values() if one["sku"] == sku]
         )
+
+    async def _variations(self, request: Request) -> Response:
+        parent = self.shop.products[request.path_params["id"]]["id"]
+        found = [one for one in self.shop.products.values() if one["parent_id"] == parent]
+        return self._list(request, found)
 
     async def _change_product(self, request: Request) -> Response:
         row = self.shop.products[request.path_params["id"]]
@@ -247,6 +257,11 @@ def refusal(status: int, code: str, message: str) -> Response:
 
 def _encoded(text: str) -> str:
     return quote(text, safe="~")
+
+
+def _whole(rows: Iterable[Row]) -> Iterable[Row]:
+    """Variations are in no list of products, unless they are asked for by SKU."""
+    return (row for row in rows if row["type"] != "variation")
 
 
 def _by_id(row: Row) -> int:

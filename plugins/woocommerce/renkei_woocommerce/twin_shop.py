@@ -75,6 +75,7 @@ class TwinShop:
     def _stock_up(self, item: Item) -> None:
         id = self.number()
         told = {"id": id, "parent_id": 0, "type": "simple", "name": item.title, "sku": item.sku}
+        told["global_unique_id"] = f"49{id:011d}"
         stock = {"manage_stock": True, "stock_quantity": 10, "price": str(item.yen)}
         self.products[id] = self.touch({**told, **stock, **times("date_created", self.now())})
 

@@ -219,6 +219,16 @@ class Product(Wire):
     date_modified_gmt: Gmt
 
 
+class Listed(Wire):
+    """A product or a variation as a list of goods has it, with its GTIN (WooCommerce 9.2 on)."""
+
+    id: Id
+    type: str
+    name: str
+    sku: str
+    global_unique_id: str
+
+
 class Coupon(Wire):
     """A coupon."""
 

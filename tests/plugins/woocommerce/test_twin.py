@@ -11,6 +11,7 @@ from renkei_contracts.capability import CheckFinding, StockLevel
 from renkei_contracts.errors import NotFound, Rejected
 from renkei_contracts.event import OrderSeen
 from renkei_contracts.order import OrderState
+from renkei_contracts.paging import Window
 from renkei_contracts.stage import Webhook
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.shop import HANAKO, enrolled, sale
@@ -163,6 +164,25 @@ async def test_the_stock_of_a_variation_is_written_at_its_product(bench: Bench) 
     await bench.stock().write(replace(level, quantity=3))
     assert bench.exchanges[-1].request.url.path.endswith(f"/900/variations/{product['id']}")
     assert product["stock_quantity"] == 3
+
+
+async def test_of_a_product_with_variations_these_are_listed(bench: Bench) -> None:
+    parent, *others = twin_of(bench).shop.products.values()
+    parent.update(type="variable", sku="")
+    for one in others[:2]:
+        one.update(type="variation", parent_id=parent["id"])
+    bench.clock.forward(timedelta(minutes=1))
+    assert VENDOR.products is not None
+    products, found, cursor = VENDOR.products(bench.connection()), list[str](), None
+    while True:
+        page = await products.changed(
+            Window(bench.clock() - timedelta(days=1), bench.clock()), cursor
+        )
+        found += [one.sku for one in page.items]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert sorted(found) == sorted(one["sku"] for one in others)
 
 
 async def test_a_guest_gives_an_address_and_is_no_customer(bench: Bench) -> None:
