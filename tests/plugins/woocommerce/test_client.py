@@ -11,11 +11,13 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.errors import NotFound, PayloadInvalid
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
 from renkei_woocommerce.client import WooCommerceClient, path_id
+from renkei_woocommerce.oauth import signed
 from renkei_woocommerce.settings import WooCommerceSettings
 from renkei_woocommerce.twin_app import signature
 
 Connect = Callable[..., Connection[WooCommerceSettings]]
 
+KEY = ("ck_1", "cs_1")
 SAID = (
     "GET&http%3A%2F%2Fwww.example.com%2Fwp-json%2Fwc%2Fv3%2Forders"
     "&oauth_consumer_key%3Dabc123%26oauth_signature_method%3DHMAC-SHA1"
@@ -59,6 +61,25 @@ async def test_over_http_the_call_is_signed_and_the_secret_is_not_sent(connect: 
         assert given["oauth_signature"] == signature("PUT", url.partition("?")[0], given, "cs_1")
     nonces = {dict(call.url.params)["oauth_nonce"] for call in calls}
     assert len(nonces) == 2
+
+
+def test_the_vendors_own_library_signs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded with WooCommerce 3.0.0 from PyPI (``OAuth.get_oauth_url``)."""
+    nonce = "0123456789abcdef0123456789abcdef"
+    query = "exclude=2%2C3&modified_after=2026-07-01T00%3A59%3A59&per_page=100"
+    url = "http://shop.example.jp/wp-json/wc/v3/orders"
+    monkeypatch.setattr("renkei_woocommerce.oauth.generate_token", lambda length: nonce)
+    ours = dict(parse_qsl(urlsplit(signed("GET", f"{url}?{query}", *KEY, 1795771036)).query))
+    theirs = {
+        **dict(parse_qsl(query)),
+        "oauth_consumer_key": "ck_1",
+        "oauth_timestamp": "1795771036",
+        "oauth_nonce": nonce,
+        "oauth_signature_method": "HMAC-SHA256",
+        "oauth_signature": "CUoFG/gteQbOKSQwCo8QJvCt3GExIkU6gyFAhRendhk=",
+    }
+    assert ours == theirs
+    assert signature("GET", url, theirs, KEY[1]) == theirs["oauth_signature"]
 
 
 def test_the_twin_signs_what_the_documentation_says() -> None:
