@@ -20,7 +20,11 @@ from renkei_contracts.paging import Window
 
 JST = timezone(timedelta(hours=9))
 
-MOST_SECONDS = LATEST
+FILLED = 80
+"""Percent of an answer that a slice is cut to hold, so that it seldom holds more."""
+
+LONGER = 4
+"""How many times longer a slice may be than the one before."""
 
 CURSOR = re.compile(r"([0-9]{1,10})\+([0-9]{1,10})(?:@([0-9]{1,9})/([0-9]{1,9}))?")
 
@@ -58,7 +62,7 @@ def begin(window: Window, cursor: str | None) -> Slice:
     if cursor is None:
         return Slice(first, max(end, first), max(end, first))
     found = CURSOR.fullmatch(cursor)
-    if found is None or not int(found[1]) + int(found[2]) <= MOST_SECONDS or not int(found[2]):
+    if found is None or not int(found[1]) + int(found[2]) <= LATEST or not int(found[2]):
         raise PayloadInvalid("the cursor is none of ours")
     first = int(found[1])
     last = min(first + int(found[2]) - 1, max(end, first))
@@ -76,10 +80,15 @@ def following(here: Slice, held: int, limit: int) -> Slice | None:
         return replace(here, rows=(here.rows[0] - size, size))
     if here.last >= here.end:
         return None
-    # A slice that was nearly empty was too short: reading goes on by longer ones.
-    width = here.width * (2 if 4 * held < 3 * limit else 1) * (4 if not held else 1)
-    first = here.last + 1
+    first, width = here.last + 1, max(1, _grown(here.width, held, limit))
     return Slice(first, min(first + width - 1, here.end), here.end)
+
+
+def _grown(width: int, held: int, limit: int) -> int:
+    """As long as rows are as dense as in the slice before; one with few says little of the next."""
+    if 2 * held <= limit:
+        return width * (2 if held else LONGER)
+    return min(width * LONGER, width * FILLED * limit // (100 * held))
 
 
 def narrowed(here: Slice, meta: Meta) -> Slice:
@@ -87,7 +96,8 @@ def narrowed(here: Slice, meta: Meta) -> Slice:
     if here.width == 1:
         size = min(meta.limit, meta.total)
         return replace(here, rows=(meta.total - size, size))
-    width = max(1, min(here.width // 2, here.width * meta.limit // meta.total))
+    dense = here.width * FILLED * meta.limit // (100 * meta.total)
+    width = max(1, min(dense, here.width - 1))
     return replace(here, last=here.first + width - 1)
 
 
