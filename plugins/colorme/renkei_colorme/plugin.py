@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from renkei_colorme.check import ColormeCheck
+from renkei_colorme.coupons import ColormeCoupons
 from renkei_colorme.install import ColormeInstall
 from renkei_colorme.settings import ColormeSettings
 from renkei_colorme.sync import ColormeBalances, ColormeMembers, ColormeOrders
@@ -25,6 +26,7 @@ VENDOR = Vendor(
     orders=ColormeOrders,
     members=ColormeMembers,
     balances=ColormeBalances,
+    coupons=ColormeCoupons,
     install=ColormeInstall,
     check=ColormeCheck,
     twin=_twin,

@@ -1,6 +1,7 @@
 """Color Me Shop on a stage: its twin served on loopback, with shoppers and a merchant."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from renkei_colorme.twin_app import ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, REDIRECT_URL, TwinApp
@@ -55,6 +56,14 @@ class ColormeTwin(TwinBase):
     async def points_shown(self, customer: str) -> int | None:
         """The points on the account page."""
         return int(self.shop.customers[int(customer)]["points"])
+
+    async def coupon_shown(self, code: str) -> tuple[int, datetime] | None:
+        """What the coupon is worth, until the end of its last day."""
+        coupon = next((one for one in self.shop.coupons.values() if one["code"] == code), None)
+        if coupon is None:
+            return None
+        ends = datetime.fromtimestamp(coupon["ends_at"], UTC) + timedelta(days=1)
+        return int(coupon["discount_amount"]), ends
 
     async def register(self, shopper: Shopper) -> str:
         """A member (会員登録)."""

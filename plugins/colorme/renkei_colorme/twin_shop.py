@@ -155,10 +155,18 @@ class TwinShop:
         """A new coupon; a code is there once."""
         if any(one["code"] == given["code"] for one in self.coupons.values()):
             raise Refused(422001, "クーポンコードは既に使われています。", "shop_coupon.code")
+        at = self.second()
         row = {"minimum_amount": 0, "status": "available", "name": "", **given}
-        row["id"] = self.number()
+        row |= {"id": self.number(), "created_at": at, "updated_at": at}
+        row |= {name: _midnight(given[name]) for name in ("starts_at", "ends_at")}
+        if row["starts_at"] >= row["ends_at"]:
+            raise Refused(422001, "利用期間が不正です。", "shop_coupon.ends_at")
         self.coupons[row["id"]] = row
         return row
+
+
+def _midnight(day: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T00:00:00+09:00").timestamp())
 
 
 def _goods(sale: Row, reduced: bool) -> int:

@@ -155,6 +155,7 @@ class Coupon(Wire):
     code: str
     coupon_type: str
     discount_amount: Count
+    status: str
 
 
 class Coupons(Wire):

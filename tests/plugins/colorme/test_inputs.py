@@ -12,6 +12,7 @@ import jsonschema_rs
 import pytest
 
 from renkei_colorme.check import ColormeCheck
+from renkei_colorme.coupons import ColormeCoupons
 from renkei_colorme.settings import ColormeSettings
 from renkei_colorme.sync import ColormeBalances, ColormeMembers, ColormeOrders
 from renkei_colorme.twin_shop import TwinShop
@@ -32,6 +33,9 @@ OPERATIONS = {
     r"GET /v1/customers": "getCustomers",
     r"GET /v1/customers/(?P<customer_id>\d+)": "getCustomer",
     r"POST /v1/customers/(?P<customer_id>\d+)/points": "postCustomerPoints",
+    r"GET /v1/shop_coupons": "getCoupons",
+    r"POST /v1/shop_coupons": "createCoupon",
+    r"DELETE /v1/shop_coupons/(?P<coupon_id>\d+)": "deleteCoupon",
 }
 
 
@@ -67,6 +71,8 @@ async def test_every_call_fits_the_vendors_schema(
     await ColormeMembers(at).fetch(id)
     await ColormeBalances(at).read(id)
     await ColormeBalances(at).write(id, write)
+    await ColormeCoupons(at).issue("SPRING-100", 100, window.until + timedelta(days=9))
+    await ColormeCoupons(at).revoke("SPRING-100")
     await ColormeCheck(at).check()
     seen = set()
     for request in transport.calls:
