@@ -48,7 +48,7 @@ class WooCommerceSettings(BaseModel):
     old_webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="The previous secret, while it is being rotated"
     )
-    delivery_url: str = Field(
+    delivery_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = Field(
         default="",
         description="Address of this connection's webhooks: the check makes those that are "
         "missing and switches on what the shop has disabled (empty: it only says so)",

@@ -19,8 +19,8 @@ def test_the_api_is_below_the_shops_address() -> None:
 
 
 def test_plain_http_is_taken_on_this_machine_or_where_it_was_chosen() -> None:
-    assert made(base_url="http://127.0.0.1:8080")
-    assert made(base_url="http://shop.example.jp", plain_http=True)
+    assert made(base_url="http://127.0.0.1:8080").base_url == "http://127.0.0.1:8080"
+    assert made(base_url="http://shop.example.jp", plain_http=True).plain_http
     with pytest.raises(ValidationError):
         made(base_url="http://shop.example.jp")
 
