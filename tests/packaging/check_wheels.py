@@ -11,6 +11,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,8 @@ def main(folder: Path) -> None:
     check_hub(programs)
     check_refusal(programs)
     contracts = next(wheel for wheel in wheels if wheel.name.startswith("renkei_contracts-"))
-    tiers = [checked(programs, plugin) for plugin in PLUGINS]
+    with ThreadPoolExecutor(2) as two:
+        tiers = list(two.map(lambda plugin: checked(programs, plugin), PLUGINS))
     tiers.append(check_strangers_plugin(programs, write_plugin(folder, contracts)))
     sys.stdout.write(f"{len(wheels)} wheels install together: {'; '.join(tiers)}\n")
 
