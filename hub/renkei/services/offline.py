@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import structlog
 from pydantic import BaseModel
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
-from renkei.errors import Busy, RequestInvalid, TillRefused
+from renkei.errors import Busy, DatabaseUnreachable, RequestInvalid, TillRefused
 from renkei.ledger.entry import digest_of
 from renkei.ledger.world import Known, Needs, RequestKey
 from renkei.services.aftersale import AfterSale
@@ -33,7 +34,6 @@ from renkei_contracts.batch import (
     SequenceGap,
     VoidTold,
 )
-from renkei_contracts.errors import RenkeiError
 from renkei_contracts.till import TillProblem
 
 log = structlog.get_logger(__name__)
@@ -56,21 +56,25 @@ SELECT key FROM request_key
 WHERE scope = :scope AND key > :after AND key <= :last ORDER BY key"""
 
 
-class Told(NamedTuple):
-    """A record's answer; ``again``: everything it says was told before."""
+@dataclass
+class Heard:
+    """Whether everything a record says was told before; its command's last decision says so."""
 
-    answer: Any
-    again: bool
+    again: bool = False
 
 
 @dataclass(frozen=True)
 class Numbered(Generic[M]):
-    """Another command under a till's own number; the number with other content is refused."""
+    """Another command under a till's own number; the number with other content is refused.
+
+    ``heard`` is beside the answer, which is that of the online call and passes through its service.
+    """
 
     command: Command[M]
     request: RequestKey
     digest: bytes
     answers: type[M]
+    heard: Heard
 
     def needs(self) -> Needs:
         """What the command needs, and the number."""
@@ -80,15 +84,16 @@ class Numbered(Generic[M]):
         """What the command needs further."""
         return further_needs(self.command, known)
 
-    def decide(self, attempt: Attempt) -> Told:
+    def decide(self, attempt: Attempt) -> M:
         """The first answer again, or the command's; one that writes nothing was told before."""
         first = first_answer(attempt, self.request, self.digest, self.answers)
         if first is not None:
-            return Told(first, again=True)
+            self.heard.again = True
+            return first
         answer = self.command.decide(attempt)
-        again = attempt.staged.is_empty()
+        self.heard.again = attempt.staged.is_empty()
         attempt.remember(self.request, self.digest, answer)
-        return Told(answer, again)
+        return answer
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,11 @@ class _ByNumber(Manner):
 
     request: RequestKey = ("", "")
     digest: bytes = b""
+    heard: Heard = field(default_factory=Heard)
 
-    def of(self, command: Command[M], answers: type[M]) -> Any:
+    def of(self, command: Command[M], answers: type[M]) -> Command[M]:
         """The command under the record's number."""
-        numbered = Numbered(command, self.request, self.digest, answers)
+        numbered = Numbered(command, self.request, self.digest, answers, self.heard)
         return Rehearsal(numbered) if self.training else numbered
 
 
@@ -144,7 +150,7 @@ class Offline:
     async def _one(self, line: int, record: OfflineRecord, manner: Manner) -> RecordResult:
         sequence = record.sequence
         try:
-            told = await self._told(record, manner)
+            answer, again = await self._told(record, manner)
         except TillRefused as error:
             return rejected(line, sequence, error.problem)
         except RequestInvalid as error:
@@ -152,21 +158,20 @@ class Offline:
             return rejected(line, sequence, refused("request_invalid").problem, (fault,))
         except Busy:
             return rejected(line, sequence, refused("busy").problem)
-        except LostRace:
-            raise  # nothing of the hub's is to be had: the whole batch may be told again
-        except RenkeiError as error:
-            log.warning("record_failed", terminal=self.terminal.id, error=type(error).__name__)
+        except (SQLAlchemyError, LostRace, DatabaseUnreachable):
+            raise  # nothing can be booked for the moment: the whole batch may be told again
+        except Exception:  # a bug of ours: it is this record's result, never its neighbours'
+            log.exception("record_failed", terminal=self.terminal.id, kind=record.type)
             return rejected(line, sequence, refused("internal").problem)
-        return _result(line, sequence, told)
+        return _result(line, sequence, answer, again)
 
-    async def _told(self, record: OfflineRecord, manner: Manner) -> Told:
-        """By the services of the online calls; ``Numbered`` answers through them."""
+    async def _told(self, record: OfflineRecord, manner: Manner) -> tuple[RecordAnswer, bool]:
+        """The online call's answer, and whether it was given before."""
         said = {"type": record.type, "body": record.body.model_dump(mode="json")}
         request = (self.scope, _key(record.sequence))
         how = _ByNumber(manner.training, request=request, digest=digest_of(said))
-        told: Any = await self._booked(record, how)
-        assert isinstance(told, Told)
-        return told
+        answer = await self._booked(record, how)
+        return answer, how.heard.again
 
     async def _booked(self, record: OfflineRecord, how: Manner) -> RecordAnswer:
         after, terminal = AfterSale(self.till.booking), self.terminal
@@ -241,11 +246,11 @@ def rejected(
     )
 
 
-def _result(line: int, sequence: int, told: Told) -> RecordResult:
-    parked = isinstance(told.answer, RefundAnswer) and told.answer.outcome == "parked"
-    status = "duplicate" if told.again else "parked" if parked else "applied"
+def _result(line: int, sequence: int, answer: RecordAnswer, again: bool) -> RecordResult:
+    parked = isinstance(answer, RefundAnswer) and answer.outcome == "parked"
+    status = "duplicate" if again else "parked" if parked else "applied"
     return RecordResult.model_validate(
-        {"line": line, "sequence": sequence, "status": status, "answer": told.answer}
+        {"line": line, "sequence": sequence, "status": status, "answer": answer}
     )
 
 

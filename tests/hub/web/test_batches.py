@@ -149,6 +149,15 @@ async def test_the_other_records_are_those_of_the_online_calls(
     assert answer["results"][3]["code"] == "hold_not_found"
 
 
+async def test_what_the_books_cannot_take_is_that_records_result(
+    regular: Any, tell: Tell, new_sale: Any
+) -> None:
+    most = 999_999_999_999
+    beyond = new_sale("1", regular.id, earned_printed=most)
+    answer = await tell(record(1, "commit", beyond), record(2, "commit", new_sale("2", regular.id)))
+    assert statuses(answer) == [(1, "rejected", "internal"), (2, "applied", None)]
+
+
 async def test_lines_of_json_are_their_own_kind_of_body(register: Any) -> None:
     answer = await register.send(BATCHES, b"{}")
     assert (answer.status_code, answer.json()["code"]) == (415, "content_type_unsupported")
