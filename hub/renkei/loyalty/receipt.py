@@ -20,6 +20,9 @@ COLUMNS = 32
 REDUCED = ((800, date(2019, 10, 1)),)
 """Reduced rates in basis points, each with the first day on which it was one."""
 
+TRAINING = "※※ 練習モード・無効 ※※"
+"""The first line of what a register in training prints."""
+
 PARKED = ("ポイントは元の取引の登録後に", "計算します")
 """Said where goods come back before the hub has heard of their sale."""
 

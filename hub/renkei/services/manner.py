@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from renkei.ledger.world import Known, Needs, RequestKey
+from renkei.loyalty.receipt import TRAINING
 from renkei.services.attempt import Attempt, Command, further_needs
 from renkei.services.hold import first_answer
 
@@ -54,8 +55,10 @@ class Rehearsal(Generic[M]):
         return further_needs(self.command, known)
 
     def decide(self, attempt: Attempt) -> M:
-        """Its answer, out of an attempt that is forgotten."""
-        return self.command.decide(Attempt(attempt.world))
+        """Its answer, out of an attempt that is forgotten; what is printed says that it is none."""
+        answer = self.command.decide(Attempt(attempt.world))
+        receipt = getattr(answer, "receipt", ())
+        return answer.model_copy(update={"receipt": (TRAINING, *receipt)}) if receipt else answer
 
 
 @dataclass(frozen=True)

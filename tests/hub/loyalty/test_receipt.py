@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from renkei.ledger.balance import ChannelBalance
 from renkei.loyalty.basket import RateSum, basket_of
-from renkei.loyalty.receipt import COLUMNS, PARKED, refund_receipt, sale_receipt, width
+from renkei.loyalty.receipt import COLUMNS, PARKED, TRAINING, refund_receipt, sale_receipt, width
 from renkei.loyalty.terms import Earn
 from renkei_contracts.order import LineItem
 from renkei_contracts.point import Balance
@@ -62,7 +62,7 @@ def test_every_line_fits_the_paper_and_cp932_however_large_the_amounts() -> None
     ends = ((date(2200, 12, 31), LARGEST),)
     said = sale_receipt(LARGEST, LARGEST, largest, balance(LARGEST, *ends), JST)
     back = refund_receipt(LARGEST, LARGEST, LARGEST, largest, balance(LARGEST, *ends), JST)
-    for line in (*said, *back, *PARKED):
+    for line in (*said, *back, *PARKED, TRAINING):
         assert width(line) <= COLUMNS
         line.encode("cp932")
 

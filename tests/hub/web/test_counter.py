@@ -153,6 +153,7 @@ class TestTraining:
         ask = new_sale("1001", regular.id, hold=held.json()["hold"], points_used=300)
         booked = await register.post(SALES, ask)
         assert booked.json()["used"] == 300
+        assert "練習" in booked.json()["receipt"][0]
         register.headers = {}
         assert await spendable(register, regular.card) == 500
         assert (await register.post(SALES, new_sale("1001", None))).status_code == 200
