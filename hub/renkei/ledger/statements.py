@@ -224,9 +224,16 @@ SELECT c, r, oc, o, evidence, at FROM json_to_recordset(CAST(:p AS json))
 
 IDENTITIES = """
 INSERT INTO identity (kind, scope, blind, valid_from, member_id, grade, asserted_by, sealed)
-SELECT kind, scope, decode(blind, 'hex'), at, m, grade, by, decode(sealed, 'hex')
+SELECT kind, scope, decode(blind, 'hex'),
+       at + (row_number() OVER (PARTITION BY kind, scope, blind ORDER BY m) - 1)
+            * interval '1 microsecond',
+       m, grade, by, decode(sealed, 'hex')
 FROM json_to_recordset(CAST(:p AS json))
   AS x(kind text, scope text, blind text, at timestamptz, m text, grade text, by text, sealed text)
+WHERE grade <> 'asserted' OR NOT EXISTS (
+    SELECT FROM identity i
+    WHERE (i.kind, i.scope, i.blind) = (x.kind, x.scope, decode(x.blind, 'hex'))
+      AND i.member_id = x.m AND i.valid_until IS NULL)
 ORDER BY kind, scope, blind ON CONFLICT DO NOTHING"""
 
 NEW_MIRRORS = """

@@ -128,6 +128,25 @@ async def test_an_asserted_address_links_nobody(booking: Booking) -> None:
     assert other.member != first.member
 
 
+async def test_a_phone_that_a_family_shares_is_kept_once_for_each_however_often_it_is_seen(
+    booking: Booking,
+) -> None:
+    phone = Identity(kind=IdentityKind.PHONE, value="075-000-0000")
+    family = [customer(id, identities=(own(id), phone)) for id in ("c1", "c2", "c3")]
+    for _ in range(3):
+        answers = await asyncio.gather(*(booking.enrol(one) for one in family))
+        assert len({answer.member for answer in answers}) == 3
+    async with booking.database.begin() as conn:
+        kept = await conn.execute(text("SELECT member_id FROM identity WHERE kind = 'phone'"))
+        assert sorted(kept.scalars()) == sorted(answer.member for answer in answers)
+
+
+def own(id: str) -> Identity:
+    """What the cart knows its customer by."""
+    kind = IdentityKind.VENDOR_CUSTOMER
+    return Identity(kind=kind, scope="cart", value=id, grade=Grade.STRONG)
+
+
 async def test_two_channels_that_see_one_person_at_the_same_moment_make_one_member(
     booking: Booking,
 ) -> None:
