@@ -10,8 +10,6 @@ from renkei_contracts.toolkit.wire import LOOPBACK
 API = "https://api.shop-pro.jp"
 
 SCOPES = (
-    "read_products",
-    "write_products",
     "read_sales",
     "write_sales",
     "read_shop_coupons",

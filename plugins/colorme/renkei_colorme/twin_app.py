@@ -35,7 +35,6 @@ WEEK = 7 * 24 * 3600
 
 CALLS = (
     Call("POST", "/oauth/token", body="tokenAsked", answer="token"),
-    Call("GET", "/v1/shop", query="nothingAsked", answer="shop"),
     Call("GET", "/v1/sales", query="salesAsked", answer="sales"),
     Call("GET", "/v1/sales/{id}", query="nothingAsked", answer="oneSale"),
     Call("GET", "/v1/customers", query="customersAsked", answer="customers"),
@@ -83,7 +82,6 @@ class TwinApp:
             Route("/", self._page),
             Route("/oauth/authorize", self._consent),
             Route("/oauth/token", self._token, methods=["POST"]),
-            self._route("/v1/shop", self._shop),
             self._route("/v1/sales", self._sales),
             self._route("/v1/sales/{id:int}", self._sale),
             self._route("/v1/customers", self._customers),
@@ -131,13 +129,9 @@ class TwinApp:
             return _oauth_error("invalid_grant")
         token = f"twin-token-{self.shop.number()}"
         self.tokens.add(token)
-        scope = "read_products write_products read_sales write_sales"
+        scope = "read_sales write_sales read_shop_coupons write_shop_coupons"
         told = {"access_token": token, "token_type": "Bearer", "scope": scope}
         return JSONResponse({**told, "created_at": self.shop.second()})
-
-    async def _shop(self, request: Request) -> Response:
-        told = {"id": "PA00000001", "state": "enabled", "title": "テスト商店"}
-        return JSONResponse({"shop": {**told, "tax_type": "included", "tax": 10}})
 
     async def _sales(self, request: Request) -> Response:
         """Without a beginning, those placed in the last seven days only."""
