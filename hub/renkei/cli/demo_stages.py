@@ -25,7 +25,7 @@ class Cast:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asked for: twins or real peers, and names (None: the first that can)."""
+    """What the user asked for: twins or real peers, and names (None: whichever can most)."""
 
     appearance: Appearance = "twin"
     cart: str | None = None
@@ -48,9 +48,11 @@ def _pick(
     registry: Registry, kind: Kind, appearance: Appearance, name: str | None, work_dir: Path
 ) -> tuple[Vendor, Stage]:
     candidates = [registry.vendor(name)] if name else sorted_vendors(registry)
-    for vendor in candidates:
-        if (stage := _stage(vendor, appearance, work_dir)) and stage.kind == kind:
-            return vendor, stage
+    found = [(vendor, _stage(vendor, appearance, work_dir)) for vendor in candidates]
+    able = [(vendor, stage) for vendor, stage in found if stage and stage.kind == kind]
+    if able:
+        # Of several the one that can show most of the story; the first by name among equals.
+        return max(able, key=lambda one: len(one[1].can))
     if name:
         raise ConfigInvalid(
             f"the plugin {name!r} has no {appearance} of a {kind}: `renkei plugins` shows "
