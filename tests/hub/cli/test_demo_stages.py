@@ -19,8 +19,9 @@ class AnyStage:
     asks_hub = False
     place = ("1", "1")
 
-    def __init__(self, kind: str, context: StageContext) -> None:
+    def __init__(self, kind: str, context: StageContext, can: frozenset[str]) -> None:
         self.kind = kind
+        self.can = can
         self.work_dir = context.work_dir
 
     def __getattr__(self, name: str) -> Any:
@@ -34,9 +35,11 @@ class AnyStage:
     async def __aexit__(self, *exc: object) -> None: ...
 
 
-def vendor(name: str, twin: str | None = None, peer: str | None = None) -> Vendor:
+def vendor(
+    name: str, twin: str | None = None, peer: str | None = None, can: frozenset[str] = frozenset()
+) -> Vendor:
     def factory(kind: str | None) -> Any:
-        return None if kind is None else (lambda context: AnyStage(kind, context))
+        return None if kind is None else (lambda context: AnyStage(kind, context, can))
 
     return Vendor(name, name.title(), BaseModel, twin=factory(twin), peer=factory(peer))
 
@@ -61,6 +64,12 @@ def names(wanted: Wanted, folder: Path) -> tuple[str, str]:
 
 def test_the_first_by_name_that_can_is_taken(tmp_path: Path) -> None:
     assert names(Wanted(), tmp_path) == ("acme", "pos")
+
+
+def test_one_that_can_show_more_of_the_story_is_taken_before_it(tmp_path: Path) -> None:
+    able = vendor("zoo", twin="cart", can=frozenset({"refund"}))
+    everybody = registry(*EVERYBODY.vendors.values(), able)
+    assert cast(everybody, Wanted(), tmp_path).cart_vendor.name == "zoo"
 
 
 def test_real_software_is_taken_where_it_is_asked_for(tmp_path: Path) -> None:

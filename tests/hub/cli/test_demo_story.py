@@ -31,6 +31,7 @@ class World:
     till_spends: bool = True
     bought: list[Item] = field(default_factory=list)
     mischief: list[Mischief] = field(default_factory=list)
+    can: frozenset[str] = frozenset({"refund"})
 
     async def catalogue(self) -> Sequence[Item]:
         return POT, TEA, CUP
