@@ -131,7 +131,7 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("signs", [True, False], ids=["with a credential", "without"])
-@pytest.mark.parametrize("examples", [2, pytest.param(30, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("examples", [2, pytest.param(30, marks=pytest.mark.soak)])
 async def test_every_answer_is_as_described(
     app: FastAPI, register: Any, regular: Any, signs: bool, examples: int
 ) -> None:
