@@ -26,10 +26,15 @@ class OrderState(StrEnum):
     CANCELLED = "cancelled"
 
 
+LONGEST_TILL_KEY = 190
+"""Characters of a natural key as one text: with a little beside it, it is still a Key."""
+
+
 class TillKey(Canonical):
     """The natural key of a sale at a till: receipt numbers restart after each settlement (精算).
 
-    ``business_date`` is the store's day, which may end after midnight.
+    ``business_date`` is the store's day, which may end after midnight. As one text, as orders and
+    refunds are named by it, it has at most 190 characters.
     """
 
     store: Key
@@ -38,6 +43,12 @@ class TillKey(Canonical):
     settlement_count: Annotated[int, Field(strict=True, ge=0, le=999)] = 0
     receipt_number: Key
     company: Text = ""
+
+    @model_validator(mode="after")
+    def _names_an_order(self) -> Self:
+        if len(str(self)) > LONGEST_TILL_KEY:
+            raise ValueError(f"as one text it has more than {LONGEST_TILL_KEY} characters")
+        return self
 
     def __str__(self) -> str:
         day, count = self.business_date.isoformat(), str(self.settlement_count)

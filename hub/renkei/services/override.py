@@ -6,7 +6,7 @@ from functools import cached_property
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import ClaimKey, Known, Needs, RequestKey
+from renkei.ledger.world import ClaimKey, Needs, RequestKey
 from renkei.services.attempt import Attempt
 from renkei.services.corrections import Adjust
 from renkei.services.hold import first_answer
@@ -33,10 +33,12 @@ class OverrideByCashier:
     def adjust(self) -> Adjust:
         """The movement, under the till's own key."""
         ask = self.ask
+        # The till's key may be as long as any: what it names here is its digest.
+        name = digest_of({"terminal": self.terminal.id, "key": ask.key})
         return Adjust(
             Adjustment(
                 member=ask.member,
-                key=f"override/{self.terminal.id}/{ask.key}",
+                key=f"override/{name.hex()}",
                 points=ask.points,
                 reason=ask.reason,
                 by=ask.by,
@@ -114,10 +116,6 @@ class ReturnWithoutReceipt:
             connections=frozenset({self.connection}),
             requests=frozenset({self.request}),
         )
-
-    def further(self, known: Known) -> Needs:
-        """Nothing: what a member did before is not asked for goods that come back."""
-        return Needs()
 
     def decide(self, attempt: Attempt) -> Corrected:
         """The first answer again, or the points taken; what is short becomes debt."""

@@ -1,6 +1,7 @@
 """Voids and refunds told by a register: facts about a sale, which may not have come yet."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from renkei.ledger.balance import channel_balance
@@ -185,7 +186,7 @@ class CountRefunds:
         return self.told.further(known)
 
     def decide(self, attempt: Attempt) -> None:
-        """Nothing where the sale is still to come, or has counted the refund already."""
+        """Nothing where the sale is still to come; a refund it has counted changes nothing."""
         row = counted_sale(attempt, self.told.channel.connection, self.told.sale)
         if row is not None:
             self.told.again(row).post(attempt, row, row.member, row.digest)
@@ -202,15 +203,8 @@ def counted_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow |
 
 def refund_of(ask: RefundRequest, connection: str, alert_id: str, store: str) -> RefundSale:
     """A refund with its own receipt as a command."""
-    refund = Refund(
-        ref=ExternalRef(connection=connection, id=str(ask.receipt)),
-        order=ExternalRef(connection=connection, id=str(ask.sale)),
-        occurred_at=ask.refunded_at,
-        lines=ask.lines,
-        points_returned=ask.points_returned or 0,
-        value_returned=ask.value_returned or ask.points_returned or 0,
-        shares_points=ask.points_returned is None,
-    )
+    back = Returned(sale=ask.sale, lines=ask.lines, points_returned=ask.points_returned)
+    refund = _given_back(connection, str(ask.receipt), back, ask.refunded_at, ask.value_returned)
     request = (f"refund/{connection}", str(ask.receipt))
     return RefundSale(refund, ask.sale, request, Channel(connection, store), alert_id)
 
@@ -240,18 +234,26 @@ def returns_of(ask: CommitRequest, connection: str, alert_id: str) -> tuple[Refu
 
 
 def _returned(
-    ask: CommitRequest, number: int, one: Returned, connection: str, alert_id: str
+    ask: CommitRequest, number: int, back: Returned, connection: str, alert_id: str
 ) -> RefundSale:
     name = f"{ask.sale}~{number}"
-    refund = Refund(
-        ref=ExternalRef(connection=connection, id=name),
-        order=ExternalRef(connection=connection, id=str(one.sale)),
-        occurred_at=ask.sold_at,
-        lines=one.lines,
-        points_returned=one.points_returned or 0,
-        value_returned=one.points_returned or 0,
-        shares_points=one.points_returned is None,
-    )
+    refund = _given_back(connection, name, back, ask.sold_at)
     channel = Channel(connection, ask.sale.store)
     request = (f"refund/{connection}", name)
-    return RefundSale(refund, one.sale, request, channel, alert_id, strict=not ask.occurred)
+    return RefundSale(refund, back.sale, request, channel, alert_id, strict=not ask.occurred)
+
+
+def _given_back(
+    connection: str, name: str, back: Returned, at: datetime, value: int | None = None
+) -> Refund:
+    """The refund by this name; a point is one yen unless its ``value`` is told."""
+    points = back.points_returned or 0
+    return Refund(
+        ref=ExternalRef(connection=connection, id=name),
+        order=ExternalRef(connection=connection, id=str(back.sale)),
+        occurred_at=at,
+        lines=back.lines,
+        points_returned=points,
+        value_returned=value or points,
+        shares_points=back.points_returned is None,
+    )

@@ -4,11 +4,12 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import ValidationError
 
 from renkei.services.aftersale import AfterSale
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
 from renkei.web.manner import How
-from renkei.web.problems import documented
+from renkei.web.problems import documented, refused
 from renkei.web.served import TheHub
 from renkei.web.till import ALWAYS, HoldId
 from renkei_contracts.aftersale import (
@@ -57,14 +58,17 @@ async def find(
     company: Annotated[Text, Query()] = "",
 ) -> SaleAnswer:
     """By its natural key: after a time-out this says whether and how it was booked."""
-    sale = TillKey(
-        store=store,
-        till=till,
-        business_date=business_date,
-        settlement_count=settlement_count,
-        receipt_number=receipt_number,
-        company=company,
-    )
+    try:
+        sale = TillKey(
+            store=store,
+            till=till,
+            business_date=business_date,
+            settlement_count=settlement_count,
+            receipt_number=receipt_number,
+            company=company,
+        )
+    except ValidationError:  # longer than the name of any sale
+        raise refused("sale_not_found") from None
     return await AfterSale(hub.till.booking).find(terminal, sale)
 
 

@@ -257,6 +257,25 @@ class TestExtend:
         assert refusal(answer) == (409, "hold_ended")
 
 
+@pytest.mark.parametrize("path", [SALES, f"{SALES}:void", f"{SALES}:refund", f"{SALES}:attach"])
+async def test_a_natural_key_too_long_to_name_a_sale_is_a_fault_of_the_request(
+    register: Any, regular: Any, new_sale: Any, path: str
+) -> None:
+    long = key("9" * 200)
+    asks = {
+        SALES: new_sale("9" * 200, regular.id),
+        f"{SALES}:void": void("1") | {"sale": long},
+        f"{SALES}:refund": refund("1", "2", 1) | {"sale": long},
+        f"{SALES}:attach": {"sale": long, "member": regular.id},
+    }
+    assert refusal(await register.post(path, asks[path])) == (422, "request_invalid")
+
+
+async def test_the_name_of_no_sale_is_not_found(register: Any) -> None:
+    query = f"store=shibuya&till=1&business_date={DAY}&receipt_number={'9' * 200}"
+    assert refusal(await register.get(SALES, query)) == (404, "sale_not_found")
+
+
 async def test_a_sale_that_never_came_is_not_found(register: Any) -> None:
     query = f"store=shibuya&till=1&business_date={DAY}&receipt_number=1"
     assert refusal(await register.get(SALES, query)) == (404, "sale_not_found")

@@ -133,6 +133,11 @@ class TestOverride:
         assert last.json()["spendable"] == 650
 
     @pytest.mark.usefixtures("limits")
+    async def test_a_key_may_be_as_long_as_any(self, register: Any, regular: Any) -> None:
+        given = await register.post(OVERRIDES, self.ask("k" * 200, regular.id, 1))
+        assert given.json()["spendable"] == 501
+
+    @pytest.mark.usefixtures("limits")
     async def test_no_more_is_taken_than_there_is(
         self, register: Any, regular: Any, new_sale: Any
     ) -> None:
