@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.errors import TillRefused
 from renkei.identity.normalize import normalized
 from renkei.services.booking import Booking
 from renkei.services.lookup import members_by
@@ -43,7 +44,10 @@ INSERT INTO lookup (terminal_id, at, scheme, blind, outcome, member_id)
 VALUES (:t, :at, :scheme, :blind, :outcome, :m)"""
 
 MISSED = """
-SELECT count(*) FROM lookup WHERE terminal_id = :t AND at > :since AND outcome <> 'found'"""
+SELECT clock_timestamp(), (
+  SELECT count(*) FROM lookup
+  WHERE terminal_id = :t AND at > clock_timestamp() - CAST(:within AS interval)
+    AND outcome IN ('none', 'several'))"""
 
 USE_QR = "INSERT INTO qr_used (jti, used_at) VALUES (:jti, :at) ON CONFLICT DO NOTHING"
 
@@ -61,28 +65,31 @@ class LookUps:
 
     booking: Booking
 
-    async def one(self, terminal: str, ask: ResolveMember, now: datetime) -> str:
+    async def one(self, terminal: str, ask: ResolveMember) -> str:
         """The member meant; raises TillRefused."""
-        found = await self.several(terminal, ask, now)
+        found = await self.several(terminal, ask)
         if not found:
             raise refused("member_not_found")
         if len(found) > 1:
             raise refused("member_ambiguous")
         return found[0]
 
-    async def several(self, terminal: str, ask: ResolveMember, now: datetime) -> list[str]:
+    async def several(self, terminal: str, ask: ResolveMember) -> Sequence[str]:
         """Whoever may be meant, three at most; raises TillRefused."""
         async with self.booking.database.begin() as conn:
-            missed = await conn.execute(text(MISSED), {"t": terminal, "since": now - MINUTE})
-            too_often = missed.scalar_one() >= MISSES
-        if too_often:
+            values = {"t": terminal, "within": MINUTE}
+            now, missed = (await conn.execute(text(MISSED), values)).one()
+        try:
+            if missed >= MISSES:
+                raise refused("lookups_exhausted")
+            found = await self._found(ask, now)
+        except TillRefused:
             await self._write_down(terminal, ask, now, "refused", None)
-            raise refused("lookups_exhausted")
-        found = await self._found(ask, now)
+            raise
         outcome = "none" if not found else "found" if len(found) == 1 else "several"
         only = found[0] if len(found) == 1 else None
         await self._write_down(terminal, ask, now, outcome, only)
-        return list(found)
+        return found
 
     async def _found(self, ask: ResolveMember, now: datetime) -> Sequence[str]:
         if ask.scheme == "qr" or (ask.scheme == "auto" and _is_token(ask.value)):

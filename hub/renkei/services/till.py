@@ -122,12 +122,11 @@ class TillService:
 
     async def resolve(self, terminal: Terminal, ask: ResolveMember) -> MemberAnswer:
         """Who this is, masked, with the balance for this channel."""
-        now = await self._now()
-        return await self._shown(terminal, await LookUps(self.booking).one(terminal.id, ask, now))
+        return await self._shown(terminal, await LookUps(self.booking).one(terminal.id, ask))
 
     async def search(self, terminal: Terminal, ask: ResolveMember) -> MemberHits:
         """Whoever may be meant, masked."""
-        found = await LookUps(self.booking).several(terminal.id, ask, await self._now())
+        found = await LookUps(self.booking).several(terminal.id, ask)
         profiles = {member: await self._profile(member, active=False) for member in found}
         return MemberHits(
             hits=tuple(
@@ -138,22 +137,17 @@ class TillService:
 
     async def issue(self, terminal: Terminal, ask: NewCard) -> MemberAnswer:
         """A temporary member for a card that nobody has; told again, the same member."""
-        now = await self._now()
         asked = ResolveMember(scheme="card", value=ask.card)
-        known = await LookUps(self.booking).several(terminal.id, asked, now)
+        known = await LookUps(self.booking).several(terminal.id, asked)
         if len(known) == 1:
             return await self._shown(terminal, known[0])
         if known or not is_card(ask.card):
             raise refused("card_taken")
         named = Identity(kind=IdentityKind.CARD, value=ask.card, grade=Grade.STRONG)
         ref = ExternalRef(connection=terminal.connection, id=f"card/{ask.card}")
-        seen = Member(ref=ref, changed_at=now, identities=(named,))
+        rules = await self._rules(terminal)
+        seen = Member(ref=ref, changed_at=rules.now, identities=(named,))
         return await self._shown(terminal, (await self.booking.enrol(seen)).member)
-
-    async def _now(self) -> datetime:
-        async with self.booking.database.begin() as conn:
-            now: datetime = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
-        return now
 
     async def _shown(self, terminal: Terminal, member: str) -> MemberAnswer:
         profile = await self._profile(member)

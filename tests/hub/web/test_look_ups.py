@@ -137,6 +137,29 @@ class TestGuessing:
         other = type(register)(client, await add_terminal("2"))
         assert (await other.post(RESOLVE, {"value": regular.card})).status_code == 200
 
+    async def test_to_try_while_waiting_makes_nobody_wait_longer(
+        self, register: Any, regular: Any, hub: Any
+    ) -> None:
+        rows = [("none", 61)] * MISSES + [("refused", 1)] * MISSES
+        async with hub.database.begin() as conn:
+            for outcome, ago in rows:
+                await conn.execute(
+                    text(
+                        "INSERT INTO lookup (terminal_id, at, scheme, blind, outcome) VALUES "
+                        "(:t, clock_timestamp() - make_interval(secs => :ago), 'card', '', :o)"
+                    ),
+                    {"t": register.credential.terminal, "ago": ago, "o": outcome},
+                )
+        assert (await register.post(RESOLVE, {"value": regular.card})).status_code == 200
+
+    async def test_a_code_that_is_refused_is_written_down_too(
+        self, register: Any, hub: Any
+    ) -> None:
+        await register.post(RESOLVE, {"scheme": "qr", "value": "x"})
+        async with hub.database.begin() as conn:
+            kept = (await conn.execute(text("SELECT scheme, outcome FROM lookup"))).all()
+        assert [tuple(row) for row in kept] == [("qr", "refused")]
+
     async def test_every_look_up_is_kept_without_its_value(
         self, register: Any, regular: Any, hub: Any
     ) -> None:
