@@ -48,10 +48,12 @@ async def objects(
     conn: AsyncConnection, ring: KeyRing, terminal: Terminal, names: Sequence[tuple[str, str]]
 ) -> tuple[Change, ...]:
     """These things in their order; what is not this connection's is left out."""
-    rules = (await conn.execute(text(RULE), {"c": terminal.connection})).all()
     ids: dict[str, list[str]] = {}
     for kind, id in names:
         ids.setdefault(kind, []).append(id)
+    rules: Sequence[Any] = ()
+    if ids.keys() & {"balance", "rule"}:
+        rules = (await conn.execute(text(RULE), {"c": terminal.connection})).all()
     found: dict[tuple[str, str], Change] = {}
     found |= await _balances(conn, terminal, ids.get("balance", []), rules)
     found |= await _members(conn, ring, ids.get("member", []))
