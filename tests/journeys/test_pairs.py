@@ -22,8 +22,11 @@ pytestmark = [pytest.mark.pairs, pytest.mark.timeout(300)]
 TEMPLATE = "renkei_template"
 """The migrated database that the fixture ``server`` makes."""
 
-FEWEST_STEPS = 28
+FEWEST_STEPS = 34
 """Of 40: what a pair may leave out because a vendor knows no such thing."""
+
+FEWER_STEPS = {"colorme": 29}
+"""Its API has no refund, no edit, no merge and no customer without an address."""
 
 Run = Callable[..., "CompletedProcess[str]"]
 
@@ -47,7 +50,8 @@ def prover(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> 
 async def test_a_pair_ends_in_the_ledger_of_the_reference_pair(pair: Pair, prover: Prover) -> None:
     outcome = await prover.prove(pair)
     assert outcome.ok, json.dumps(outcome.document(), ensure_ascii=False, indent=1)
-    assert len(outcome.steps) >= FEWEST_STEPS, outcome.left_out
+    fewest = FEWER_STEPS.get(pair.cart.name, FEWEST_STEPS)
+    assert len(outcome.steps) >= fewest, outcome.left_out
 
 
 async def test_the_whole_script_ends_in_the_points_it_must_end_in(prover: Prover) -> None:
