@@ -10,7 +10,13 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from renkei.errors import Busy, DatabaseUnreachable, RequestInvalid, TillRefused
+from renkei.errors import (
+    BookingRefused,
+    Busy,
+    DatabaseUnreachable,
+    RequestInvalid,
+    TillRefused,
+)
 from renkei.ledger.entry import digest_of
 from renkei.ledger.world import Known, Needs, RequestKey
 from renkei.services.aftersale import AfterSale
@@ -19,7 +25,7 @@ from renkei.services.hold import first_answer
 from renkei.services.manner import PLAIN, Manner, Rehearsal
 from renkei.services.refusals import refused
 from renkei.services.till import Terminal, TillService
-from renkei.storage.committer import LostRace
+from renkei.storage.committer import LostRace, brief, passes
 from renkei_contracts.aftersale import RefundAnswer
 from renkei_contracts.batch import (
     AttachTold,
@@ -156,12 +162,18 @@ class Offline:
         except RequestInvalid as error:
             fault = RecordFault(detail=error.why, pointer=f"#/body/{error.field}")
             return rejected(line, sequence, refused("request_invalid").problem, (fault,))
+        except BookingRefused as error:
+            fault = RecordFault(detail=str(error), pointer="#/body")
+            return rejected(line, sequence, refused("request_invalid").problem, (fault,))
         except Busy:
             return rejected(line, sequence, refused("busy").problem)
-        except (SQLAlchemyError, LostRace, DatabaseUnreachable):
+        except (LostRace, DatabaseUnreachable):
             raise  # nothing can be booked for the moment: the whole batch may be told again
-        except Exception:  # a bug of ours: it is this record's result, never its neighbours'
-            log.exception("record_failed", terminal=self.terminal.id, kind=record.type)
+        except Exception as error:
+            if isinstance(error, SQLAlchemyError) and passes(error):
+                raise
+            # A bug of ours, or what the database refuses: this record's, never its neighbours'.
+            log.error("record_failed", terminal=self.terminal.id, reason=brief(error))
             return rejected(line, sequence, refused("internal").problem)
         return _result(line, sequence, answer, again)
 

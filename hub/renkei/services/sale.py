@@ -67,13 +67,13 @@ class CommitSale:
         holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
         allowances = frozenset({self.ask.allowance.id} if self.ask.allowance else ())
         own = Needs(requests=frozenset({self.request}), holds=holds, allowances=allowances)
-        told = [*(one.needs() for one in self._activities), *(one.needs() for one in self._returns)]
+        told = [*(one.needs() for one in self._activities), *(one.needs() for one in self.returns)]
         return Needs.of_all([self._sale.needs(), own, *told])
 
     def further(self, known: Known) -> Needs:
         """What settling needs further."""
         told = [one.further(known) for one in self._activities]
-        back = [one.further(known) for one in self._returns]
+        back = [one.further(known) for one in self.returns]
         day = day_asked(self._sale.order, known)
         return Needs.of_all([self._sale.further(known), day, *told, *back])
 
@@ -83,7 +83,7 @@ class CommitSale:
         first = first_answer(attempt, self.request, digest, CommitAnswer)
         if first is not None:
             return first
-        for returned in self._returns:
+        for returned in self.returns:
             returned.decide(attempt)
         rules = self._rules(attempt)
         off = self._coupons(attempt, rules)
@@ -113,7 +113,8 @@ class CommitSale:
         return activities_of(self.ask, self.connection)
 
     @cached_property
-    def _returns(self) -> tuple[RefundSale, ...]:
+    def returns(self) -> tuple[RefundSale, ...]:
+        """What came back on its receipt."""
         return returns_of(self.ask, self.connection, self.alert_id)
 
     @cached_property

@@ -38,6 +38,7 @@ from renkei.services.till_coupons import (
     quoted,
     tried,
 )
+from renkei.services.till_refunds import CountRefunds
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import Order, OrderState
@@ -244,6 +245,8 @@ class TillService:
         said = ask.model_copy(update=unsaid) if manner.training else ask
         command = CommitSale(said, terminal.connection, self.booking.new_id("alr"), terminal.id)
         answer: CommitAnswer = await self._submit(manner.of(command, CommitAnswer))
+        for returned in () if manner.training else command.returns:
+            await self._submit(CountRefunds(returned))
         return answer
 
     async def _submit(self, command: Any) -> Any:

@@ -12,6 +12,7 @@ from zlib import crc32
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from renkei.errors import Busy
 from renkei.failpoints import reach
@@ -195,6 +196,11 @@ def is_connection_loss(error: BaseException) -> bool:
 def may_pass_later(error: BaseException) -> bool:
     """Whether the whole batch may pass when it runs again: a race or a lost connection."""
     return isinstance(error, LostRace) or sqlstate(error) in RACE_CODES or is_connection_loss(error)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether a caller may come again: what may pass, or no connection was free in time."""
+    return isinstance(error, PoolExhausted) or may_pass_later(error)
 
 
 def brief(error: BaseException) -> str:

@@ -7,13 +7,18 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from renkei.errors import Busy, DatabaseUnreachable, RequestInvalid, TillRefused
-from renkei.storage.committer import LostRace, brief, may_pass_later
+from renkei.errors import (
+    BookingRefused,
+    Busy,
+    DatabaseUnreachable,
+    RequestInvalid,
+    TillRefused,
+)
+from renkei.storage.committer import LostRace, brief, passes
 from renkei.web.access import tell_bug
 from renkei.web.problems import BY_STATUS, Fault, refused, respond
 from renkei.web.trace import trace_of
@@ -32,6 +37,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(RequestInvalid, _implausible)
+    app.add_exception_handler(BookingRefused, _not_bookable)
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(DatabaseUnreachable, _unavailable)
     app.add_exception_handler(LostRace, _unavailable)
@@ -64,6 +70,12 @@ async def _implausible(request: Request, error: Exception) -> Response:
     return respond(request.scope, refused("request_invalid"), [fault])
 
 
+async def _not_bookable(request: Request, error: Exception) -> Response:
+    """Well formed, but the books cannot hold it: a sum beyond any amount."""
+    fault = Fault(detail=str(error), pointer=pointer_to(()))
+    return respond(request.scope, refused("request_invalid"), [fault])
+
+
 async def _busy(request: Request, error: Exception) -> Response:
     assert isinstance(error, Busy)
     return respond(request.scope, refused("busy"), retry_after=error.retry_after)
@@ -77,7 +89,7 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 async def _database_error(request: Request, error: Exception) -> Response:
     """A lost connection or race passes; anything else is a bug."""
     assert isinstance(error, SQLAlchemyError)
-    if not _passes(error):
+    if not passes(error):
         raise error
     log.warning("unavailable", reason=brief(error))
     return respond(request.scope, refused("unavailable"))
@@ -95,20 +107,16 @@ def refusal_of(request: Request, error: Exception) -> TillRefused:
             return error
         case Forged():
             return refused("unauthorized")
-        case RequestInvalid() | PayloadInvalid():
+        case RequestInvalid() | BookingRefused() | PayloadInvalid():
             return refused("request_invalid")
         case Busy():
             return refused("busy")
         case DatabaseUnreachable() | LostRace():
             return refused("unavailable")
-    if isinstance(error, SQLAlchemyError) and _passes(error):
+    if isinstance(error, SQLAlchemyError) and passes(error):
         return refused("unavailable")
     tell_bug(request.scope, error)
     return refused("internal")
-
-
-def _passes(error: SQLAlchemyError) -> bool:
-    return isinstance(error, PoolExhausted) or may_pass_later(error)
 
 
 def _fault(error: dict[str, Any]) -> Fault:

@@ -155,7 +155,7 @@ async def test_what_the_books_cannot_take_is_that_records_result(
     most = 999_999_999_999
     beyond = new_sale("1", regular.id, earned_printed=most)
     answer = await tell(record(1, "commit", beyond), record(2, "commit", new_sale("2", regular.id)))
-    assert statuses(answer) == [(1, "rejected", "internal"), (2, "applied", None)]
+    assert statuses(answer) == [(1, "rejected", "request_invalid"), (2, "applied", None)]
 
 
 async def test_lines_of_json_are_their_own_kind_of_body(register: Any) -> None:

@@ -6,6 +6,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from renkei.services.till_refunds import counted_sale
+
 SALES = "/pos/v1/transactions"
 HOLDS = "/pos/v1/holds"
 OVERRIDES = "/pos/v1/adjustments"
@@ -48,6 +50,40 @@ class TestSwap:
         assert (await register.post(SALES, ask)).json()["used"] == 400
 
 
+class TestCrossing:
+    """The sale comes in another batch just while its goods come back."""
+
+    @pytest.fixture
+    def unseen(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The refund looks before the sale is committed; whoever looks later sees it."""
+        looks = iter([None])
+
+        def look(*asked: Any) -> Any:
+            return next(looks) if looks.__length_hint__() else counted_sale(*asked)
+
+        monkeypatch.setattr("renkei.services.till_refunds.counted_sale", look)
+
+    @pytest.mark.usefixtures("unseen")
+    async def test_a_refund_that_crosses_its_sale_is_counted(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+        lines = [{"id": "1", "quantity": 0, "amount": 11_000}]
+        at = {"refunded_at": f"{DAY}T12:00:00+09:00"}
+        ask = {"receipt": key("2001"), "sale": key("1001"), "lines": lines} | at
+        assert (await register.post(f"{SALES}:refund", ask)).json()["outcome"] == "parked"
+        assert await spendable(register, regular.card) == 500
+
+    @pytest.mark.usefixtures("unseen")
+    async def test_what_comes_back_on_a_receipt_that_crosses_its_sale_is_counted(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+        back = {"sale": key("1001"), "lines": [{"id": "1", "quantity": 1, "amount": 11_000}]}
+        await register.post(SALES, new_sale("1002", regular.id, yen=2_200, returns=[back]))
+        assert await spendable(register, regular.card) == 520
+
+
 class TestPrinted:
     """A register that computes points itself."""
 
@@ -59,6 +95,12 @@ class TestPrinted:
         async with hub.database.begin() as conn:
             kinds = (await conn.execute(text("SELECT kind FROM alert"))).scalars().all()
         assert kinds == ["earn_variance"]
+
+    async def test_more_than_any_amount_is_a_fault_of_the_request(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        ask = new_sale("1001", regular.id, earned_printed=999_999_999_999)
+        assert refusal(await register.post(SALES, ask)) == (422, "request_invalid")
 
     async def test_of_more_points_than_by_the_rules_a_refund_takes_its_share_back(
         self, register: Any, regular: Any, new_sale: Any
