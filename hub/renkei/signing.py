@@ -36,7 +36,7 @@ class Signer:
         """What a token of this type says; raises SignatureInvalid. Its time is not looked at."""
         try:
             read = jwt.decode(token, self._key, algorithms=[ALGORITHM])
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError):  # a header may hold anything
             raise SignatureInvalid(f"the {kind} was not signed by this hub") from None
         if read.header.get("typ") != kind:
             raise SignatureInvalid(f"the token is no {kind}")

@@ -1,6 +1,7 @@
 """Tokens, rotation, disabling, and gateways that call for many tills."""
 
 import base64
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from typing import Any
 
@@ -149,7 +150,10 @@ class TestToken:
         head, claims, signature = good.removeprefix("Bearer ").split(".")
         qr = draw_qr(hub.ring, regular.id, hub.clock(), "q1")
         other = f"{head}.{claims}.{signature[::-1]}"
-        for token in (qr, other, f"{head}.{claims}.", "a.b.c", ".."):
+        odd = ('{"alg":"Ed25519","crit":1}', '{"alg":"Ed25519","crit":[[]]}')
+        heads = [urlsafe_b64encode(one.encode()).decode().rstrip("=") for one in odd]
+        strange = [f"{one}.{claims}.{signature}" for one in heads]
+        for token in (qr, other, f"{head}.{claims}.", "a.b.c", "..", *strange):
             answer = await client.get(CHANGES, headers={"Authorization": f"Bearer {token}"})
             assert code(answer) == (401, "unauthorized")
 
