@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from renkei_contracts.base import Canonical, Key, Points
+from renkei_contracts.base import Canonical, Key, Points, Text
 
 QR_TYPE = "renkei-qr"
 QR_SECONDS = 60
@@ -40,7 +40,7 @@ class AllowanceClaims(Canonical):
     iss: Literal["renkei"] = "renkei"
     jti: Key
     sub: Key
-    terminal: Key
+    terminal: Text
     points: Points
     iat: Epoch
     exp: Epoch

@@ -44,6 +44,9 @@ def _misuse(
     mates = {books.member for books in attempt.group_of(allowance.member).homes}
     if ask.member not in mates:
         return "allowance_of_other_member"
+    counts = {sale: counter for counter, sale in allowance.sales.items()}
+    if counts.get(str(ask.sale), ask.allowance.counter) != ask.allowance.counter:
+        return "allowance_counter"
     sale = allowance.sales.get(ask.allowance.counter)
     # What happened may be told in any order, each count once; what can be refused keeps the order.
     jumps = not ask.occurred and ask.allowance.counter != allowance.next_counter
@@ -83,7 +86,8 @@ def open_parts(attempt: Attempt, allowance: Allowance) -> tuple[Hold, ...]:
 def note_use(attempt: Attempt, ask: CommitRequest, allowance: Allowance) -> None:
     """Keep which sale the count was for, and what it says it used."""
     assert ask.allowance is not None
-    use = AllowanceUse(ask.allowance.counter, ask.revision, str(ask.sale), ask.points_used)
+    used = 0 if ask.voided else ask.points_used
+    use = AllowanceUse(ask.allowance.counter, ask.revision, str(ask.sale), used)
     attempt.use_allowance(allowance, use)
 
 

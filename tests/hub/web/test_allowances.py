@@ -136,6 +136,26 @@ class TestUse:
         assert (await close(register, given, 1, 50))["released"] == 100
         assert (await spendable(register, regular.card), await findings(hub)) == (452, ())
 
+    async def test_a_voided_sale_used_nothing_and_an_honest_report_agrees(
+        self, register: Any, regular: Any, new_sale: Any, hub: Any
+    ) -> None:
+        given = await give(register, regular.id)
+        for revision, voided in ((1, False), (2, True)):
+            sale = new_sale("1", regular.id, yen=300, points_used=100, revision=revision)
+            await register.post(SALES, paid(sale | {"voided": voided}, given, 1))
+        closed = await close(register, given, 1, 0)
+        assert (closed["booked"], closed["difference"], closed["missing"]) == (0, 0, [])
+        assert (await alerts(hub), await findings(hub)) == ([], ())
+
+    async def test_a_sale_keeps_the_count_it_has(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        given = await give(register, regular.id)
+        sale = new_sale("1", regular.id, yen=300, points_used=100)
+        await register.post(SALES, paid(sale, given, 1))
+        again = paid(sale | {"revision": 2}, given, 2)
+        assert refusal(await register.post(SALES, again)) == (409, "allowance_counter")
+
 
 @pytest.mark.usefixtures("offline")
 class TestRefusals:
