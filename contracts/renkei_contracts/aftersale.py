@@ -1,11 +1,10 @@
 """What a register tells of a sale that is over: void, refund, whose it was; and what it asks."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
-from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
+from renkei_contracts.base import Canonical, Day, Instant, Key, Points, Text, Yen
 from renkei_contracts.order import LineItem, Lines, RefundLine, TillKey
 from renkei_contracts.point import Movement
 from renkei_contracts.till import ReceiptText
@@ -26,7 +25,7 @@ class VoidRequest(Canonical):
 
     sale: TillKey
     voided_at: Instant
-    business_date: date
+    business_date: Day
     reason: Text = ""
     occurred: StrictBool = False
 
@@ -90,7 +89,7 @@ class OverrideRequest(Canonical):
     points: Movement
     reason: Key
     by: Key
-    business_date: date
+    business_date: Day
 
 
 class ReturnRequest(Canonical):

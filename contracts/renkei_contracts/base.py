@@ -1,7 +1,7 @@
 """The model and the number types every contract is made of."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -23,10 +23,13 @@ def _storable(text: str) -> str:
     return text
 
 
+DATED = re.compile(r"\s*\d{4}-")
+
+
 def _no_number(value: object) -> object:
-    """A number would be read as seconds since 1970; nobody who sends one means that."""
-    if isinstance(value, int | float):
-        raise ValueError("must be a date and time with its zone, not a number")
+    """A number, also as text, would be read as seconds since 1970; nobody means that by one."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not DATED.match(value)):
+        raise ValueError("must be written as a date, year first with hyphens, and not as a number")
     return value
 
 
@@ -51,6 +54,9 @@ Points = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 
 Yen = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 """Whole yen, never negative."""
+
+Day = Annotated[date, BeforeValidator(_no_number)]
+"""A day of a calendar, as text with hyphens."""
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to_utc)]
 """A moment with its zone, from 1970 to 2200, kept in UTC."""

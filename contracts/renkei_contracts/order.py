@@ -1,12 +1,11 @@
 """A sale, online or at a till, restated as a whole each time it changes."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
-from renkei_contracts.base import MAX_AMOUNT, Canonical, Instant, Key, Points, Text, Yen
+from renkei_contracts.base import MAX_AMOUNT, Canonical, Day, Instant, Key, Points, Text, Yen
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Identity
 
@@ -39,7 +38,7 @@ class TillKey(Canonical):
 
     store: Key
     till: Key
-    business_date: date
+    business_date: Day
     settlement_count: Annotated[int, Field(strict=True, ge=0, le=999)] = 0
     receipt_number: Key
     company: Text = ""
@@ -53,7 +52,17 @@ class TillKey(Canonical):
     def __str__(self) -> str:
         day, count = self.business_date.isoformat(), str(self.settlement_count)
         parts = (self.company, self.store, self.till, day, count, self.receipt_number)
-        return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
+        return "|".join(map(quoted, parts))
+
+
+def quoted(part: str) -> str:
+    """A part of a natural key as it stands in its text."""
+    return part.replace("%", "%25").replace("|", "%7C")
+
+
+def unquoted(part: str) -> str:
+    """The part again."""
+    return part.replace("%7C", "|").replace("%25", "%")
 
 
 class LineItem(Canonical):

@@ -1,11 +1,12 @@
 """A till's day against the hub's: totals by settlement, and the till's Z-report (精算レポート)."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
-from renkei_contracts.base import Canonical, Instant, Key, Points, Text, Yen
+from renkei_contracts.base import Canonical, Day, Instant, Key, Points, Text, Yen
+from renkei_contracts.order import TillKey
 
 Count = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
 """How many receipts."""
@@ -43,7 +44,7 @@ class ZReport(Canonical):
 
     store: Key
     till: Key
-    business_date: date
+    business_date: Day
     settlement_count: SettlementCount = 0
     company: Text = ""
     revision: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
@@ -57,6 +58,24 @@ class ZReport(Canonical):
     refund_yen: Yen | None = None
     first_receipt: Key | None = None
     last_receipt: Key | None = None
+
+    @model_validator(mode="after")
+    def _names_receipts(self) -> Self:
+        for number in (self.first_receipt, self.last_receipt):
+            if number is not None:
+                self.receipt(number)
+        return self
+
+    def receipt(self, number: str) -> TillKey:
+        """The natural key of a receipt of this shift."""
+        return TillKey(
+            store=self.store,
+            till=self.till,
+            business_date=self.business_date,
+            settlement_count=self.settlement_count,
+            receipt_number=number,
+            company=self.company,
+        )
 
 
 class Difference(Canonical):

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from renkei_contracts.base import Day, Instant
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import LineItem, Order, TillKey
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest
@@ -19,6 +20,13 @@ ORDER: dict[str, Any] = {
     "state": "paid",
     "lines": [LINE],
 }
+
+
+@pytest.mark.parametrize("said", ["20261126", "1764900000", "-1", 1764900000, "", "12:00"])
+def test_what_would_be_read_as_seconds_is_no_instant_and_no_day(said: object) -> None:
+    for kind in (Instant, Day):
+        with pytest.raises(ValidationError):
+            TypeAdapter(kind).validate_python(said)
 
 
 def test_instants_are_kept_in_utc() -> None:

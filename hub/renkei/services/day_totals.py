@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei_contracts.order import quoted, unquoted
 from renkei_contracts.reconciliation import TillTotals
 
 # Each natural key has one row, however often the sale was seen; it counts where it is booked.
@@ -67,7 +68,7 @@ async def booked_on(
 ) -> Mapping[Shift, Booked]:
     """Every shift of the store's day that has a receipt."""
     found: dict[Shift, Booked] = defaultdict(Booked)
-    named = {"c": connection, "s": _quoted(store), "d": day.isoformat()}
+    named = {"c": connection, "s": quoted(store), "d": day.isoformat()}
     voids = {_name(row) for row in (await conn.execute(text(VOIDS), named)).all()}
     sales = {"c": connection, "s": store, "d": day}
     for till, count, receipt, yen, gone, earned, used in await conn.execute(text(SALES), sales):
@@ -88,7 +89,9 @@ async def _add_refunds(
     yen: dict[tuple[Shift, str], int] = {}
     for row in (await conn.execute(text(REFUNDS), named)).all():
         shift, receipt = _name(row)
-        name = (shift, SWAP.sub("", receipt))
+        sale = SWAP.sub("", receipt)
+        # A receipt of its own may be numbered like that, too.
+        name = (shift, sale if sale in found[shift].receipts else receipt)
         yen[name] = yen.get(name, 0) + int(row[3])
     for (shift, receipt), amount in yen.items():
         found[shift].receipts.add(receipt)
@@ -98,13 +101,4 @@ async def _add_refunds(
 def _name(row: Any) -> tuple[Shift, str]:
     """The shift and receipt number of a natural key's parts."""
     till, count, receipt = row[:3]
-    return Shift(_unquoted(till), int(count) if count.isdecimal() else 0), _unquoted(receipt)
-
-
-def _quoted(part: str) -> str:
-    """As TillKey writes a part of itself."""
-    return part.replace("%", "%25").replace("|", "%7C")
-
-
-def _unquoted(part: str) -> str:
-    return part.replace("%7C", "|").replace("%25", "%")
+    return Shift(unquoted(till), int(count) if count.isdecimal() else 0), unquoted(receipt)

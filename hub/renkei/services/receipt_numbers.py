@@ -3,7 +3,7 @@
 import re
 
 NUMBER = re.compile(r"(.*?)([0-9]+)")
-MOST = 100_000
+MOST = 10_000
 """Receipts between two settlements; more is a mistake in one of the two numbers."""
 
 

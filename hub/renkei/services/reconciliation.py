@@ -16,7 +16,6 @@ from renkei.services.receipt_numbers import between
 from renkei.services.refusals import refused
 from renkei.services.till import Terminal
 from renkei.storage.engine import Database
-from renkei_contracts.order import TillKey
 from renkei_contracts.reconciliation import (
     Counted,
     Difference,
@@ -151,21 +150,10 @@ async def _without_returns(
     conn: AsyncConnection, connection: str, report: ZReport, numbers: Sequence[str]
 ) -> list[str]:
     """Less the receipts of goods that came back without theirs: they are known by name only."""
-    names = {str(_receipt(report, number)): number for number in numbers}
+    names = {str(report.receipt(number)): number for number in numbers}
     asked = {"scope": f"return/{connection}", "keys": list(names)}
     known = set((await conn.execute(text(RETURNED), asked)).scalars()) if names else set()
     return [number for name, number in names.items() if name not in known]
-
-
-def _receipt(report: ZReport, number: str) -> TillKey:
-    return TillKey(
-        store=report.store,
-        till=report.till,
-        business_date=report.business_date,
-        settlement_count=report.settlement_count,
-        receipt_number=number,
-        company=report.company,
-    )
 
 
 async def _keep(

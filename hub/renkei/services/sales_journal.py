@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from renkei.errors import FileInvalid
 from renkei.services.spreadsheets import MOST_FAULTS, read_lines, said
-from renkei_contracts.base import Canonical, Key, Points, Text, Yen
+from renkei_contracts.base import DATED, Canonical, Day, Key, Points, Text, Yen
 from renkei_contracts.order import LineItem, TillKey
 from renkei_contracts.till import CommitRequest
 from renkei_contracts.toolkit.japanese import fold
@@ -86,11 +86,18 @@ def _dashed(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     found = SLASHED.match(text := fold(cell))
-    return (
-        f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}{text[found.end() :]}"
-        if found
-        else text
-    )
+    if found is None:
+        return text
+    # A spreadsheet writes nine o'clock with one digit.
+    rest = re.sub(r"^[ T]+(?=\d:)", " 0", text[found.end() :])
+    return f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}{rest}"
+
+
+def _dated(cell: object) -> object:
+    """Digits alone would be read as seconds since 1970."""
+    if isinstance(cell, str) and not DATED.match(cell):
+        raise ValueError("is a date and a time: 2026-11-05 09:05")
+    return cell
 
 
 Whole = BeforeValidator(_whole)
@@ -107,10 +114,10 @@ class JournalRow(Canonical):
     company: Text = ""
     store: Key
     till: Key
-    business_date: Annotated[date, BeforeValidator(_dashed)]
+    business_date: Annotated[Day, BeforeValidator(_dashed)]
     settlement_count: Annotated[int, Whole, Field(ge=0, le=999)] = 0
     receipt_number: Key
-    sold_at: Annotated[datetime, BeforeValidator(_dashed)]
+    sold_at: Annotated[datetime, BeforeValidator(_dated), BeforeValidator(_dashed)]
     card: Text = ""
     points_used: Annotated[Points, Whole] = 0
     earned_printed: Annotated[Points, Whole] | None = None
@@ -128,6 +135,11 @@ class JournalRow(Canonical):
     @classmethod
     def _zoned(cls, at: datetime) -> datetime:
         return at if at.tzinfo else at.replace(tzinfo=ZoneInfo("Asia/Tokyo"))
+
+    @model_validator(mode="after")
+    def _names_a_receipt(self) -> Self:
+        _ = self.key
+        return self
 
     @property
     def key(self) -> TillKey:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from renkei.errors import FileInvalid, TillRefused
+from renkei.errors import BookingRefused, FileInvalid, RequestInvalid, TillRefused
 from renkei.identity.cards import is_card
 from renkei.services.facts import require_connection
 from renkei.services.lookup import members_by
@@ -114,6 +114,8 @@ class TakeJournal:
             answer = await self.till.commit(terminal, sale)
         except TillRefused as error:
             return Refused(receipt.at_line, str(sale.sale), error.problem.code)
+        except (RequestInvalid, BookingRefused) as error:
+            return Refused(receipt.at_line, str(sale.sale), str(error))
         return answer.earned, answer.used
 
 

@@ -72,6 +72,38 @@ def test_a_journal_is_booked_once_and_only_as_a_whole(
     assert (count("orders"), count("member"), count("txn")) == (2, 1, 1)
 
 
+def test_times_are_read_as_a_spreadsheet_writes_them_and_never_as_seconds(
+    renkei: Command, tmp_path: Path, count: Callable[[str], int]
+) -> None:
+    journal = ("journal", "import", "sales.csv", "--connection", "pos")
+    file = tmp_path / "sales.csv"
+    line = "渋谷,1,2026/11/5,0001,{at},,,傘,1,3300,10\r\n"
+    for at in ("20261105", "1764900000", "9:05"):
+        file.write_text(HEAD + line.format(at=at))
+        assert "line 2: sold_at: is a date and a time" in renkei(*journal).refusal
+    file.write_text(HEAD + line.format(at="2026/11/5 9:05"))
+    assert renkei(*journal, "--json").document["new"] == 1
+    assert count("orders") == 1
+
+
+def test_one_sale_that_cannot_be_booked_stops_no_other(renkei: Command, tmp_path: Path) -> None:
+    journal = ("journal", "import", "sales.csv", "--connection", "pos")
+    late = "渋谷,1,2199/11/26,0009,2199/11/26 10:00,,,傘,1,3300,10\r\n"
+    (tmp_path / "sales.csv").write_text(HEAD + late + GOOD)
+    taken = renkei(*journal, "--json").document
+    assert (taken["new"], [one["line"] for one in taken["refused"]]) == (2, [2])
+
+
+def test_a_receipt_whose_name_is_too_long_is_a_fault_with_its_line(
+    renkei: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text(HEAD + GOOD + GOOD.replace("渋谷", "渋" * 200))
+    refusal = renkei("journal", "import", "sales.csv", "--connection", "pos").refusal
+    assert "line 5: " in refusal
+    assert "more than 190 characters" in refusal
+
+
 def test_a_misspelt_connection_is_refused(renkei: Command, tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text(HEAD + GOOD, "utf-8")
     refusal = renkei("journal", "import", "sales.csv", "--connection", "poz").refusal

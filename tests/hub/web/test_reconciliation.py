@@ -80,6 +80,34 @@ async def test_what_differs_and_what_is_missing_is_said_told_and_kept(
     assert again["missing"] == ["0999", "1005"]
 
 
+async def test_a_shift_whose_receipts_cannot_be_named_is_a_fault_of_the_report(
+    register: Any,
+) -> None:
+    ask = report(company="x" * 200, first_receipt="1", last_receipt="2")
+    answer = await register.post(RECONCILE, ask)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+
+
+async def test_more_receipts_than_a_till_prints_are_a_mistake_in_a_number(register: Any) -> None:
+    ask = report(first_receipt="1", last_receipt="10001")
+    assert (await register.post(RECONCILE, ask)).json()["numbered"] is False
+
+
+async def test_a_refunds_receipt_may_be_numbered_like_what_came_back_on_another(
+    register: Any, regular: Any, new_sale: Any
+) -> None:
+    await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+    ask = {
+        "receipt": key("12~3"),
+        "sale": key("1001"),
+        "refunded_at": f"{DAY}T12:00:00+09:00",
+        "lines": [{"id": "1", "amount": 5_500}],
+    }
+    await register.post(f"{SALES}:refund", ask)
+    answer = await register.post(RECONCILE, report(first_receipt="12~3", last_receipt="12~3"))
+    assert answer.json()["missing"] == []
+
+
 async def test_each_till_and_settlement_is_counted_apart_and_a_sale_once(
     register: Any, regular: Any, new_sale: Any, add_terminal: Any, client: Any
 ) -> None:
