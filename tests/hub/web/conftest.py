@@ -83,6 +83,8 @@ async def connect(hub: Hub, id: str, settings: dict[str, Any], vendor: str = "ac
     async with hub.database.begin() as conn:
         row = {"id": id, "vendor": vendor, "settings": sealed, "since": SINCE}
         await conn.execute(text(CONNECT), row)
+    # As adding one in the hub itself does: an unknown name is not looked for again at once.
+    hub.connections.forget()
 
 
 ACME = Vendor("acme", "Acme", AcmeSettings, webhooks=AcmeWebhooks)
