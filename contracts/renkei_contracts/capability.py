@@ -102,6 +102,17 @@ class Balances(Protocol):
         ...
 
 
+@runtime_checkable
+class Settling(Protocol):
+    """Beside Balances, where a read soon after a write may still show what was there before.
+
+    ``settles_after``: how long that may be so. A change of points is a difference to what was read:
+    the hub waits so long before it reads the same customer again for the next one.
+    """
+
+    settles_after: timedelta
+
+
 @dataclass(frozen=True)
 class CheckFinding:
     """One thing a connection check found; ``blocks`` keeps the connection from being enabled."""

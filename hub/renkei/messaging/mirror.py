@@ -45,7 +45,7 @@ UPDATE mirror SET written_version = :v, written_points = :points, written_at = :
        seen_points = coalesce(:seen, seen_points),
        seen_at = CASE WHEN CAST(:seen AS bigint) IS NULL THEN seen_at ELSE :now END,
        next_change_at = :next, tries = 0, last_error = NULL, intent = NULL, owner = NULL,
-       leased_until = NULL
+       leased_until = CAST(:rest AS timestamptz)
 WHERE {OURS} AND written_version <= :v"""
 
 AGAIN = f"""
@@ -122,14 +122,19 @@ async def written(
     seen: int | None,
     next_change_at: datetime | None,
     now: datetime,
+    rest: datetime | None = None,
 ) -> bool:
-    """The channel shows this balance; False when the row is no longer ours."""
+    """The channel shows this balance; False when the row is no longer ours.
+
+    Not before ``rest`` is it written again, whatever becomes of the balance.
+    """
     values = {
         "v": balance.version,
         "points": balance.spendable,
         "seen": seen,
         "next": next_change_at,
         "now": now,
+        "rest": rest,
     }
     return (await conn.execute(text(WRITTEN), _name(claimed) | values)).rowcount == 1
 

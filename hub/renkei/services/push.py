@@ -20,7 +20,7 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
 from renkei.services.lanes import Tools, log_or_raise, together
-from renkei_contracts.capability import Balances
+from renkei_contracts.capability import Balances, Settling
 from renkei_contracts.errors import (
     FixData,
     GiveUp,
@@ -115,7 +115,10 @@ class Push:
             if not await mirror.intend(conn, claimed, write, seen, self.tools.clock()):
                 raise LeaseLost(f"{opened.id}/{claimed.member}: taken over before the write")
         shown = await self._write(opened, balances, id, write)
-        await self._record(claimed, found, seen + write.change if shown is None else shown)
+        rest = (
+            self.tools.clock() + balances.settles_after if isinstance(balances, Settling) else None
+        )
+        await self._record(claimed, found, seen + write.change if shown is None else shown, rest)
         return None
 
     async def _write(
@@ -132,10 +135,17 @@ class Push:
             now = self.tools.clock()
             return await self.balance_of(conn, claimed.member, claimed.connection, now)
 
-    async def _record(self, claimed: Claimed, found: ChannelBalance, shown: int | None) -> None:
+    async def _record(
+        self,
+        claimed: Claimed,
+        found: ChannelBalance,
+        shown: int | None,
+        rest: datetime | None = None,
+    ) -> None:
         now, balance = self.tools.clock(), found.balance
+        told = (claimed, balance, shown, found.next_change_at, now, rest)
         async with self.tools.database.begin() as conn:
-            ours = await mirror.written(conn, claimed, balance, shown, found.next_change_at, now)
+            ours = await mirror.written(conn, *told)
         if not ours:
             raise LeaseLost(f"{claimed.connection}/{claimed.member}: taken over during the write")
 

@@ -1,6 +1,7 @@
 """Balances reach their channels: the newest, once, and around every kind of trouble."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -94,6 +95,26 @@ async def test_a_change_that_broke_off_after_the_vendor_acted_is_not_applied_twi
     assert scene.shop.points == {"made-1": 200}
     row = await scene.one("SELECT written_points, intent FROM mirror WHERE connection_id = 'shop'")
     assert tuple(row) == (200, None)
+
+
+async def test_where_a_read_may_show_what_was_before_the_next_change_waits(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
+    await scene.settle_down()
+    shop = await scene.hub.connections.get("shop")
+    balances: Any = shop.balances
+    balances.settles_after = timedelta(seconds=10)
+    await scene.deliver(body(bought()), "d1")
+    await scene.work("deliveries")
+    await scene.work("mirror")
+    await scene.deliver(body(bought("o2")), "d2")
+    await scene.work("deliveries")
+    scene.shop.calls.clear()
+    await scene.work("mirror")
+    assert scene.shop.calls == []
+    await scene.due_now("mirror")
+    await scene.work("mirror")
+    assert scene.shop.points == {"made-1": 200}
 
 
 async def test_only_the_newest_balance_is_written(scene: Scene) -> None:
