@@ -35,11 +35,17 @@ class SquareOrders:
         self._client = SquareClient(connection)
 
     async def fetch(self, id: str) -> Order:
-        """The sale; of an order that only gives goods back, the sale that they were from."""
+        """The sale; of an order that only gives goods back, the sale that they were from.
+
+        A sale at a location that the settings do not name is NotFound: it is read by whoever names
+        it. Where goods of a sale of ours came back does not matter.
+        """
         order = await self._read(id)
         sources = {one.source_order_id for one in order.returns if one.source_order_id}
         if not order.line_items and len(sources) == 1:
             order = await self._part(self._read(sources.pop()))
+        if not self._ours(order):
+            raise NotFound(f"order {order.id} is of a location whose sales are not read")
         return self._restated(await self._told(order))
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
@@ -79,11 +85,23 @@ class SquareOrders:
         if order.line_items or not order.returns:
             sales = [await self._told(order)]
         else:
-            sources = {one.source_order_id for one in order.returns if one.source_order_id}
-            found = [await self._part(self._read(id)) for id in sorted(sources)]
-            sales = [await self._told(one) for one in found]
+            sales = [await self._told(one) for one in await self._sources(order)]
             self._require_named(order, sales)
         return [self._restated(sale) for sale in sales if _newest(sale, order.updated_at)]
+
+    async def _sources(self, order: wire.Order) -> Sequence[wire.Order]:
+        """The sales of ours that an order gives goods back of."""
+        sources = {one.source_order_id for one in order.returns if one.source_order_id}
+        found = [await self._part(self._read(id)) for id in sorted(sources)]
+        ours = [one for one in found if self._ours(one)]
+        if found and not ours:
+            raise NotFound(
+                f"order {order.id} gives back goods of a location whose sales are not read"
+            )
+        return ours
+
+    def _ours(self, order: wire.Order) -> bool:
+        return order.location_id in self._settings.location_ids
 
     def _require_named(self, order: wire.Order, sales: Sequence[mapping.Sale]) -> None:
         """Refuse a return that fetching the sale would not find: it would be taken back again."""

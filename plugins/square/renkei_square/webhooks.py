@@ -83,6 +83,8 @@ class SquareWebhooks:
         payment = parse(wire.Payment, given.get("payment"), "payment")
         if payment.status != DONE or not payment.order_id:
             return [Ignored(reason=f"payment {payment.id} is not completed, or pays no order")]
+        if payment.location_id and payment.location_id not in self._settings.location_ids:
+            return [Ignored(reason=f"payment {payment.id} is of a location that is not read")]
         return [self._hint("order", payment.order_id)]
 
     def _refunded(self, given: Mapping[str, Any]) -> Sequence[Observation]:

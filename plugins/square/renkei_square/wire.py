@@ -139,6 +139,7 @@ class Payment(Wire):
 
     id: str
     status: str | None = None
+    location_id: str | None = None
     order_id: str | None = None
     customer_id: str | None = None
     refund_ids: Annotated[tuple[str, ...], BeforeValidator(nothing)] = ()

@@ -23,6 +23,8 @@ TARO = Shopper("taro@example.jp", "鈴木", "太郎", card="2100000000029")
 NEW = NewMember(member="mem_1", card="2100000000036", given_name="さくら")
 POT, TEA, *_ = CATALOGUE
 HOUR = timedelta(hours=1)
+ELSEWHERE = "LTWIN02"
+"""A location that the settings do not name."""
 
 
 def write(bench: Bench, change: int, version: int = 1) -> BalanceWrite:
@@ -101,6 +103,43 @@ class TestSales:
         stage.twin.books.orders[sold] |= {"state": "COMPLETED", "tenders": []}
         with pytest.raises(PayloadInvalid, match="nobody paid"):
             await bench.orders().fetch(sold)
+
+
+class TestLocations:
+    async def test_a_sale_elsewhere_is_not_found_by_its_own_id_nor_by_a_return_of_it(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        await stage.refund(sold, TEA.sku, 1)
+        orders = stage.twin.books.orders
+        orders[sold]["location_id"] = ELSEWHERE
+        for id in orders:
+            with pytest.raises(NotFound, match="location"):
+                await bench.orders().fetch(id)
+
+    async def test_a_return_here_of_a_sale_elsewhere_is_set_aside(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        await stage.refund(sold, TEA.sku, 1)
+        stage.twin.books.orders[sold]["location_id"] = ELSEWHERE
+        page = await bench.orders().changed(window(bench), None)
+        assert page.items == ()
+        ((id, reason),) = page.rejected
+        assert id in stage.twin.books.orders.keys() - {sold}
+        assert "location" in reason
+
+    async def test_goods_of_a_sale_here_may_come_back_elsewhere(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        await stage.refund(sold, TEA.sku, 1)
+        (back,) = stage.twin.books.orders.keys() - {sold}
+        stage.twin.books.orders[back]["location_id"] = ELSEWHERE
+        for id in (sold, back):
+            order = await bench.orders().fetch(id)
+            assert order.ref.id == sold
+            assert order.lines[1].returned_amount == TEA.yen
 
 
 class TestMembers:

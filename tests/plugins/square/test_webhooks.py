@@ -109,6 +109,24 @@ class TestEvents:
         for other in ({**payment, "status": "APPROVED"}, {**payment, "order_id": None}):
             assert told("payment.updated", payment=other)[0][0] == "ignored"
 
+    def test_a_payment_at_a_location_that_is_not_read_is_ignored(self) -> None:
+        payment = {"id": "p", "status": "COMPLETED", "order_id": "o", "location_id": "L123"}
+        assert told("payment.updated", payment=payment) == [("order", "o")]
+        ((kind, reason),) = told("payment.updated", payment={**payment, "location_id": "L124"})
+        assert kind == "ignored"
+        assert "location" in reason
+
+    def test_a_refund_says_to_read_its_order_wherever_it_was_made(self) -> None:
+        refund = {
+            "id": "r",
+            "status": "COMPLETED",
+            "order_id": "back",
+            "location_id": "L124",
+            "amount_money": {"amount": 1, "currency": "JPY"},
+            "updated_at": "2026-05-13T01:46:58Z",
+        }
+        assert told("refund.updated", refund=refund) == [("order", "back")]
+
     def test_a_refund_says_to_read_its_order_once_it_is_made(self) -> None:
         refund = {
             "id": "r",
