@@ -46,7 +46,7 @@ class Sale:
     points: int = 0
 
     def told_at(self) -> datetime:
-        """When the last order about it changed: where a list of orders holds its newest state."""
+        """When the last order about it changed."""
         return max(one.updated_at for one in (self.order, *self.returns))
 
 

@@ -87,7 +87,20 @@ class SquareOrders:
         else:
             sales = [await self._told(one) for one in await self._sources(order)]
             self._require_named(order, sales)
-        return [self._restated(sale) for sale in sales if _newest(sale, order.updated_at)]
+        return [self._restated(sale) for sale in sales if self._newest(sale, order.updated_at)]
+
+    def _newest(self, sale: mapping.Sale, at: datetime) -> bool:
+        """Whether no row that is read as this sale stands further on in the list.
+
+        An exchange is set aside as itself, and a return at another location is not in the list.
+        """
+        told = [one for one in sale.returns if self._gives_back(one, sale.order.id)]
+        return max(one.updated_at for one in (sale.order, *told)) <= at
+
+    def _gives_back(self, order: wire.Order, id: str) -> bool:
+        """Whether the order's row in the list is read as the sale of this id."""
+        named = any(one.source_order_id == id for one in order.returns)
+        return named and not order.line_items and self._ours(order)
 
     async def _sources(self, order: wire.Order) -> Sequence[wire.Order]:
         """The sales of ours that an order gives goods back of."""
@@ -164,11 +177,6 @@ class SquareOrders:
     def _restated(self, sale: mapping.Sale) -> Order:
         settings = self._settings
         return mapping.to_order(sale, self._id, settings.points, settings.discount_name)
-
-
-def _newest(sale: mapping.Sale, at: datetime) -> bool:
-    """Whether no order about the sale stands further on in the list."""
-    return sale.told_at() <= at
 
 
 def _made(refunds: Sequence[wire.Refund]) -> tuple[list[wire.Refund], set[str]]:

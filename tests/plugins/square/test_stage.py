@@ -1,6 +1,6 @@
 """What can be done at the twin's register, and what the plugin makes of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,6 +17,7 @@ from renkei_square.plugin import VENDOR
 from renkei_square.sync_members import SquareBalances, SquareMemberCreation
 from renkei_square.twin import SquareTwin
 from renkei_square.twin_app import TOKEN_LIFE
+from renkei_square.twin_rows import Row
 
 HANAKO = Shopper("hanako@example.jp", "山田", "花子", card="2100000000012")
 TARO = Shopper("taro@example.jp", "鈴木", "太郎", card="2100000000029")
@@ -83,6 +84,31 @@ class TestSales:
         page = await bench.orders().changed(window(bench), None)
         assert {id for id, _ in page.rejected} == {sold, back}
 
+    async def test_an_exchange_is_set_aside_and_the_sale_is_listed_by_its_own_row(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        exchange = await later_return(bench, stage, sold)
+        exchange["line_items"] = stage.twin.books.orders[sold]["line_items"][:1]
+        page = await bench.orders().changed(window(bench), None)
+        (order,) = page.items
+        assert (order.ref.id, order.lines[1].returned_amount) == (sold, TEA.yen)
+        ((id, reason),) = page.rejected
+        assert id == exchange["id"]
+        assert "sells others" in reason
+
+    async def test_a_sale_whose_goods_came_back_later_is_listed_once(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        back = await later_return(bench, stage, sold)
+        until = datetime.fromisoformat(back["updated_at"])
+        first = await bench.orders().changed(Window(until - HOUR, until), None)
+        assert first.items == ()
+        second = await bench.orders().changed(Window(until, until + HOUR), None)
+        assert [one.ref.id for one in second.items] == [sold]
+        assert first.rejected == second.rejected == ()
+
     async def test_a_part_of_a_sale_that_is_missing_is_no_missing_sale(
         self, bench: Bench, stage: SquareTwin
     ) -> None:
@@ -140,6 +166,26 @@ class TestLocations:
             order = await bench.orders().fetch(id)
             assert order.ref.id == sold
             assert order.lines[1].returned_amount == TEA.yen
+
+    async def test_a_sale_is_listed_by_its_own_row_where_its_goods_came_back_elsewhere(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        back = await later_return(bench, stage, sold)
+        back["location_id"] = ELSEWHERE
+        page = await bench.orders().changed(window(bench), None)
+        (order,) = page.items
+        assert (order.ref.id, order.lines[1].returned_amount) == (sold, TEA.yen)
+        assert page.rejected == ()
+
+
+async def later_return(bench: Bench, stage: SquareTwin, sold: str) -> Row:
+    """The order by which the tea of a sale comes back a minute later."""
+    bench.clock.forward(timedelta(minutes=1))
+    await stage.refund(sold, TEA.sku, 1)
+    books = stage.twin.books
+    (refund,) = books.refunds.values()
+    return books.orders[refund["order_id"]]
 
 
 class TestMembers:
