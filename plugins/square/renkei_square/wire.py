@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from renkei_contracts.toolkit.wire import Moment, Whole, Wire
 
@@ -263,6 +263,6 @@ class OneEvent(Wire):
 class Granted(Wire):
     """The answer to the refresh grant."""
 
-    access_token: str
+    access_token: str = Field(repr=False)
     expires_at: Moment
-    refresh_token: str | None = None
+    refresh_token: str | None = Field(default=None, repr=False)

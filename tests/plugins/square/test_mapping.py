@@ -241,6 +241,13 @@ class TestMembers:
             mapping.to_member(customer, "till", card_in_reference=False)
 
 
+def test_a_granted_token_is_not_in_its_repr() -> None:
+    told = {"access_token": "acc3ss", "refresh_token": "r3fresh", "expires_at": AT}
+    granted = wire.Granted.model_validate(told)
+    assert "acc3ss" not in f"{granted!r} {granted}"
+    assert "r3fresh" not in f"{granted!r} {granted}"
+
+
 @pytest.mark.parametrize(
     ("typed", "dialled"),
     [
