@@ -5,15 +5,16 @@ Needs the extra ``renkei-contracts[oauth]``.
 
 import re
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 from renkei_contracts.connection import Connection, Token
 from renkei_contracts.errors import AuthenticationFailed, GiveUp, PayloadInvalid, Unavailable
+from renkei_contracts.toolkit.tokens import KeptTokens
 from renkei_contracts.toolkit.transport import raise_for_status
 
 with warnings.catch_warnings():
@@ -21,11 +22,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from authlib.integrations.base_client import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
-
-T = TypeVar("T")
-
-EARLY = timedelta(minutes=1)
-"""A token this close to its end is not used any more."""
 
 CLIENT_CREDENTIALS: Mapping[str, str] = {"grant_type": "client_credentials"}
 """The grant for which who we are is enough."""
@@ -149,38 +145,16 @@ def _end(seconds: object, now: datetime, where: str) -> datetime | None:
     return now + timedelta(seconds=int(digits))
 
 
-class GrantedTokens:
-    """A connection's token: kept by the hub, renewed before its end, replaced once refused."""
+class GrantedTokens(KeptTokens):
+    """A connection's token by its credentials."""
 
     def __init__(self, connection: Connection[Any], credentials: ClientCredentials) -> None:
-        self._connection = connection
+        super().__init__(connection, self._by_credentials)
         self._credentials = credentials
 
     async def grant(self) -> Grant:
         """A new token with its scopes, kept nowhere: for a connection check."""
         return await fetch_grant(self._connection.http, self._credentials, self._connection.now())
 
-    async def current(self) -> Token:
-        """The token to use now."""
-        token = await self._connection.tokens.current()
-        if token is not None and not self._ends_soon(token):
-            return token
-        return await self._connection.tokens.replace(token, self._fetch)
-
-    async def authorized(self, call: Callable[[Token], Awaitable[T]]) -> T:
-        """Make the call, and once more with a new token where the first was refused.
-
-        A refused call did nothing, so that repeating is safe for a write as well.
-        """
-        token = await self.current()
-        try:
-            return await call(token)
-        except AuthenticationFailed:
-            fresh = await self._connection.tokens.replace(token, self._fetch)
-        return await call(fresh)
-
-    def _ends_soon(self, token: Token) -> bool:
-        return token.expires_at is not None and token.expires_at - EARLY <= self._connection.now()
-
-    async def _fetch(self, _refused: Token | None) -> Token:
+    async def _by_credentials(self, _kept: Token | None) -> Token:
         return (await self.grant()).token

@@ -9,6 +9,7 @@ import httpx
 
 from renkei_contracts.connection import Connection, Token
 from renkei_contracts.errors import AuthenticationFailed, GiveUp
+from renkei_contracts.toolkit.tokens import KeptTokens
 from renkei_contracts.toolkit.transport import json_of, send
 from renkei_contracts.toolkit.wire import M, parse
 from renkei_square.settings import SquareSettings
@@ -27,6 +28,7 @@ class SquareClient:
     def __init__(self, connection: Connection[SquareSettings]) -> None:
         self._connection = connection
         self._settings = connection.settings
+        self._tokens = KeptTokens(connection, self._refreshed)
 
     async def get(self, model: type[M], path: str, query: Mapping[str, str] | None = None) -> M:
         """What is at the path."""
@@ -50,35 +52,22 @@ class SquareClient:
         body: Body | None = None,
         writes: bool = False,
     ) -> httpx.Response:
-        async def call(token: str) -> httpx.Response:
+        async def call(token: Token) -> httpx.Response:
             request = self._connection.http.build_request(
                 method,
                 self._settings.address(path),
                 params=query,
                 json=body,
                 headers={
-                    "Authorization": f"Bearer {token}",
+                    "Authorization": f"Bearer {token.access}",
                     "Square-Version": self._settings.api_version,
                 },
             )
             return await send(self._connection.http, request, writes=writes)
 
         if static := self._settings.access_token.get_secret_value():
-            return await call(static)
-        token = await self._current()
-        try:
-            return await call(token.access)
-        except AuthenticationFailed:
-            # A refused call did nothing, so that repeating is safe for a write as well.
-            token = await self._connection.tokens.replace(token, self._refreshed)
-        return await call(token.access)
-
-    async def _current(self) -> Token:
-        token = await self._connection.tokens.current()
-        ended = token and token.expires_at and token.expires_at <= self._connection.now()
-        if token is not None and not ended:
-            return token
-        return await self._connection.tokens.replace(token, self._refreshed)
+            return await call(Token(static, None))
+        return await self._tokens.authorized(call)
 
     async def _refreshed(self, kept: Token | None) -> Token:
         """A new access token, by the refresh token that came last, or else by the settings'."""

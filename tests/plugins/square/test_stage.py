@@ -319,6 +319,19 @@ class TestTokens:
         asked = [one for one in bench.exchanges if one.request.url.path == "/oauth2/token"]
         assert len(asked) == 3
 
+    @pytest.mark.parametrize(("left", "granted"), [(60, 2), (61, 1)])
+    async def test_one_about_to_end_is_replaced_before_it_is_refused(
+        self, bench: Bench, stage: SquareTwin, left: int, granted: int
+    ) -> None:
+        id = await stage.register(HANAKO)
+        members = bench.members()
+        await members.fetch(id)
+        bench.clock.forward(TOKEN_LIFE - timedelta(seconds=left))
+        await members.fetch(id)
+        asked = [one for one in bench.exchanges if one.request.url.path == "/oauth2/token"]
+        assert len(asked) == granted
+        assert all(one.response.status_code == 200 for one in bench.exchanges)
+
     async def test_a_personal_token_is_used_as_it_is(self, bench: Bench, stage: SquareTwin) -> None:
         id = await stage.register(HANAKO)
         stage.twin.tokens["personal"] = bench.clock() + HOUR
