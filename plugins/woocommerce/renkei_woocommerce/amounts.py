@@ -86,6 +86,24 @@ def given_back(refunds: Sequence[wire.Refund], *, included: bool) -> Mapping[int
     return found
 
 
+def require_told_by_lines(refunds: Sequence[wire.Refund], shipping: int, what: str) -> None:
+    """All money given back is that of lines, or no more than ``shipping``: postage and fees.
+
+    What is more must be for goods, and nothing says which. Each line may be a yen off.
+    """
+    rest, slack = Decimal(0), 0
+    for refund in refunds:
+        lines = len(refund.line_items)
+        goods = -sum((line.total + line.total_tax for line in refund.line_items), Decimal(0))
+        if refund.amount < max(goods - lines, Decimal(0)):
+            raise PayloadInvalid(f"refund {refund.id}: it is smaller than its lines")
+        rest, slack = rest + refund.amount - goods, slack + lines
+    if rest > shipping + slack:
+        raise PayloadInvalid(
+            f"{what}: money was given back for goods, but not by lines: adjust by hand"
+        )
+
+
 def _line_id(line: wire.RefundLine, refund: int) -> int:
     ids = [str(meta.value) for meta in line.meta_data if meta.key == REFUNDED_LINE]
     if len(ids) != 1 or not (ids[0].isascii() and ids[0].isdigit() and len(ids[0]) < 20):

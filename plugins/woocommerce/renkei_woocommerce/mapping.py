@@ -16,6 +16,7 @@ from renkei_woocommerce.amounts import (
     before_coupons,
     charged,
     given_back,
+    require_told_by_lines,
     returned,
     tax_rate,
     whole_yen,
@@ -155,6 +156,8 @@ def _lines(
     if not set(back) <= {line.id for line in order.line_items}:
         raise PayloadInvalid(f"{what}: a refund names a line that the order does not have")
     whole = _all_back(order, refunds)
+    if not whole:
+        require_told_by_lines(refunds, _shipping(order, what), what)
     return tuple(
         _line(order, line, rates, None if whole else back.get(line.id, Back()), ours=ours)
         for line in order.line_items

@@ -16,7 +16,7 @@ Make = Callable[..., dict[str, Any]]
 
 def mapped(row: dict[str, Any], refunds: Sequence[dict[str, Any]] = ()) -> Order:
     found = [wire.Refund.model_validate(one) for one in refunds]
-    row["refunds"] = [{"id": one["id"], "total": f"-{one['amount']}"} for one in refunds]
+    row["refunds"] = [{"id": one.id, "total": str(-one.amount)} for one in found]
     return to_order(wire.Order.model_validate(row), found, "shop", states(["sent"]))
 
 
@@ -86,26 +86,66 @@ def test_a_yen_of_rounding_of_the_last_refund_leaves_nothing(order: Make, refund
     assert back(mapped(order(), [gone])) == [(2, 6000), (0, 0)]
 
 
-def test_money_without_lines_changes_nothing_until_it_is_all(order: Make, refund: Make) -> None:
+def test_money_without_lines_up_to_postage_and_fees_is_for_no_goods(
+    order: Make, refund: Make
+) -> None:
     assert back(mapped(order(), [refund(730, {}, "500")])) == [(0, 0), (0, 0)]
+    fee = {"id": 1, "total": "300", "total_tax": "30"}
+    row = order(fee_lines=[fee], total="7910")
+    assert back(mapped(row, [refund(730, {}, "830")])) == [(0, 0), (0, 0)]
+    parcel = refund(730, {315: (-1, "-2727", "-273")}, "3500")
+    assert back(mapped(order(), [parcel])) == [(1, 3000), (0, 0)]
+
+
+@pytest.mark.parametrize("included", [True, False])
+def test_money_for_goods_without_lines_is_left_to_a_person(
+    order: Make, refund: Make, included: bool
+) -> None:
+    by_line = refund(730, {315: (-1, "-2727", "-273")}, "3000")
+    for refunds in (
+        [refund(730, {}, "501")],
+        [refund(730, {}, "300"), refund(731, {}, "300")],
+        [by_line, refund(731, {}, "502")],
+        [refund(730, {315: (-1, "-2727", "-273")}, "3502")],
+    ):
+        with pytest.raises(PayloadInvalid, match="by hand"):
+            mapped(order(prices_include_tax=included), refunds)
+
+
+@pytest.mark.parametrize("amount", ["2998", "-1", "0"])
+def test_a_refund_smaller_than_its_own_lines_is_refused(
+    order: Make, refund: Make, amount: str
+) -> None:
+    with pytest.raises(PayloadInvalid, match="smaller than its lines"):
+        mapped(order(), [refund(730, {315: (-1, "-2727", "-273")}, amount)])
+
+
+def test_a_refund_below_zero_is_refused(order: Make, refund: Make) -> None:
+    with pytest.raises(PayloadInvalid, match="smaller"):
+        mapped(order(), [refund(730, {}, "-1")])
+
+
+def test_money_without_lines_that_is_all_of_it_brings_all_back(order: Make, refund: Make) -> None:
     whole = [refund(730, {}, "500"), refund(731, {}, "7080")]
     assert back(mapped(order(), whole)) == [(2, 6000), (1, 1080)]
     assert back(mapped(order(status="refunded"))) == [(2, 6000), (1, 1080)]
 
 
 @pytest.mark.parametrize(
-    "lines",
+    ("lines", "amount", "why"),
     [
-        {999: (-1, "-100", "-10")},
-        {315: (-3, "-5455", "-545")},
-        {315: (-1, "-9000", "-900")},
-        {315: (1, "-2727", "-273")},
-        {315: (-1, "2727", "273")},
+        ({999: (-1, "-100", "-10")}, "110", "does not have"),
+        ({315: (-3, "-5455", "-545")}, "6000", "more was given back"),
+        ({315: (-1, "-6000", "-600")}, "6600", "more was given back"),
+        ({315: (1, "-2727", "-273")}, "3000", "below zero"),
+        ({315: (-1, "2727", "273")}, "1", "negative"),
     ],
 )
-def test_a_refund_that_does_not_fit_is_refused(order: Make, refund: Make, lines: Any) -> None:
-    with pytest.raises(PayloadInvalid):
-        mapped(order(), [refund(730, lines, "1")])
+def test_a_refund_that_does_not_fit_is_refused(
+    order: Make, refund: Make, lines: Any, amount: str, why: str
+) -> None:
+    with pytest.raises(PayloadInvalid, match=why):
+        mapped(order(), [refund(730, lines, amount)])
 
 
 def test_a_refund_that_does_not_name_a_line_is_refused(order: Make, refund: Make) -> None:
