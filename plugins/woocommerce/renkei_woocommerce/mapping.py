@@ -63,9 +63,11 @@ def to_order(
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     what = f"order {order.id}"
     state = _state(order, meaning, what)
-    ours = _our_codes(order, what)
-    lines = _lines(order, refunds, what, ours=bool(ours))
-    shipping = _shipping(order, what)
+    gone = state is OrderState.CANCELLED
+    ours = _our_codes(order, what, alone=not gone)
+    # A cancelled order is worth nothing, whatever its amounts.
+    lines = () if gone else _lines(order, refunds, what, ours=bool(ours))
+    shipping = 0 if gone else _shipping(order, what)
     return canonical(
         what,
         lambda: Order(
@@ -138,11 +140,11 @@ def _state(order: wire.Order, meaning: Mapping[str, OrderState], what: str) -> O
     return OrderState.PAID if waiting and order.date_paid_gmt else state
 
 
-def _our_codes(order: wire.Order, what: str) -> tuple[str, ...]:
-    """The coupons of ours; beside others, what each took off which line is not told."""
+def _our_codes(order: wire.Order, what: str, *, alone: bool) -> tuple[str, ...]:
+    """The coupons of ours; ``alone``: beside others, what each took off which line is not told."""
     codes = [coupon.code for coupon in order.coupon_lines]
     ours = tuple(code for code in codes if HOLD.fullmatch(code) or COUPON.fullmatch(code))
-    if ours and len(ours) != len(codes):
+    if alone and ours and len(ours) != len(codes):
         raise PayloadInvalid(f"{what}: coupons of ours and of the shop's on one order")
     return ours
 

@@ -69,6 +69,37 @@ def test_each_status_is_a_state(
     assert mapped(order(status=status, date_paid_gmt=paid)).state is state
 
 
+@pytest.mark.parametrize("status", ["cancelled", "trash"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"total": "0", "shipping_total": "0", "shipping_tax": "0"},
+        {"total": "7000"},
+        {"tax_lines": []},
+        {"fee_lines": [{"total": "-300", "total_tax": "-30"}], "total": "7250"},
+    ],
+)
+def test_a_cancelled_order_is_worth_nothing_whatever_its_amounts(
+    order: Make, status: str, changed: dict[str, Any]
+) -> None:
+    seen = mapped(order(status=status, **changed))
+    assert (seen.state, seen.lines, seen.shipping) == (OrderState.CANCELLED, (), 0)
+
+
+def test_a_cancelled_order_still_tells_which_coupons_of_ours_it_had(order: Make) -> None:
+    codes = ("summer", "hld_1", "294000000000000018")
+    row = order(status="cancelled")
+    row["coupon_lines"] = [{"code": one, "discount": "1", "discount_tax": "0"} for one in codes]
+    seen = mapped(row)
+    assert (seen.hold_codes, seen.coupons) == (("hld_1",), ("294000000000000018",))
+
+
+def test_a_cancelled_order_needs_no_refunds_that_fit(order: Make, refund: Make) -> None:
+    for one in (refund(730, {}, "3000"), refund(731, {999: (-1, "-100", "-10")}, "110")):
+        assert mapped(order(status="cancelled"), [one]).state is OrderState.CANCELLED
+
+
 def test_a_status_of_another_plugin_is_refused_until_the_settings_name_it(order: Make) -> None:
     with pytest.raises(PayloadInvalid, match="state is a word"):
         mapped(order(status="gone-fishing"))
