@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from renkei_contracts.toolkit.wire import Whole, Wire
 
@@ -189,7 +189,12 @@ class Customer(Wire):
 
 
 class Deleted(Wire):
-    """What is left of something that was deleted."""
+    """What is left of something that was deleted: nothing but its id.
+
+    The topic is not signed: a body that says more was signed for another one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     id: Id
 

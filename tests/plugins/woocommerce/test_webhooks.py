@@ -102,6 +102,15 @@ def test_what_was_deleted_is_told_by_its_id(hooks: Hooks, delivery: Deliver) -> 
     assert (left.ref.id, left.at) == ("26", sent.received_at)
 
 
+@pytest.mark.parametrize("topic", ["customer.deleted", "order.deleted"])
+def test_a_body_that_was_signed_for_another_topic_deletes_nothing(
+    hooks: Hooks, delivery: Deliver, order: Make, customer: Make, topic: str
+) -> None:
+    for body in (customer(), order(), {"id": 26, "email": "h@example.com"}):
+        with pytest.raises(PayloadInvalid, match="not understood"):
+            hooks().read(delivery(topic, body))
+
+
 def test_a_customer_is_told_with_the_points_shown(
     hooks: Hooks, delivery: Deliver, customer: Make
 ) -> None:
