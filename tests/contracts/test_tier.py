@@ -1,13 +1,15 @@
 """The quality tier: what each step asks for, and that nothing can be skipped."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from renkei_contracts.reference.cart import VENDOR
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import Check
-from renkei_contracts.testing.running import Outcome, Status
+from renkei_contracts.testing.running import Outcome, Status, run_checks
 from renkei_contracts.testing.tier import TIERS, Tier, judge, reaches
 
 LIVE = {"sandbox": date(2026, 11, 20)}
@@ -46,6 +48,36 @@ def test_a_plugin_of_which_nothing_passes_is_no_tier() -> None:
     assert judge([], LIVE, pair=True).tier == "none"
     nothing_applies = outcomes(manifest="not applicable")[:1]
     assert judge(nothing_applies, LIVE, pair=True).missing == ("no check passes",)
+
+
+@pytest.mark.parametrize("suite", ["manifest", "webhooks"])
+def test_a_capability_of_which_no_check_applies_is_no_tier_and_is_named(suite: str) -> None:
+    told = [
+        replace(one, status="not applicable") if one.check.suite == suite else one
+        for one in outcomes()
+    ]
+    judged = judge(told, LIVE, pair=True)
+    assert (judged.tier, judged.next) == ("none", "bronze")
+    assert judged.missing == (
+        f"{suite}: none of its checks applies: give the vendor a twin that can do it",
+    )
+
+
+async def test_a_plugin_without_a_twin_is_no_tier_whatever_it_claims() -> None:
+    told = await run_checks(replace(VENDOR, twin=None))
+    assert {one.status for one in told} == {"passed", "not applicable"}
+    judged = judge(told, LIVE, pair=True)
+    assert judged.tier == "none"
+    named = {one.partition(":")[0] for one in judged.missing}
+    assert named == set(VENDOR.capabilities())
+
+
+def test_a_capability_that_is_exempt_in_all_was_looked_at() -> None:
+    told = [
+        replace(one, status="exempt") if one.check.suite == "webhooks" else one
+        for one in outcomes()
+    ]
+    assert judge(told, LIVE, pair=True).tier == "platinum"
 
 
 def test_an_exemption_outside_the_proofs_costs_nothing() -> None:

@@ -19,6 +19,9 @@ PROOFS: Mapping[str, str] = {
 }
 """The suites that silver asks for, and what each of them proves. Nothing in them is exempt."""
 
+UNTOUCHED = "none of its checks applies: give the vendor a twin that can do it"
+"""What is said of a capability that was not looked at; to claim one proves nothing."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -59,7 +62,15 @@ def reaches(tier: Tier, wanted: Tier) -> bool:
 def _for_bronze(outcomes: Sequence[Outcome]) -> list[str]:
     if not any(one.status == "passed" for one in outcomes):
         return ["no check passes"]
-    return [f"{one.check.id}: must pass" for one in outcomes if one.status == "failed"]
+    missing = [f"{one.check.id}: must pass" for one in outcomes if one.status == "failed"]
+    return missing + [f"{suite}: {UNTOUCHED}" for suite in _untouched(outcomes)]
+
+
+def _untouched(outcomes: Sequence[Outcome]) -> list[str]:
+    """The capabilities of which no check looked at anything; silver asks for the proofs."""
+    looked = {one.check.suite for one in outcomes if one.status != "not applicable"}
+    suites = dict.fromkeys(one.check.suite for one in outcomes)
+    return [suite for suite in suites if suite not in looked and suite not in PROOFS]
 
 
 def _for_silver(outcomes: Sequence[Outcome]) -> list[str]:
