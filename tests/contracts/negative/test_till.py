@@ -11,6 +11,7 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.reference.cart.plugin import VENDOR as CART
 from renkei_contracts.reference.till import records
 from renkei_contracts.reference.till.plugin import VENDOR
+from renkei_contracts.stage import StageContext, Staged
 from renkei_contracts.testing import CHECKS, run_check
 from renkei_contracts.till import (
     CommitRequest,
@@ -22,6 +23,7 @@ from renkei_contracts.till import (
     TillCommand,
     TillProblem,
 )
+from renkei_contracts.twin.emitter import Outgoing
 from renkei_contracts.vendor import Vendor
 
 
@@ -178,6 +180,14 @@ class Calls(Around):
         return self.right.command(delivery)  # type: ignore[no-any-return]
 
 
+class CallsWhenItAnswers(Around):
+    """Asks the vendor how to put it."""
+
+    def answer(self, delivery: Delivery, answer: TillAnswer) -> tuple[bytes, str]:
+        self.connection.http._transport._bench.exchanges.append(None)
+        return self.right.answer(delivery, answer)  # type: ignore[no-any-return]
+
+
 WRONG: dict[str, Vendor] = {
     "a look up by card is understood": heard(ResolveMember, value=lambda card: card[1:]),
     "the kind of a look up is understood": heard(ResolveMember, scheme="card"),
@@ -228,3 +238,57 @@ async def test_a_twin_that_cannot_ask_fails_every_check() -> None:
     outcome = await run_check(vendor, CHECKS["till: a look up by card is understood"])
     assert outcome.status == "failed"
     assert "own_format" in outcome.text
+
+
+async def test_who_calls_somebody_to_answer_is_caught() -> None:
+    await must_fail(
+        {"till: translating calls nobody": till(CallsWhenItAnswers)},
+        "till: translating calls nobody",
+    )
+
+
+def lacking(vendor: Vendor, *kinds: type[TillCommand]) -> Vendor:
+    """The vendor, whose registers have no such command in their format."""
+    assert vendor.twin is not None
+    made = vendor.twin
+
+    def twin(context: StageContext) -> Staged:
+        register: Any = made(context)
+        right = register.request
+
+        def request(command: TillCommand) -> Outgoing:
+            if isinstance(command, kinds):
+                raise NotImplementedError("the format has no such command")
+            sent: Outgoing = right(command)
+            return sent
+
+        register.request = request
+        return register  # type: ignore[no-any-return]
+
+    return replace(vendor, twin=twin)
+
+
+async def outcomes_without(vendor: Vendor, *kinds: type[TillCommand]) -> dict[str, str]:
+    told = [CHECKS[id] for id in sorted(checks_of("till"))]
+    ran = [await run_check(lacking(vendor, *kinds), check) for check in told]
+    return {one.check.name: one.status for one in ran}
+
+
+async def test_a_format_of_look_ups_and_sales_alone_fails_nothing() -> None:
+    told = await outcomes_without(VENDOR, QuoteRequest, HoldRequest, CouponHoldRequest)
+    assert {name for name, status in told.items() if status != "passed"} == {
+        "a request is of the register that its sales are of",
+        "a quote is understood",
+        "a quote for nobody is understood",
+        "what a basket earns and may use is told",
+        "a hold is understood",
+        "a hold is told",
+        "a coupon set aside is told",
+        "setting a coupon aside is understood",
+    }
+    assert "failed" not in told.values()
+
+
+async def test_what_a_format_has_is_checked_though_it_lacks_holds() -> None:
+    told = await outcomes_without(till(Crashes), HoldRequest)
+    assert told["a request that was cut off is no accident"] == "failed"
