@@ -31,7 +31,9 @@ class Scratch:
     def database(self, purpose: str) -> Iterator[tuple[str, str]]:
         """A fresh, migrated database, dropped afterwards; its URLs as owner and as the hub."""
         name = f"{purpose}_{secrets.token_hex(6)}"
-        _outside(self.server.url(), f"CREATE DATABASE {name} TEMPLATE {self.template}")
+        _outside(
+            self.server.url(), f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY file_copy"
+        )
         try:
             yield self.server.url(database=name), self.server.url(APP_ROLE, name)
         finally:

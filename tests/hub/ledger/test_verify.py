@@ -28,7 +28,7 @@ def history(server: Any, booking_on: Any) -> Iterator[History]:
     name = f"h_{uuid4().hex[:12]}"
     admin = create_engine(server.url(), isolation_level="AUTOCOMMIT")
     with admin.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE renkei_template"))
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE renkei_template STRATEGY file_copy"))
         booked = History(server.url(database=name))
         asyncio.run(book(booked, server.url(APP_ROLE, name), booking_on))
         yield booked

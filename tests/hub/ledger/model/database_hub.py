@@ -121,7 +121,7 @@ def on_a_database(
 ) -> Iterator[BothHubs]:
     """Both hubs with empty books, on a fresh database that is dropped afterwards."""
     name = f"t_{uuid4().hex[:12]}"
-    _as_owner(server.url(), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    _as_owner(server.url(), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     values = {
         "long_ago": LONG_AGO,
         "document": json.dumps(PROGRAM.model_dump(mode="json")),
