@@ -17,6 +17,7 @@ SPACE = re.compile(r"[ \u3000]")
 def to_order(sale: wire.Sale, connection: str) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     what = f"order {sale.id}"
+    _require_unsplit(sale, what)
     gone = sale.canceled
     if not gone:
         _points_agree(sale, what)
@@ -66,6 +67,16 @@ def _state(sale: wire.Sale) -> OrderState:
     if not sale.paid:
         return OrderState.PLACED
     return OrderState.FULFILLED if sale.delivered else OrderState.PAID
+
+
+def _require_unsplit(sale: wire.Sale, what: str) -> None:
+    """Which of a split order holds what is not documented, nor what cancelling one of them means.
+
+    One that was not split may name itself as its parent.
+    """
+    cut = sale.segment
+    if cut is not None and (cut.splitted or cut.parent_sale_id != sale.id):
+        raise PayloadInvalid(f"{what}: the shop split order {cut.parent_sale_id}: adjust by hand")
 
 
 def _points_agree(sale: wire.Sale, what: str) -> None:

@@ -70,7 +70,7 @@ class Changes(Generic[T]):
         return rows, meta
 
     def _understood(self, rows: list[Any], window: Window, cursor: str | None) -> Page[T]:
-        page = page_of(filter(_of_concern, rows), self._convert, cursor)
+        page = page_of((row for row in rows if not _is_guest(row)), self._convert, cursor)
         items = sorted(page.items, key=lambda item: item.changed_at)
         inside = (item for item in items if item.changed_at < window.until)
         return Page(tuple(inside), cursor, page.rejected)
@@ -85,11 +85,9 @@ class ColormeOrders:
         self._changes = Changes(self._client, "sales", self._order, {"make_date_min": EVER})
 
     async def fetch(self, id: str) -> Order:
-        """The order; NotFound also for a part of a split one, which its parent holds."""
+        """The order."""
         answer = await self._client.get(f"/v1/sales/{path_id(id, 'order')}")
         sale = parse(wire.OneSale, answer, f"order {id}").sale
-        if not _of_concern(sale):
-            raise NotFound(f"order {id} is part of a split order: its parent is the order")
         order = self._order(sale)
         if order.ref.id != id:
             raise PayloadInvalid(f"order {id}: the answer is about another order")
@@ -179,11 +177,6 @@ class Changed(Wire):
     update_date: wire.Seconds
 
 
-def _of_concern(row: Any) -> bool:
-    """Neither a part of a split order, which its parent holds, nor a guest."""
-    if not isinstance(row, dict):
-        return True
-    segment = row.get("segment")
-    parent = segment.get("parent_sale_id") if isinstance(segment, dict) else None
-    is_part = isinstance(parent, int) and isinstance(row.get("id"), int) and parent != row["id"]
-    return not is_part and row.get("member") is not False
+def _is_guest(row: Any) -> bool:
+    """Whether it is a customer and no member."""
+    return isinstance(row, dict) and row.get("member") is False

@@ -52,7 +52,7 @@ class Buyer(Wire):
 
 
 class Segment(Wire):
-    """Where the order was split; one that was not names itself as its parent."""
+    """Where the order was split; one that was not may name itself as its parent."""
 
     parent_sale_id: Id
     splitted: StrictBool

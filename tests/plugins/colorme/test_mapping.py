@@ -153,6 +153,23 @@ def test_a_cancelled_order_is_worth_nothing_whatever_its_numbers(
     assert order(shop.sales[row["id"]]).lines == ()
 
 
+@pytest.mark.parametrize("canceled", [False, True])
+@pytest.mark.parametrize(("parent", "splitted"), [(0, True), (-1, True), (-1, False)])
+def test_an_order_that_was_split_waits_for_a_person_and_so_do_its_parts(
+    sale: Sale, canceled: bool, parent: int, splitted: bool
+) -> None:
+    row = sale(canceled=canceled)
+    row["segment"] = {"parent_sale_id": row["id"] + parent, "splitted": splitted}
+    with pytest.raises(PayloadInvalid, match=f"split order {row['id'] + parent}: adjust by hand"):
+        order(row)
+
+
+def test_an_order_that_names_itself_as_its_parent_was_not_split(sale: Sale) -> None:
+    row = sale()
+    row["segment"] = {"parent_sale_id": row["id"], "splitted": False}
+    assert order(row).state is OrderState.PAID
+
+
 def test_a_guest_is_nobody_but_an_address(shop: TwinShop, sale: Sale) -> None:
     row = sale(customer=shop.register(HANAKO, member=False))
     seen = order(row)

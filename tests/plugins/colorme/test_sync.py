@@ -99,15 +99,6 @@ async def test_a_guest_has_no_balance_and_is_no_member(shop: TwinShop, connect: 
             await read(id)
 
 
-async def test_a_part_of_a_split_order_is_not_found(shop: TwinShop, connect: Connect) -> None:
-    row = shop.place(shop.register(HANAKO), TEA)
-    row["segment"] = {"parent_sale_id": row["id"], "splitted": False}
-    assert (await ColormeOrders(connect()).fetch(str(row["id"]))).ref.id == str(row["id"])
-    row["segment"]["parent_sale_id"] = 1
-    with pytest.raises(NotFound, match="split"):
-        await ColormeOrders(connect()).fetch(str(row["id"]))
-
-
 async def test_without_any_token_the_owner_must_authorize(connect: Connect) -> None:
     with pytest.raises(AuthenticationFailed, match="authorize"):
         await ColormeOrders(connect(access_token="")).fetch("1")

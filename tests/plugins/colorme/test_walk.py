@@ -110,17 +110,24 @@ async def test_a_change_within_the_second_of_since_is_not_missed(
     assert [one.ref.id for one in found] == [str(id)]
 
 
-async def test_guests_and_parts_of_split_orders_are_left_out(
+async def test_guests_are_left_out(shop: TwinShop, clock: Any, connect: Connect) -> None:
+    guest = shop.register(Shopper("g@example.jp", "匿名", "希望"), member=False)
+    shop.place(guest, TEA)
+    window = Window(clock() - DAY, clock() + DAY)
+    assert len(await read(ColormeOrders(connect()), window)) == 1
+    assert not (await ColormeMembers(connect()).changed(window, None)).items
+
+
+async def test_a_split_order_and_its_parts_are_set_aside(
     shop: TwinShop, clock: Any, connect: Connect
 ) -> None:
-    guest = shop.register(Shopper("g@example.jp", "匿名", "希望"), member=False)
-    parent, part = shop.place(guest, TEA), shop.place(guest, TEA)
-    parent["segment"] = {"parent_sale_id": parent["id"], "splitted": True}
-    part["segment"] = {"parent_sale_id": parent["id"], "splitted": True}
-    window = Window(clock() - DAY, clock() + DAY)
-    found = await read(ColormeOrders(connect()), window)
-    assert [one.ref.id for one in found] == [str(parent["id"])]
-    assert not (await ColormeMembers(connect()).changed(window, None)).items
+    buyer = shop.register(HANAKO)
+    parent, part, other = (shop.place(buyer, TEA) for _ in range(3))
+    for one in (parent, part):
+        one["segment"] = {"parent_sale_id": parent["id"], "splitted": True}
+    page = await ColormeOrders(connect()).changed(Window(clock() - DAY, clock() + DAY), None)
+    assert [one.ref.id for one in page.items] == [str(other["id"])]
+    assert {id for id, _ in page.rejected} == {str(parent["id"]), str(part["id"])}
 
 
 def deaf(request: httpx.Request) -> httpx.Request:
