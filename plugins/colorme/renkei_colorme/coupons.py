@@ -9,7 +9,13 @@ from renkei_colorme.client import ColormeClient
 from renkei_colorme.settings import ColormeSettings
 from renkei_colorme.walk import JST
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import NotFound, PayloadInvalid, Rejected, UnsupportedFeature
+from renkei_contracts.errors import (
+    NotFound,
+    OutcomeUnknown,
+    PayloadInvalid,
+    Rejected,
+    UnsupportedFeature,
+)
 from renkei_contracts.toolkit.transport import json_of
 from renkei_contracts.toolkit.wire import parse
 
@@ -55,7 +61,10 @@ class ColormeCoupons:
         # Part of a write: where it breaks off, whether the coupon is there is what nobody knows.
         answer = await self._client.write("GET", PATH)
         told = parse(wire.Coupons, json_of(answer), "coupons")
-        return next((one for one in _understood(told) if one.code == code), None)
+        found = next((one for one in _understood(told) if one.code == code), None)
+        if found is None and told.meta is not None and told.meta.total > len(told.shop_coupons):
+            raise OutcomeUnknown("the shop lists only some of its coupons: it may have this one")
+        return found
 
 
 def days(now: datetime, until: datetime) -> tuple[date, date]:

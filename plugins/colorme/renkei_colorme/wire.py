@@ -158,7 +158,14 @@ class Coupon(Wire):
     status: str
 
 
+class Total(Wire):
+    """How many rows there are, shown or not."""
+
+    total: Annotated[int, Field(strict=True, ge=0)]
+
+
 class Coupons(Wire):
-    """All coupons of the shop."""
+    """Coupons of the shop; the documented answer has no ``meta`` and shows all of them."""
 
     shop_coupons: tuple[dict[str, Any], ...]
+    meta: Total | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from renkei_colorme.coupons import ColormeCoupons, days
@@ -11,7 +12,7 @@ from renkei_colorme.settings import ColormeSettings
 from renkei_colorme.twin_shop import TwinShop
 from renkei_colorme.walk import JST
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import Rejected, UnsupportedFeature
+from renkei_contracts.errors import OutcomeUnknown, Rejected, UnsupportedFeature
 
 Connect = Callable[..., Connection[ColormeSettings]]
 
@@ -63,6 +64,30 @@ async def test_a_code_that_may_not_be_taken_is_refused_before_a_call(
     with pytest.raises(UnsupportedFeature):
         await ColormeCoupons(connect()).issue(code, 100, clock() + timedelta(days=30))
     assert not transport.calls
+
+
+async def test_a_coupon_that_an_incomplete_list_does_not_show_may_be_there(
+    shop: TwinShop, connect: Connect, clock: Any
+) -> None:
+    given, until = connect(), clock() + timedelta(days=30)
+    await ColormeCoupons(given).issue("MINE", 100, until)
+    shown = {"shop_coupons": list(shop.coupons.values()), "meta": {"total": 2}}
+    calls: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(request.method)
+        return httpx.Response(200, json=shown)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        coupons = ColormeCoupons(Connection("shop", given.settings, http, given.tokens, clock))
+        await coupons.issue("MINE", 100, until)
+        with pytest.raises(OutcomeUnknown):
+            await coupons.issue("OTHER", 100, until)
+        with pytest.raises(OutcomeUnknown):
+            await coupons.revoke("OTHER")
+        assert calls == ["GET"] * 3
+        shown["meta"] = {"total": 1}
+        await coupons.revoke("OTHER")
 
 
 async def test_coupons_of_the_shops_own_making_are_left_alone(
