@@ -144,7 +144,7 @@ class Meta(Wire):
 class Token(Wire):
     """An access token, which does not expire; ``scope`` as far as the answer tells."""
 
-    access_token: Annotated[str, Field(min_length=1, pattern=r"^[\x21-\x7e]+$")]
+    access_token: str = Field(min_length=1, pattern=r"^[\x21-\x7e]+$", repr=False)
     scope: str | None = None
 
 

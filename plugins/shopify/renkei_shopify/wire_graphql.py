@@ -267,5 +267,5 @@ class TokenAnswer(Node):
 
     model_config = ConfigDict(alias_generator=None)
 
-    access_token: str
+    access_token: str = Field(repr=False)
     expires_in: int | None = None

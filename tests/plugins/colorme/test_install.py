@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
+from renkei_colorme import wire
 from renkei_colorme.install import ColormeInstall
 from renkei_colorme.settings import ColormeSettings
 from renkei_colorme.sync import ColormeMembers
@@ -118,3 +119,8 @@ async def test_a_token_that_is_none_or_opens_too_little_is_not_kept(
         with pytest.raises((AuthenticationFailed, PayloadInvalid), match=error):
             await ColormeInstall(told).finish(callback(f"code=1&state={STATE}", clock))
     assert await connection.tokens.current() is None
+
+
+def test_a_granted_token_is_not_in_its_repr() -> None:
+    granted = wire.Token.model_validate({"access_token": "acc3ss", "scope": "read_sales"})
+    assert "acc3ss" not in f"{granted!r} {granted}"

@@ -24,6 +24,7 @@ from renkei_shopify.client import ShopifyClient
 from renkei_shopify.documents import CONNECTION_CHECK, POINTS_WRITE
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.twin_app import TwinApp
+from renkei_shopify.wire_graphql import TokenAnswer
 
 Connect = Callable[..., Connection[ShopifySettings]]
 
@@ -253,3 +254,8 @@ class TestFaults:
             connection = Connection("shop-a", settings, http, MemoryTokens(), lambda: now)
             with pytest.raises(Unavailable):
                 await ShopifyClient(connection).run(CONNECTION_CHECK, {}, writes=True)
+
+
+def test_a_granted_token_is_not_in_its_repr() -> None:
+    granted = TokenAnswer.model_validate({"access_token": "acc3ss", "expires_in": 86_399})
+    assert "acc3ss" not in f"{granted!r} {granted}"
