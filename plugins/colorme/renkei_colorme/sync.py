@@ -1,6 +1,7 @@
 """Reading orders and members, and mirroring points by difference."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Generic, Literal, TypeVar
 
 from renkei_colorme import mapping, walk, wire
@@ -127,12 +128,13 @@ class ColormeBalances:
     mode: Literal["absolute", "delta"] = "delta"
     idempotent = False
     shows_expiry = False
+    settles_after = timedelta(seconds=10)
 
     def __init__(self, connection: Connection[ColormeSettings]) -> None:
         self._client = ColormeClient(connection)
 
     async def read(self, id: str) -> int:
-        """The points; right after a write Color Me Shop may still tell the old ones."""
+        """The points; within ``settles_after`` of a write they may be those before it."""
         return (await customer(self._client, id)).points
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:

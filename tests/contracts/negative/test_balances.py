@@ -161,6 +161,10 @@ class SaysExpiry(Written):
     shows_expiry = True
 
 
+class LagsByANumber(Written):
+    settles_after = 10
+
+
 class PointsAreSales(Around):
     """Every member's points come as a sale."""
 
@@ -199,6 +203,7 @@ BALANCES: dict[str, Vendor] = {
     "a customer who is not there has no balance": balances(NobodyHasNothing),
     "a write that the vendor refuses is no success": balances(RefusalIsSuccess),
     "an expiry is said where it is declared": balances(SaysExpiry),
+    "how long a read may lag is a time": balances(LagsByANumber),
     "a written balance is no sale": wrapped(COPY_VENDOR, "orders", PointsAreSales),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from renkei_colorme.settings import ColormeSettings
 from renkei_colorme.sync import ColormeBalances, ColormeMembers, ColormeOrders
 from renkei_colorme.twin_app import TwinApp
 from renkei_colorme.twin_shop import TwinShop
+from renkei_contracts.capability import Settling
 from renkei_contracts.connection import Connection, MemoryTokens, Token
 from renkei_contracts.errors import (
     AuthenticationFailed,
@@ -43,6 +45,12 @@ async def test_a_balance_moves_by_the_difference_and_the_answer_says_where_it_is
     assert (await balances.write(str(id), change(-30, clock))).points == 70
     assert await balances.read(str(id)) == 70
     assert json.loads(transport.calls[0].content) == {"points": 120}
+
+
+async def test_the_hub_is_told_how_long_a_read_may_lag(connect: Connect) -> None:
+    balances = ColormeBalances(connect())
+    assert isinstance(balances, Settling)
+    assert balances.settles_after == timedelta(seconds=10), "5 to 10 seconds were measured"
 
 
 async def test_below_zero_is_refused_and_changes_nothing(

@@ -1,6 +1,7 @@
 """Balances: written once, read back as they are, and never twice."""
 
 import re
+from datetime import timedelta
 
 from renkei_contracts import capability
 from renkei_contracts.errors import (
@@ -251,6 +252,17 @@ async def an_expiry_is_said_where_it_is_declared(bench: Bench) -> None:
         (LAST_DAY.replace("-", "").encode() in digits) is balances.shows_expiry,
         "shows_expiry must be true exactly where write() sends balance.latest_expiry",
     )
+
+
+@suite.check()
+async def how_long_a_read_may_lag_is_a_time(bench: Bench) -> None:
+    """The hub adds it to its clock right after a write."""
+    balances = bench.balances()
+    if not isinstance(balances, capability.Settling):
+        raise NotApplicable("the plugin says of no lag: a read shows what was written")
+    lag: object = balances.settles_after
+    told = "settles_after must be a timedelta above zero: leave it out where no read lags"
+    must(isinstance(lag, timedelta) and lag > timedelta(0), told)
 
 
 @suite.check("register", needs=("orders",))
