@@ -25,7 +25,7 @@ class Check:
     """One check. ``name`` is a sentence and never changes: exemptions and lists refer to it.
 
     ``needs`` are the capabilities without which it does not apply, ``actions`` what the twin must
-    be able to do.
+    be able to do. ``must_apply``: that it does not apply is missing for silver, unless exempt.
     """
 
     suite: str
@@ -33,6 +33,7 @@ class Check:
     run: Run
     needs: frozenset[str]
     actions: frozenset[Action] = frozenset()
+    must_apply: bool = False
 
     @property
     def id(self) -> str:
@@ -51,12 +52,15 @@ class Suite:
         self.name = name
         self._needs = frozenset(needs)
 
-    def check(self, *actions: Action, needs: tuple[str, ...] = ()) -> Callable[[Run], Run]:
+    def check(
+        self, *actions: Action, needs: tuple[str, ...] = (), must_apply: bool = False
+    ) -> Callable[[Run], Run]:
         """Register a function as a check; its name, with spaces, is the check's sentence."""
 
         def register(run: Run) -> Run:
             name = getattr(run, "__name__").replace("_", " ")  # noqa: B009 - any callable
-            made = Check(self.name, name, run, self._needs | set(needs), frozenset(actions))
+            chosen = self._needs | set(needs)
+            made = Check(self.name, name, run, chosen, frozenset(actions), must_apply)
             if made.id in CHECKS:
                 raise ValueError(f"two checks are called {made.id!r}")
             CHECKS[made.id] = made

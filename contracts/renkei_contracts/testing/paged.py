@@ -8,9 +8,12 @@ from typing import Any
 from renkei_contracts.paging import Window
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import NotApplicable, must
-from renkei_contracts.testing.lists import DAY, Reader, fill, later, walk, whole_window
+from renkei_contracts.testing.lists import DAY, Reader, Walked, fill, later, walk, whole_window
 
-SECOND = timedelta(seconds=1)
+ONE_PAGE = (
+    "everything came on one page, so that nothing was read on: let the twin put "
+    "`StageContext.page_size` rows on a page, and the plugin ask for no more rows than that"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Paged:
             "the pages of a window must give everything in it: hand the vendor's cursor on until "
             "it says that there is no more",
         )
+        _read_on(walked)
 
     async def keeps_ties_apart(self) -> None:
         """More in one second than a page holds."""
@@ -41,6 +45,7 @@ class Paged:
             "what changed within one second must not be lost between two pages: read on from time "
             "and id, not from the time alone",
         )
+        _read_on(walked)
 
     async def loses_nothing_that_changes(self) -> None:
         """The oldest changes while the pages are read, and those behind it move up."""
@@ -57,6 +62,7 @@ class Paged:
             "a row that changes while pages are read moves to the end: what moves up must not be "
             "skipped, so read on from the last row, not from a number of rows",
         )
+        _read_on(walked)
 
     async def gives_the_newest_of_what_changes(self) -> None:
         """A row of the first page changes before the last page is read."""
@@ -67,8 +73,7 @@ class Paged:
             await self.change(made[0])
 
         walked = await walk(self.reader, whole_window(self.bench), change)
-        if walked.pages == 1:
-            raise NotApplicable("everything is on one page")
+        _read_on(walked)
         newest = await self.reader.fetch(made[0])
         must(
             walked.last(made[0]).changed_at == newest.changed_at,
@@ -95,6 +100,7 @@ class Paged:
             walked.pages <= len(made) + 1,
             "what is new after the window must not prolong its pages: ask for changes before until",
         )
+        _read_on(walked)
 
     async def begins_with_since(self) -> None:
         """What changed at the very beginning is included."""
@@ -149,3 +155,9 @@ class Paged:
         item = await self.reader.fetch(id)
         changed_at: datetime = item.changed_at
         return changed_at
+
+
+def _read_on(walked: Walked[Any]) -> None:
+    """What holds on one page says nothing of the way from one page to the next."""
+    if walked.pages == 1:
+        raise NotApplicable(ONE_PAGE)

@@ -37,7 +37,8 @@ async def run_check(vendor: Vendor, check: Check, exempt: str = "") -> Outcome:
     began = time.monotonic()
     status, text = await _verdict(vendor, check)
     seconds = time.monotonic() - began
-    if exempt and status == "failed":
+    lacking = status == "failed" or (status == "not applicable" and check.must_apply)
+    if exempt and lacking:
         return Outcome(check, "exempt", exempt, seconds)
     if exempt and status == "passed":
         told = f"it passes: take the exemption away that says {exempt!r}"

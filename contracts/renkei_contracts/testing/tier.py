@@ -74,7 +74,11 @@ def _untouched(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _for_silver(outcomes: Sequence[Outcome]) -> list[str]:
-    missing = []
+    missing = [
+        f"{one.check.id}: must apply ({one.text})"
+        for one in outcomes
+        if one.check.must_apply and one.status == "not applicable"
+    ]
     for suite, proof in PROOFS.items():
         of_suite = [one for one in outcomes if one.check.suite == suite]
         if not any(one.status == "passed" for one in of_suite):

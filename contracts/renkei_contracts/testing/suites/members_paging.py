@@ -19,7 +19,7 @@ def _members(bench: Bench) -> Paged:
     )
 
 
-@suite.check("register")
+@suite.check("register", must_apply=True)
 async def paging_of_members_ends_and_loses_nobody(bench: Bench) -> None:
     """The plain way."""
     await _members(bench).ends_and_loses_nothing()

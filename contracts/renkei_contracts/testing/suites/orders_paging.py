@@ -16,7 +16,7 @@ async def _orders(bench: Bench) -> Paged:
     )
 
 
-@suite.check()
+@suite.check(must_apply=True)
 async def paging_ends_and_loses_nothing(bench: Bench) -> None:
     """The plain way."""
     await (await _orders(bench)).ends_and_loses_nothing()
