@@ -223,6 +223,11 @@ class Fickle(ChangesFacts):
         return replace(fact, value=bool(next(self.asked) % 2))
 
 
+class SaysNothing(Around):
+    async def facts(self, day: date) -> Sequence[Fact]:
+        return []
+
+
 class AsksForEachHour(Around):
     async def facts(self, day: date) -> Sequence[Fact]:
         for _ in range(23):
@@ -255,6 +260,7 @@ WRONG: dict[str, Any] = {
     "messages: a message reaches its member once": SendsTwice,
     "messages: a message arrives as it was written": Escapes,
     "messages: a message to nobody is given up": NobodyMinds,
+    "facts: something is stated within a month": SaysNothing,
     "facts: facts are of the day asked for": Yesterdays,
     "facts: facts are named by slugs": InWords,
     "facts: every fact names its source": ByHearsay,
