@@ -40,6 +40,13 @@ def _https_or_loopback(url: str) -> str:
     return url.rstrip("/")
 
 
+def _alone(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.path not in ("", "/"):
+        raise ValueError("must be an address alone, such as https://shop.example.jp")
+    return url
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
 """A moment as text, with its zone."""
 
@@ -52,6 +59,9 @@ Whole = Annotated[int, Field(strict=True)]
 Address = Annotated[str, AfterValidator(_https_or_loopback)]
 """A setting: where a vendor is called. Plain HTTP only on this machine, for its twin."""
 
+Origin = Annotated[Address, AfterValidator(_alone)]
+"""An Address of a whole server: without path, query and fragment."""
+
 
 class Wire(BaseModel):
     """A shape of the vendor's. Ignores what is not read; hides its input in errors."""
@@ -59,10 +69,13 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
-def json_body(body: bytes) -> Any:
-    """The body of a delivery; raises PayloadInvalid."""
+def json_body(body: bytes, parse_float: Callable[[str], Any] = float) -> Any:
+    """The body of a delivery; raises PayloadInvalid.
+
+    ``parse_float``: Decimal for a vendor that sends money as JSON numbers.
+    """
     try:
-        return json.loads(body)
+        return json.loads(body, parse_float=parse_float)
     except (ValueError, RecursionError):
         problem = PayloadInvalid("the body is not JSON")
     # Raised outside: the decoder's error carries the whole body, personal data included.

@@ -1,0 +1,47 @@
+"""What every plugin reads its vendor's bodies and its own addresses with."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.wire import Origin, json_body
+
+ORIGIN: TypeAdapter[str] = TypeAdapter(Origin)
+
+
+def test_a_fraction_is_read_as_what_is_asked_for() -> None:
+    assert type(json_body(b"0.1")) is float
+    assert json_body(b"0.10000000000000000001", Decimal) == Decimal("0.10000000000000000001")
+
+
+@pytest.mark.parametrize("body", [b"", b'{"email": "hanako', b"[" * 100_000, b"\xff"])
+def test_no_error_of_a_body_holds_the_body(body: bytes) -> None:
+    with pytest.raises(PayloadInvalid, match="not JSON") as caught:
+        json_body(body)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://shop.example.jp", "http://127.0.0.1:8080", "http://[::1]"]
+)
+def test_an_address_alone_is_an_origin_with_or_without_a_slash(url: str) -> None:
+    assert ORIGIN.validate_python(url) == ORIGIN.validate_python(url + "/") == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.example.jp/admin",
+        "https://shop.example.jp?a=b",
+        "https://shop.example.jp#a",
+        "https://me:secret@shop.example.jp",
+        "http://shop.example.jp",
+        "https://",
+        "shop.example.jp",
+    ],
+)
+def test_anything_more_or_less_is_none(url: str) -> None:
+    with pytest.raises(ValidationError):
+        ORIGIN.validate_python(url)
