@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed
+from renkei_contracts.toolkit.wire import parse
 from renkei_shopify.client import ShopifyClient
 from renkei_shopify.documents import CONNECTION_CHECK
 from renkei_shopify.settings import ShopifySettings
-from renkei_shopify.wire import parse
 from renkei_shopify.wire_graphql import ConnectionCheck
 
 SCOPES = ("read_orders", "read_customers", "write_customers", "read_locations")

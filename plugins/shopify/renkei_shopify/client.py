@@ -16,9 +16,9 @@ from renkei_contracts.errors import (
     Unavailable,
 )
 from renkei_contracts.toolkit.transport import json_of, send
+from renkei_contracts.toolkit.wire import parse
 from renkei_shopify.documents import Document
 from renkei_shopify.settings import ShopifySettings
-from renkei_shopify.wire import parse
 from renkei_shopify.wire_graphql import Answer, Extensions, TokenAnswer
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a secret

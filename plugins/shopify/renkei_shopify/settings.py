@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from renkei_contracts.toolkit.wire import LOOPBACK
 
 Shop = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")]
 

@@ -10,10 +10,10 @@ from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
+from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import documents, mapping, mapping_graphql, wire_graphql
 from renkei_shopify.client import ShopifyClient
 from renkei_shopify.settings import ShopifySettings
-from renkei_shopify.wire import parse
 
 ORDER_PAGE = 10
 """Each order of a page is read by a document of its own, and the cost bucket must last."""

@@ -1,7 +1,6 @@
 """Deliveries from Shopify: verified on raw bytes, keyed by their webhook id, read by topic."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,7 +8,7 @@ from typing import Any
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import PayloadInvalid, SignatureInvalid
+from renkei_contracts.errors import SignatureInvalid
 from renkei_contracts.event import (
     Changed,
     Ignored,
@@ -21,6 +20,7 @@ from renkei_contracts.event import (
 )
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.toolkit.signature import require_hmac_base64
+from renkei_contracts.toolkit.wire import json_body, parse
 from renkei_shopify import wire
 from renkei_shopify.amounts import needed
 from renkei_shopify.mapping import is_thin, to_member, to_order
@@ -68,21 +68,21 @@ class ShopifyWebhooks:
         """What the topic and the body tell."""
         topic = _header(delivery, "Topic") or ""
         if topic in ORDERS:
-            return [self._order(_json(delivery.body))]
+            return [self._order(json_body(delivery.body, parse_float=Decimal))]
         if topic in MEMBERS:
-            return [self._member(_json(delivery.body))]
+            return [self._member(json_body(delivery.body, parse_float=Decimal))]
         if topic in IGNORED:
             return [Ignored(reason=IGNORED[topic])]
         return [self._hint(topic, delivery)]
 
     def _order(self, body: Any) -> Observation:
-        order = wire.parse(wire.Order, body, "order")
+        order = parse(wire.Order, body, "order")
         if is_thin(order):
             return self._changed("order", order.id)
         return OrderSeen(order=to_order(order, self._id))
 
     def _member(self, body: Any) -> Observation:
-        customer = wire.parse(wire.Customer, body, "customer")
+        customer = parse(wire.Customer, body, "customer")
         if not {"updated_at", "email", "verified_email"} <= customer.model_fields_set:
             return self._changed("member", customer.id)
         trust = self._settings.trust_verified_email
@@ -91,7 +91,7 @@ class ShopifyWebhooks:
     def _hint(self, topic: str, delivery: Delivery) -> Observation:
         if topic not in ("refunds/create", "orders/edited", "orders/delete", *_MEMBER_HINTS):
             return Ignored(reason=f"topic {ascii(topic)[:100]} is of no concern")
-        hint = wire.parse(wire.Hint, _json(delivery.body), topic)
+        hint = parse(wire.Hint, json_body(delivery.body, parse_float=Decimal), topic)
         if topic == "refunds/create":
             return self._changed("order", hint.order_id)
         if topic == "orders/edited":
@@ -117,12 +117,3 @@ def _header(delivery: Delivery, name: str) -> str | None:
     """A header in its usual spelling, or in the newer one without ``X-``."""
     usual = delivery.header(f"X-Shopify-{name}")
     return delivery.header(f"Shopify-{name}") if usual is None else usual
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        problem = PayloadInvalid("the body is not JSON")
-    # Raised outside: the decoder's error carries the whole body, personal data included.
-    raise problem

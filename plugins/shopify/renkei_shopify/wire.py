@@ -5,22 +5,14 @@ told apart from what is null by ``model_fields_set``.
 """
 
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
-from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.wire import Wire
 
 Count = Annotated[int, Field(strict=True, ge=0)]
 Id = Annotated[int, Field(strict=True, gt=0, lt=2**64)]
-
-T = TypeVar("T", bound=BaseModel)
-
-
-class Wire(BaseModel):
-    """Ignores what we do not read; never repeats its input in an error."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 class TaxLine(Wire):
@@ -132,13 +124,3 @@ class Hint(Wire):
     order_id: Id | None = None
     order_edit: OrderEdit | None = None
     admin_graphql_api_customer_kept_id: str | None = None
-
-
-def parse(model: type[T], payload: Any, what: str) -> T:
-    """The payload as the model; raises PayloadInvalid that names the fields, never their values."""
-    try:
-        return model.model_validate(payload)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole"
-    raise PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")

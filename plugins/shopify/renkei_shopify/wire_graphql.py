@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from renkei_contracts.toolkit.wire import Wire
 
 T = TypeVar("T")
 
@@ -14,12 +16,10 @@ LegacyId = Annotated[int, Field(gt=0, lt=2**64)]
 """A REST id, sent as a string of digits."""
 
 
-class Node(BaseModel):
-    """camelCase outside, snake_case inside; ignores what we do not read."""
+class Node(Wire):
+    """camelCase outside, snake_case inside."""
 
-    model_config = ConfigDict(
-        extra="ignore", frozen=True, alias_generator=to_camel, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 class PageInfo(Node):

@@ -12,6 +12,7 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, IdentityKind, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import mapping, wire
 
 Payload = Callable[[str], dict[str, Any]]
@@ -19,7 +20,7 @@ Payload = Callable[[str], dict[str, Any]]
 
 def order_of(body: dict[str, Any]) -> Order:
     sent = json.loads(json.dumps(body), parse_float=Decimal)
-    return mapping.to_order(wire.parse(wire.Order, sent, "order"), "shop-a")
+    return mapping.to_order(parse(wire.Order, sent, "order"), "shop-a")
 
 
 def line_of(body: dict[str, Any]) -> LineItem:
@@ -330,7 +331,7 @@ class TestReturns:
 
 class TestMember:
     def member(self, body: dict[str, Any], **changed: Any) -> Any:
-        sent = wire.parse(wire.Customer, {**body, **changed}, "customer")
+        sent = parse(wire.Customer, {**body, **changed}, "customer")
         return mapping.to_member(sent, "shop-a", trust_verified_email=True)
 
     def test_the_vendors_own_id_is_the_strongest_identity(self, payload: Payload) -> None:

@@ -23,6 +23,7 @@ from renkei_contracts.order import Order, OrderState
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import Balance, BalanceWrite
 from renkei_contracts.stage import Item, Shopper
+from renkei_contracts.toolkit.wire import parse
 from renkei_contracts.twin.faults import Fault
 from renkei_contracts.twin.server import serve
 from renkei_shopify import mapping, sync, twin_rest, wire
@@ -41,7 +42,7 @@ HOUR = timedelta(hours=1)
 
 def from_webhook(order: TwinOrder) -> Order:
     sent = json.loads(json.dumps(twin_rest.order(order)), parse_float=Decimal)
-    return mapping.to_order(wire.parse(wire.Order, sent, "order"), "shop-a")
+    return mapping.to_order(parse(wire.Order, sent, "order"), "shop-a")
 
 
 async def everything(read: Callable[[str | None], Awaitable[Page[T]]]) -> list[T]:
@@ -288,7 +289,7 @@ class TestMembers:
         members = ShopifyMembers(connect(trust_verified_email=True))
         customer = twin.shop.register(HANAKO, verified=verified)
         customer.phone = phone
-        sent = wire.parse(wire.Customer, twin_rest.customer(customer), "customer")
+        sent = parse(wire.Customer, twin_rest.customer(customer), "customer")
         told = mapping.to_member(sent, "shop-a", trust_verified_email=True)
         assert await members.fetch(str(customer.id)) == told
 
