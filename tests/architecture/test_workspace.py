@@ -87,7 +87,11 @@ def test_import_rules_name_every_plugin(plugin: str) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_is_licensed_described_and_typed(part: str) -> None:
     settings = project(part)["project"]
-    assert settings["license"] == "Apache-2.0"
+    assert settings["license"].split(" AND ")[0] == "Apache-2.0"
+    # A part under another license as well carries that license's notice.
+    notices = settings.get("license-files", ())
+    assert len(settings["license"].split(" AND ")) == 1 + len(notices)
+    assert all((ROOT / part / notice).is_file() for notice in notices)
     assert (ROOT / part / settings["readme"]).is_file()
     package = next(path for path in (ROOT / part).iterdir() if (path / "__init__.py").is_file())
     assert (package / "py.typed").is_file()
