@@ -80,8 +80,9 @@ async def test_the_wait_that_the_vendor_asks_for_is_passed_on(
     assert failure.value.retry_after == seconds
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[" * 100_000])
-async def test_an_answer_that_is_not_json_is_invalid(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b'{"email": "hanako', b"\xff\xfe", b"[" * 100_000])
+async def test_an_answer_that_is_not_json_is_invalid_and_not_repeated(body: bytes) -> None:
     response = await call(writes=False, return_value=httpx.Response(200, content=body))
-    with pytest.raises(PayloadInvalid):
+    with pytest.raises(PayloadInvalid) as failure:
         json_of(response)
+    assert (failure.value.__cause__, failure.value.__context__) == (None, None)

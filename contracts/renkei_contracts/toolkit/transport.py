@@ -75,6 +75,7 @@ def json_of(response: httpx.Response) -> Any:
     """The decoded JSON body; raises PayloadInvalid."""
     try:
         return response.json()
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError):
         where = f"{response.request.method} {response.request.url.path}"
-        raise PayloadInvalid(f"{where}: the answer is not JSON") from error
+    # Raised outside: the decoder's error carries the whole body, personal data included.
+    raise PayloadInvalid(f"{where}: the answer is not JSON")
