@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from renkei_contracts.errors import SignatureInvalid
 from renkei_contracts.toolkit.signature import (
+    filled,
     hmac_sha256_base64,
     require_hmac_base64,
     require_recent,
@@ -35,6 +37,10 @@ def test_a_key_that_was_rotated_out_is_still_accepted_while_it_is_listed() -> No
 def test_a_missing_cut_or_odd_signature_is_refused(given_signature: str | None) -> None:
     with pytest.raises(SignatureInvalid):
         require_hmac_base64(given_signature, ["hush"], BODY)
+
+
+def test_an_empty_secret_is_no_key() -> None:
+    assert filled(SecretStr(""), SecretStr("b"), SecretStr("a")) == ("b", "a")
 
 
 @pytest.mark.parametrize("keys", [[], [""], ["", ""]])

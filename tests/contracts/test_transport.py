@@ -14,7 +14,7 @@ from renkei_contracts.errors import (
     RenkeiError,
     Unavailable,
 )
-from renkei_contracts.toolkit.transport import json_of, send
+from renkei_contracts.toolkit.transport import json_of, path_id, path_number, send
 
 URL = "https://vendor.example/points?token=hush"
 
@@ -86,3 +86,17 @@ async def test_an_answer_that_is_not_json_is_invalid_and_not_repeated(body: byte
     with pytest.raises(PayloadInvalid) as failure:
         json_of(response)
     assert (failure.value.__cause__, failure.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("id", ["", "1/../2", "1?a=b", "１", "1\n", "x" * 65])
+def test_what_cannot_be_an_id_is_never_asked_for(id: str) -> None:
+    for fit in (path_id, path_number):
+        with pytest.raises(NotFound):
+            fit(id, "order")
+
+
+@pytest.mark.parametrize("id", ["0", "01", "-1", "x", "1" * 19])
+def test_an_id_that_is_a_number_begins_with_one_and_fits_64_bits(id: str) -> None:
+    assert path_id(id, "order") == id
+    with pytest.raises(NotFound):
+        path_number(id, "order")

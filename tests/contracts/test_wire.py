@@ -6,9 +6,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from renkei_contracts.errors import PayloadInvalid
-from renkei_contracts.toolkit.wire import Origin, json_body
+from renkei_contracts.toolkit.wire import Origin, TwinUrl, Zone, json_body
 
 ORIGIN: TypeAdapter[str] = TypeAdapter(Origin)
+TWIN: TypeAdapter[str] = TypeAdapter(TwinUrl)
+ZONE: TypeAdapter[str] = TypeAdapter(Zone)
 
 
 def test_a_fraction_is_read_as_what_is_asked_for() -> None:
@@ -45,3 +47,21 @@ def test_an_address_alone_is_an_origin_with_or_without_a_slash(url: str) -> None
 def test_anything_more_or_less_is_none(url: str) -> None:
     with pytest.raises(ValidationError):
         ORIGIN.validate_python(url)
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8080", "http://localhost", "http://[::1]"])
+def test_a_twin_on_this_machine_may_stand_in(url: str) -> None:
+    assert TWIN.validate_python(url) == url
+
+
+@pytest.mark.parametrize("url", ["https://vendor.example", "http://10.0.0.1", "ftp://localhost"])
+def test_nothing_else_may(url: str) -> None:
+    with pytest.raises(ValidationError):
+        TWIN.validate_python(url)
+
+
+def test_a_zone_is_known_by_its_name() -> None:
+    assert ZONE.validate_python("Asia/Tokyo") == "Asia/Tokyo"
+    for name in ("", "Asia/Kyoto", "../etc/passwd", "+09:00"):
+        with pytest.raises(ValidationError):
+            ZONE.validate_python(name)

@@ -6,7 +6,14 @@ import hmac
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from pydantic import SecretStr
+
 from renkei_contracts.errors import SignatureInvalid
+
+
+def filled(*secrets: SecretStr) -> tuple[str, ...]:
+    """What the secrets of the settings hold, without those that are empty."""
+    return tuple(filter(None, (secret.get_secret_value() for secret in secrets)))
 
 
 def hmac_sha256_base64(key: str, message: bytes) -> str:

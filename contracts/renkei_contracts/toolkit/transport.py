@@ -62,6 +62,13 @@ def path_id(id: str, what: str) -> str:
     return id
 
 
+def path_number(id: str, what: str) -> str:
+    """A vendor's id that is a number, fit for a path; raises NotFound for what cannot be one."""
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", id):
+        raise NotFound(f"{what} {id[:64]!a}: not an id of this vendor")
+    return id
+
+
 def retry_after(response: httpx.Response) -> float | None:
     """The Retry-After header in seconds, where it is a plain number."""
     try:

@@ -1,10 +1,11 @@
-"""Reading what a vendor sends: strict where it counts, and never repeating it in an error."""
+"""What a vendor sends, strict where it counts and never repeated in an error, and where it is."""
 
 import json
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -47,6 +48,21 @@ def _alone(url: str) -> str:
     return url
 
 
+def _loopback(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or parts.hostname not in LOOPBACK):
+        raise ValueError("only a twin on this machine may stand in for the vendor")
+    return url.rstrip("/")
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError("is no time zone") from error
+    return name
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
 """A moment as text, with its zone."""
 
@@ -61,6 +77,12 @@ Address = Annotated[str, AfterValidator(_https_or_loopback)]
 
 Origin = Annotated[Address, AfterValidator(_alone)]
 """An Address of a whole server: without path, query and fragment."""
+
+TwinUrl = Annotated[str, AfterValidator(_loopback)]
+"""A setting: a twin on this machine in place of the vendor's one address; empty for the vendor."""
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+"""A setting: the name of a time zone, such as Asia/Tokyo."""
 
 
 class Wire(BaseModel):

@@ -1,6 +1,5 @@
 """Calling the cart: token, addresses, canonical errors."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import httpx
 
 from renkei_contracts.connection import Connection, Token
-from renkei_contracts.errors import NotFound
 from renkei_contracts.paging import Window
 from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.settings import ReferenceSettings
@@ -75,10 +73,3 @@ def credentials(settings: ReferenceSettings) -> ClientCredentials:
 def iso(at: datetime) -> str:
     """A moment as the cart wants it: in UTC."""
     return at.astimezone(UTC).isoformat()
-
-
-def path_id(id: str, what: str) -> str:
-    """The id, fit for a path; raises NotFound for what cannot be one."""
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,40}", id):
-        raise NotFound(f"{what} {id!a}: not an id of this shop")
-    return id

@@ -2,8 +2,9 @@
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.reference.cart.client import ReferenceClient, path_id
+from renkei_contracts.reference.cart.client import ReferenceClient
 from renkei_contracts.reference.cart.settings import ReferenceSettings
+from renkei_contracts.toolkit.transport import path_id
 
 
 class ReferenceMessages:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from renkei_contracts.toolkit.signature import filled
 from renkei_contracts.toolkit.wire import Address
 
 
@@ -30,8 +31,7 @@ class ReferenceSettings(BaseModel):
 
     def signing_secrets(self) -> tuple[str, ...]:
         """Every secret a genuine delivery may be signed with; never an empty one."""
-        secrets = (self.webhook_secret, self.old_webhook_secret)
-        return tuple(filter(None, (secret.get_secret_value() for secret in secrets)))
+        return filled(self.webhook_secret, self.old_webhook_secret)
 
     def address(self, path: str) -> str:
         """The URL of a path of this shop."""

@@ -8,10 +8,10 @@ from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.reference.cart import wire
-from renkei_contracts.reference.cart.client import ReferenceClient, path_id
+from renkei_contracts.reference.cart.client import ReferenceClient
 from renkei_contracts.reference.cart.mapping import to_member, to_order
 from renkei_contracts.reference.cart.settings import ReferenceSettings
-from renkei_contracts.toolkit.transport import json_of
+from renkei_contracts.toolkit.transport import json_of, path_id
 from renkei_contracts.toolkit.wire import page_of, parse
 
 

@@ -1,20 +1,16 @@
 """Calling the shop's API: token, addresses, canonical errors."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from renkei_contracts.connection import Connection, Token
-from renkei_contracts.errors import NotFound
 from renkei_contracts.reference.till import wire
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.toolkit.oauth import ClientCredentials, GrantedTokens
 from renkei_contracts.toolkit.transport import json_of, send
 from renkei_contracts.toolkit.wire import parse
-
-ID = re.compile(r"[A-Z][0-9]{1,15}")
 
 
 class TillClient:
@@ -56,13 +52,6 @@ class TillClient:
             return await send(self._http, request, writes=body is not None)
 
         return await self._tokens.authorized(call)
-
-
-def path_id(id: str, what: str) -> str:
-    """The id, fit for a path; raises NotFound for what cannot be one."""
-    if not ID.fullmatch(id):
-        raise NotFound(f"{what} {id!a}: not an id of this register")
-    return id
 
 
 def _credentials(settings: TillSettings) -> ClientCredentials:

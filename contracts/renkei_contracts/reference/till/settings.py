@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from renkei_contracts.toolkit.signature import filled
 from renkei_contracts.toolkit.wire import Address
 
 
@@ -30,5 +31,4 @@ class TillSettings(BaseModel):
 
     def header_secrets(self) -> tuple[str, ...]:
         """Every value the header may have; never an empty one."""
-        secrets = (self.header_secret, self.old_header_secret)
-        return tuple(filter(None, (secret.get_secret_value() for secret in secrets)))
+        return filled(self.header_secret, self.old_header_secret)

@@ -11,9 +11,9 @@ from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.reference.till import mapping, wire
-from renkei_contracts.reference.till.client import TillClient, path_id
+from renkei_contracts.reference.till.client import TillClient
 from renkei_contracts.reference.till.settings import TillSettings
-from renkei_contracts.toolkit.transport import json_of
+from renkei_contracts.toolkit.transport import json_of, path_id
 from renkei_contracts.toolkit.wire import page_of, parse
 
 CARD = re.compile(r"[!-~]{1,20}")

@@ -1,5 +1,6 @@
 """Deliveries: unsigned hints, trusted by a secret header and a secret address."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -9,12 +10,13 @@ from renkei_contracts.errors import PayloadInvalid, SignatureInvalid
 from renkei_contracts.event import Changed, Ignored, ObjectKind, Observation
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.reference.till import wire
-from renkei_contracts.reference.till.client import ID
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.toolkit.signature import require_secret, same
 from renkei_contracts.toolkit.wire import json_body, parse
 
 HEADER = "X-Till-Secret"
+
+ID = re.compile(r"[A-Z][0-9]{1,15}")
 
 KINDS: dict[str, ObjectKind] = {"sale.changed": "order", "member.changed": "member"}
 
