@@ -1,6 +1,5 @@
 """Calling the API: token, pace, addresses, canonical errors."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from renkei_colorme import wire
 from renkei_colorme.pace import own_turn
 from renkei_colorme.settings import ColormeSettings
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import AuthenticationFailed, NotFound, PayloadInvalid
+from renkei_contracts.errors import AuthenticationFailed, PayloadInvalid
 from renkei_contracts.toolkit.transport import json_of, send
 from renkei_contracts.toolkit.wire import parse
 
@@ -66,10 +65,3 @@ class ColormeClient:
         if kept is None:
             raise AuthenticationFailed("the shop has not authorized the app: authorize it")
         return kept.access
-
-
-def path_id(id: str, what: str) -> str:
-    """The id, fit for a path; raises NotFound for what cannot be one."""
-    if not re.fullmatch(r"[1-9][0-9]{0,17}", id):
-        raise NotFound(f"{what} {id[:40]!a}: not an id of Color Me Shop")
-    return id

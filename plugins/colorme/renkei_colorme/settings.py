@@ -1,11 +1,10 @@
 """What a connection to one shop must know."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from renkei_contracts.toolkit.wire import LOOPBACK
+from renkei_contracts.toolkit.wire import TwinUrl
 
 API = "https://api.shop-pro.jp"
 
@@ -19,13 +18,6 @@ SCOPES = (
 
 NEEDED = frozenset({"read_sales", "write_sales"})
 """Without these no order is read and no point is written."""
-
-
-def _loopback(url: str) -> str:
-    parts = urlsplit(url)
-    if url and (parts.scheme != "http" or parts.hostname not in LOOPBACK):
-        raise ValueError("only a twin on loopback may stand in for Color Me Shop")
-    return url.rstrip("/")
 
 
 class ColormeSettings(BaseModel):
@@ -52,7 +44,7 @@ class ColormeSettings(BaseModel):
     calls_per_minute: Annotated[int, Field(ge=1, le=60_000)] = Field(
         default=90, description="Calls a minute; Color Me Shop asks for no more than 120"
     )
-    api_url: Annotated[str, AfterValidator(_loopback)] = Field(
+    api_url: TwinUrl = Field(
         default="", description="Another host, on loopback, for a twin (empty: Color Me Shop's)"
     )
 

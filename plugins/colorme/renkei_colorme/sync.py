@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Generic, Literal, TypeVar
 
 from renkei_colorme import mapping, walk, wire
-from renkei_colorme.client import ColormeClient, path_id
+from renkei_colorme.client import ColormeClient
 from renkei_colorme.settings import ColormeSettings
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import NotFound, OutcomeUnknown, PayloadInvalid, RenkeiError
@@ -13,7 +13,7 @@ from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
-from renkei_contracts.toolkit.transport import json_of
+from renkei_contracts.toolkit.transport import json_of, path_number
 from renkei_contracts.toolkit.wire import Wire, page_of, parse
 
 T = TypeVar("T", Order, Member)
@@ -87,7 +87,7 @@ class ColormeOrders:
 
     async def fetch(self, id: str) -> Order:
         """The order."""
-        answer = await self._client.get(f"/v1/sales/{path_id(id, 'order')}")
+        answer = await self._client.get(f"/v1/sales/{path_number(id, 'order')}")
         sale = parse(wire.OneSale, answer, f"order {id}").sale
         order = self._order(sale)
         if order.ref.id != id:
@@ -139,7 +139,7 @@ class ColormeBalances:
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
         """Add the change; what the answer cannot prove may have happened all the same."""
-        path = f"/v1/customers/{path_id(id, 'customer')}/points"
+        path = f"/v1/customers/{path_number(id, 'customer')}/points"
         answer = await self._client.write("POST", path, {"points": write.change})
         what = f"points of customer {id}"
         try:
@@ -154,7 +154,7 @@ class ColormeBalances:
 
 async def customer(client: ColormeClient, id: str) -> wire.Customer:
     """The customer; NotFound for a guest."""
-    answer = await client.get(f"/v1/customers/{path_id(id, 'customer')}")
+    answer = await client.get(f"/v1/customers/{path_number(id, 'customer')}")
     what = f"customer {id}"
     row = parse(wire.OneCustomer, answer, what).customer
     found = parse(wire.Customer, row, what)

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from renkei_contracts.toolkit.signature import filled
 from renkei_contracts.toolkit.wire import LOOPBACK
 
 Shop = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")]
@@ -64,8 +65,7 @@ class ShopifySettings(BaseModel):
 
     def signing_secrets(self) -> tuple[str, ...]:
         """Every secret a genuine delivery may be signed with; never an empty one."""
-        secrets = (self.client_secret, self.old_client_secret, *self.notification_secrets)
-        return tuple(filter(None, (secret.get_secret_value() for secret in secrets)))
+        return filled(self.client_secret, self.old_client_secret, *self.notification_secrets)
 
     def address(self, path: str) -> str:
         """The URL of a path of this store."""

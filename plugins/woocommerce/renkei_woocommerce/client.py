@@ -1,6 +1,5 @@
 """Calling the REST API v3: who we are, lists, ids, canonical errors."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import NotFound, PayloadInvalid
+from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.toolkit.transport import json_of, send
 from renkei_woocommerce.oauth import basic, signed
 from renkei_woocommerce.settings import WooCommerceSettings
@@ -93,13 +92,6 @@ class WooCommerceClient:
             url = signed(method, url, key, secret.get_secret_value(), at)
         request = self._http.build_request(method, url, json=body, headers=headers)
         return await send(self._http, request, writes=writes)
-
-
-def path_id(id: str, what: str) -> str:
-    """The id, fit for a path; raises NotFound for what cannot be one."""
-    if not re.fullmatch(r"[1-9][0-9]{0,17}", id):
-        raise NotFound(f"{what} {id[:64]!a}: not an id of WooCommerce")
-    return id
 
 
 def _told(response: httpx.Response, header: str, otherwise: int) -> int:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from renkei_contracts.toolkit.wire import LOOPBACK
 
 
 def _web_address(url: str) -> str:

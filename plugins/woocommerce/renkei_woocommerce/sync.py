@@ -9,10 +9,10 @@ from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
-from renkei_contracts.toolkit.transport import json_of
+from renkei_contracts.toolkit.transport import json_of, path_number
 from renkei_contracts.toolkit.wire import page_of, parse
 from renkei_woocommerce import wire
-from renkei_woocommerce.client import WooCommerceClient, path_id
+from renkei_woocommerce.client import WooCommerceClient
 from renkei_woocommerce.mapping import (
     DRAFTS,
     is_whole,
@@ -35,7 +35,7 @@ class WooCommerceOrders:
 
     async def fetch(self, id: str) -> Order:
         """The order; a draft of the checkout is none yet."""
-        row = await self._client.get(f"/orders/{path_id(id, 'order')}")
+        row = await self._client.get(f"/orders/{path_number(id, 'order')}")
         if _is_draft(row):
             raise NotFound(f"order {id}: it is a draft of the checkout")
         return await self._order(row)
@@ -141,4 +141,4 @@ def _is_draft(row: Any) -> bool:
 
 
 def _customer(id: str) -> str:
-    return f"/customers/{path_id(id, 'customer')}"
+    return f"/customers/{path_number(id, 'customer')}"

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import NotFound, PayloadInvalid
+from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
-from renkei_woocommerce.client import WooCommerceClient, path_id
+from renkei_woocommerce.client import WooCommerceClient
 from renkei_woocommerce.oauth import signed
 from renkei_woocommerce.settings import WooCommerceSettings
 from renkei_woocommerce.twin_app import signature
@@ -113,9 +113,3 @@ async def test_an_answer_that_is_no_list_is_invalid(connect: Connect, told: obje
     client = WooCommerceClient(connect(lambda request: httpx.Response(200, json=told)))
     with pytest.raises(PayloadInvalid):
         await client.rows("/orders", {})
-
-
-@pytest.mark.parametrize("id", ["", "0", "-1", "1/2", "abc", "9" * 30, "１", "1\n"])
-def test_what_is_no_id_is_not_found(id: str) -> None:
-    with pytest.raises(NotFound):
-        path_id(id, "order")
