@@ -104,6 +104,18 @@ class ById:
         return f"{self.offset + len(rows) - 1}|{last}"
 
 
+def merged(
+    lists: Sequence[tuple[Sequence[dict[str, Any]], bool]],
+) -> tuple[Sequence[dict[str, Any]], bool]:
+    """Lists of one order read as one; of each its rows and whether it goes on, and so it is given.
+
+    Nothing behind the last row of a list that goes on is given yet: what follows may be before it.
+    """
+    rows = sorted((row for rows, _ in lists for row in rows), key=_place)
+    ends = [_place(rows[-1]) for rows, goes_on in lists if goes_on and rows]
+    return [row for row in rows if not ends or _place(row) <= min(ends)], bool(ends)
+
+
 def is_new(row: dict[str, Any], window: Window) -> bool:
     """Whether the customer came after the window."""
     try:
@@ -119,6 +131,15 @@ def _may_be_within(row: dict[str, Any], window: Window) -> bool:
     except PayloadInvalid:
         return True
     return window.since <= at < window.until
+
+
+def _place(row: dict[str, Any]) -> tuple[datetime, int]:
+    """Where the row stands; one of which that cannot be read is for the reader to refuse."""
+    try:
+        place = parse(Place, row, "a row of a list")
+    except PayloadInvalid:
+        return datetime.min.replace(tzinfo=UTC), 0
+    return place.date_modified_gmt, place.id
 
 
 def _iso(at: datetime) -> str:

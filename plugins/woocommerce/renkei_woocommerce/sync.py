@@ -21,8 +21,11 @@ from renkei_woocommerce.mapping import (
     to_member,
     to_order,
 )
-from renkei_woocommerce.reading import ByChange, ById, is_new
+from renkei_woocommerce.reading import ByChange, ById, is_new, merged
 from renkei_woocommerce.settings import WooCommerceSettings
+
+LISTS = ("any", "trash")
+"""Whatever is not in the trash, and what is (source: the documentation, List all orders)."""
 
 
 class WooCommerceOrders:
@@ -41,19 +44,23 @@ class WooCommerceOrders:
         return await self._order(row)
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
-        """A page of orders; what cannot be understood is set aside."""
+        """A page of orders, those in the trash too; what cannot be understood is set aside."""
         reading = ByChange.begin(window, cursor)
-        found = await self._client.rows("/orders", {**reading.query(), "status": "any"})
+        rows, goes_on = merged([await self._listed(reading, status) for status in LISTS])
         items: list[Order] = []
         rejected: list[tuple[str, str]] = []
-        for row in reading.within(found.rows):
+        for row in reading.within(rows):
             try:
                 if not _is_draft(row):
                     items.append(await self._order(row))
             except (PayloadInvalid, NotFound) as error:  # NotFound: deleted while we were reading
                 rejected.append((str(row.get("id", "unknown")), str(error)))
-        after = reading.after(found.rows) if found.pages > 1 else None
+        after = reading.after(rows) if goes_on else None
         return Page(tuple(items), after, tuple(rejected))
+
+    async def _listed(self, reading: ByChange, status: str) -> tuple[Sequence[Any], bool]:
+        found = await self._client.rows("/orders", {**reading.query(), "status": status})
+        return found.rows, found.pages > 1
 
     async def _order(self, row: Any) -> Order:
         order = parse(wire.Order, row, "order")

@@ -145,8 +145,10 @@ class TwinApp:
         return JSONResponse({"code": self.currency, "name": "Japanese yen", "symbol": "&yen;"})
 
     async def _orders(self, request: Request) -> Response:
-        shown = (row for row in self.shop.orders.values() if row["status"] != "trash")
-        return self._list(request, changed(shown, request.query_params))
+        query, orders = request.query_params, self.shop.orders.values()
+        trash = query["status"] == "trash"
+        shown = (row for row in orders if (row["status"] == "trash") is trash)
+        return self._list(request, changed(shown, query))
 
     async def _order(self, request: Request) -> Response:
         return JSONResponse(self.shop.orders[request.path_params["id"]])

@@ -11,7 +11,7 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.errors import NotFound, PayloadInvalid, Rejected, Unavailable
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import Balance, BalanceWrite
-from renkei_woocommerce.reading import ByChange, ById
+from renkei_woocommerce.reading import ByChange, ById, merged
 from renkei_woocommerce.settings import WooCommerceSettings
 from renkei_woocommerce.sync import WooCommerceBalances, WooCommerceMembers, WooCommerceOrders
 
@@ -27,9 +27,11 @@ def place(id: int, second: int) -> dict[str, Any]:
 
 
 def shop(answers: dict[str, object]) -> Callable[[httpx.Request], httpx.Response]:
-    """Answers by path; what is not there is 404."""
+    """Answers by path; what is not there is 404, and nothing is in the trash."""
 
     def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("status") == "trash":
+            return httpx.Response(200, json=[])
         path = request.url.path.removeprefix("/wp-json/wc/v3")
         found = answers.get(path)
         return httpx.Response(404 if found is None else 200, json=found)
@@ -57,6 +59,24 @@ def test_reading_goes_on_from_the_last_second_without_what_is_known_of_it() -> N
     assert again.after([]) is None
     with pytest.raises(PayloadInvalid):
         again.after([{"id": 6, "date_modified_gmt": "0001-01-01T00:00:00"}])
+
+
+def test_lists_are_read_as_one_up_to_where_one_of_them_goes_on() -> None:
+    long, short = [place(1, 1), place(4, 3)], [place(3, 2), place(2, 3), place(5, 3), place(6, 9)]
+    rows, goes_on = merged([(long, True), (short, False)])
+    assert ([row["id"] for row in rows], goes_on) == ([1, 3, 2, 4], True)
+    assert ByChange.begin(WINDOW, None).after(rows) == "2026-07-01T01:00:03+00:00|2,4"
+    assert [row["id"] for row in merged([(long, True), (short[:2], True)])[0]] == [1, 3, 2]
+    rows, goes_on = merged([([], False), (short, False)])
+    assert ([row["id"] for row in rows], goes_on) == ([3, 2, 5, 6], False)
+
+
+def test_a_row_whose_place_cannot_be_read_is_kept_and_comes_first() -> None:
+    odd = {"id": 9, "date_modified_gmt": None}
+    assert merged([([place(1, 1), odd], False), ([place(2, 0)], False)]) == (
+        [odd, place(2, 0), place(1, 1)],
+        False,
+    )
 
 
 def test_customers_are_read_again_when_one_before_was_deleted() -> None:

@@ -14,6 +14,7 @@ from renkei_contracts.order import OrderState
 from renkei_contracts.paging import Window
 from renkei_contracts.stage import Webhook
 from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.lists import walk, whole_window
 from renkei_contracts.testing.shop import HANAKO, enrolled, sale
 from renkei_woocommerce.oauth import signed
 from renkei_woocommerce.plugin import VENDOR
@@ -146,6 +147,21 @@ async def test_an_order_in_the_trash_is_cancelled(bench: Bench) -> None:
     (seen,) = bench.webhooks().read(sent)
     assert seen.type == "changed"
     assert (await bench.orders().fetch(id)).state is OrderState.CANCELLED
+
+
+async def test_an_order_in_the_trash_is_found_without_a_webhook(bench: Bench) -> None:
+    twin, wanted = twin_of(bench), dict[str, OrderState]()
+    for number in range(12):
+        wanted[id := await sale(twin)] = OrderState.PAID
+        if number % 2:
+            await twin.trash(id)
+            wanted[id] = OrderState.CANCELLED
+        bench.clock.forward(timedelta(seconds=number % 3))
+    seen = await walk(bench.orders(), whole_window(bench))
+    assert {one.ref.id: one.state for one in seen.items} == wanted
+    assert [one.changed_at for one in seen.items] == sorted(one.changed_at for one in seen.items)
+    assert (len(seen.items), seen.rejected) == (12, [])
+    assert seen.pages > 2
 
 
 async def test_a_count_older_than_the_products_last_change_is_refused(bench: Bench) -> None:
