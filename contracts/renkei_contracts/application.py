@@ -5,7 +5,7 @@ whole points, amounts whole yen, instants carry their zone.
 """
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
@@ -86,3 +86,69 @@ class FactsKept(Canonical):
 
     new: int
     differ: int
+
+
+HoldSeconds = Annotated[int, Field(strict=True, ge=10, le=2_592_000)]
+"""How long a cart may hold points: up to 30 days, as payment in a convenience store takes days."""
+
+
+class CartHold(Canonical):
+    """Set a member's points aside at checkout; ``key`` is made by the cart and names the hold."""
+
+    key: Key
+    member: Key | None = None
+    customer: Key | None = None
+    points: Annotated[int, Field(strict=True, ge=1, le=999_999_999)]
+    ttl_seconds: HoldSeconds = 900
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.member is None) == (self.customer is None):
+            raise ValueError("give member or customer, and not both")
+        return self
+
+
+class CartExtend(Canonical):
+    """Keep a hold open for so long from now; it never ends earlier than it would have."""
+
+    ttl_seconds: HoldSeconds = 900
+
+
+class HoldSeen(Canonical):
+    """A hold as it stands: ``points`` are held now, until ``lapses_at``; of one that ended, none.
+
+    ``order`` is the order that captured it.
+    """
+
+    hold: Key
+    member: Key
+    state: Literal["open", "captured", "released", "lapsed"]
+    points: Points
+    lapses_at: Instant | None = None
+    order: Key | None = None
+
+
+class OrderAnswer(Canonical):
+    """What is booked for an order as it stands now.
+
+    ``settled``: this state counts from now on. ``unchanged``: it did already. ``older``: a newer
+    one is known, and this one was ignored. ``unlinked``: kept; nobody known is its buyer yet.
+    ``history``: placed before this channel's orders count. ``alias``: the same sale is counted at
+    another order; ``doubtful``: perhaps, and a person decides. Without a member all are 0.
+    """
+
+    order: Key
+    outcome: Literal["settled", "unchanged", "older", "unlinked", "history", "alias", "doubtful"]
+    member: Key | None
+    earned: Points
+    used: Points
+    spendable: Points
+    balance_version: int | None
+    as_of: Instant
+
+
+class CustomerAnswer(Canonical):
+    """The member that this customer is; ``created``: they are new."""
+
+    member: Key
+    created: StrictBool

@@ -25,17 +25,23 @@ def add(
     context: typer.Context,
     connection: Annotated[str, typer.Option(help="the connection whose channel it is")],
     name: Annotated[str, typer.Option(help="what to call it, such as site or app")],
+    own_cart: Annotated[
+        bool, typer.Option("--own-cart", help="the channel is a cart of your own: add it if new")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
     """Let one more application ask the hub, and print its credential: it is shown only now."""
     settings = invocation(context).settings()
-    show_credential(with_hub(settings, lambda hub: _added(hub, connection, name)), json=json)
+    new = with_hub(settings, lambda hub: _added(hub, connection, name, own_cart=own_cart))
+    show_credential(new, json=json)
 
 
-async def _added(hub: "Hub", connection: str, name: str) -> "NewCredential":
-    from renkei.services import terminals
+async def _added(hub: "Hub", connection: str, name: str, *, own_cart: bool) -> "NewCredential":
+    from renkei.services import installation, terminals
 
     async with hub.database.begin() as conn:
+        if own_cart:
+            await installation.ensure_own_cart(conn, hub.ring, connection, hub.clock())
         return await terminals.add_application(
             conn,
             hub.ring,

@@ -4,6 +4,7 @@ The circuit opens after some failures in a row and then waits ever longer; one s
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import UnknownConnection
 from renkei.storage.sealed import KeyRing
+from renkei_contracts.errors import SettingsInvalid
 
 State = Literal["active", "paused", "needs_authorization"]
 Leads = Literal["hub", "vendor"]
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 FAILURES_ALLOWED = 5
 SHORTEST_BREAK = timedelta(seconds=5)
@@ -106,6 +110,12 @@ def _sealed(ring: KeyRing, id: str, settings: Mapping[str, Any]) -> bytes:
 
 def _row(row: Any) -> ConnectionRow:
     return ConnectionRow(row[0], row[1], row[2], row[3], bytes(row[4]), *row[5:])
+
+
+def require_slug(id: str) -> None:
+    """Raise SettingsInvalid unless it can be the name of a connection."""
+    if not SLUG.fullmatch(id):
+        raise SettingsInvalid(f"{id!r} is no name: use a-z, 0-9 and hyphens, at most 63")
 
 
 async def load_all(conn: AsyncConnection) -> list[ConnectionRow]:

@@ -1,5 +1,7 @@
 """What a merchant's own cart, app or site may do: ask for a quote, tell of activities, facts."""
 
+from typing import Protocol
+
 from renkei.errors import BookingRefused, KeyReused, UnknownMember
 from renkei.services.activity import BookActivity
 from renkei.services.facts import NewFact, state
@@ -14,9 +16,7 @@ from renkei_contracts.till import QuoteAnswer, QuoteRequest
 
 async def quote(till: TillService, caller: Terminal, ask: CartQuote) -> QuoteAnswer:
     """What this cart earns and may use, as its sale would."""
-    member = ask.member
-    if ask.customer is not None:
-        member = await _member_of(till, caller, ask.customer)
+    member = await member_named(till, caller, ask)
     asked = QuoteRequest(
         member=member,
         lines=ask.lines,
@@ -30,9 +30,7 @@ async def quote(till: TillService, caller: Terminal, ask: CartQuote) -> QuoteAns
 
 async def activity(till: TillService, caller: Terminal, ask: ActivityTold) -> ActivityAnswer:
     """Book it once; every refusal is a TillRefused."""
-    member = ask.member
-    if ask.customer is not None:
-        member = await _member_of(till, caller, ask.customer)
+    member = await member_named(till, caller, ask)
     assert member is not None
     seen = ActivitySeen(
         key=ask.key,
@@ -72,9 +70,19 @@ async def facts(till: TillService, caller: Terminal, ask: FactsTold) -> FactsKep
     return FactsKept(new=done.new, differ=len(done.differ))
 
 
-async def _member_of(till: TillService, caller: Terminal, customer: str) -> str:
-    ref = ExternalRef(connection=caller.connection, id=customer)
+class _Named(Protocol):
+    @property
+    def member(self) -> str | None: ...
+    @property
+    def customer(self) -> str | None: ...
+
+
+async def member_named(till: TillService, caller: Terminal, ask: _Named) -> str | None:
+    """Our id of the member that is named by it, or by the channel's own id of its customer."""
+    if ask.customer is None:
+        return ask.member
+    ref = ExternalRef(connection=caller.connection, id=ask.customer)
     found = await members_by(till.booking, [customer_of(ref)])
     if len(found) != 1:
-        raise refused("member_not_found", customer)
+        raise refused("member_not_found", ask.customer)
     return found[0]

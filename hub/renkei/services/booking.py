@@ -84,9 +84,26 @@ class Booking:
         member: str | None = None,
     ) -> SettleAnswer:
         """Book an order as it is now (services/settle.py); ``member``: it is known to be theirs."""
+        command = self.settling(order, read_at=read_at, delivery_key=delivery_key, member=member)
+        answer: SettleAnswer = await self.committer.submit(command)
+        if answer.outcome == "unlinked" and command.identities:
+            # Whoever made the customer known meanwhile may have looked before this was committed.
+            again: SettleAnswer = await self.committer.submit(command)
+            return again if again.member is not None else answer
+        return answer
+
+    def settling(
+        self,
+        order: Order,
+        *,
+        read_at: datetime | None = None,
+        delivery_key: str | None = None,
+        member: str | None = None,
+    ) -> SettleOrder:
+        """The command that books an order, whoever tells of it."""
         seen = [*self._customer(order), *order.identities]
         keys = tuple(key for key, identity in self.keyed(seen) if identity.grade != Grade.ASSERTED)
-        command = SettleOrder(
+        return SettleOrder(
             order=order,
             read_at=read_at,
             delivery_key=delivery_key,
@@ -94,12 +111,6 @@ class Booking:
             member=member,
             alert_id=self.new_id("alr"),
         )
-        answer: SettleAnswer = await self.committer.submit(command)
-        if answer.outcome == "unlinked" and keys:
-            # Whoever made the customer known meanwhile may have looked before this was committed.
-            again: SettleAnswer = await self.committer.submit(command)
-            return again if again.member is not None else answer
-        return answer
 
     async def enrol(
         self, member: Member, *, creates_at: Iterable[str] = (), mirrors_at: Iterable[str] = ()

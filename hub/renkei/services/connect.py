@@ -1,6 +1,5 @@
 """Connecting a shop: its settings checked at the vendor, kept sealed, its address for webhooks."""
 
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.errors import SettingsInvalid, TryLater, Unavailable
 from renkei_contracts.vendor import Vendor
 
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PATH_SECRET = "path_secret"  # noqa: S105 - the name of a setting
 """A vendor that signs nothing has this setting: the last part of the address it calls."""
 
@@ -78,8 +76,7 @@ class Connecting:
         minute, as vendors tell time in whole seconds and by their own clocks. Raises
         SettingsInvalid when a finding blocks, the name is taken, or a setting is wrong.
         """
-        if not SLUG.fullmatch(id):
-            raise SettingsInvalid(f"{id!r} is no name: use a-z, 0-9 and hyphens, at most 63")
+        store.require_slug(id)
         complete = _with_path_secret(vendor, settings)
         findings = await self._check(vendor, id, complete)
         _refuse_blocked(id, findings)

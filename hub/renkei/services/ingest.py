@@ -14,6 +14,7 @@ from renkei.messaging.alerts import Alert
 from renkei.messaging.changed import Hint
 from renkei.services.activity import BookActivity
 from renkei.services.booking import Booking
+from renkei.services.channels import channels_of
 from renkei.services.lookup import customer_of, members_by
 from renkei.services.rules import asked
 from renkei_contracts.errors import PayloadInvalid
@@ -110,24 +111,11 @@ class Ingest:
         if member.state in (MemberState.WITHDRAWN, MemberState.MERGED):
             _for_a_person(told, opened.id, f"member_{member.state}", member.ref.id)
             return
-        shown = await self._channels(opened)
+        shown = await channels_of(self.connections, opened.row.program)
         await self.booking.enrol(member, creates_at=shown.creates_at, mirrors_at=shown.mirrors_at)
         told.booked += 1
         if member.points_seen is not None:
             told.balances.append(_shown(member, member.points_seen, cause.at))
-
-    async def _channels(self, opened: OpenConnection) -> "Channels":
-        """Where members of this program have a balance to be shown."""
-        mirrors, creates = set(), set()
-        for row in await self.connections.rows():
-            vendor = self.connections.registry.vendors.get(row.vendor)
-            led = row.leads == "hub" and row.program == opened.row.program
-            if vendor is None or vendor.balances is None or not led:
-                continue
-            mirrors.add(row.id)
-            if vendor.member_creation is not None:
-                creates.add(row.id)
-        return Channels(frozenset(mirrors), frozenset(creates))
 
     async def _changed(
         self, opened: OpenConnection, seen: Changed, cause: Cause, told: Told
@@ -187,14 +175,6 @@ class Ingest:
         ActivitySeen: _activity,
         Ignored: _ignored,
     }
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Connections that show balances, and those of them where we may create the customer."""
-
-    mirrors_at: frozenset[str]
-    creates_at: frozenset[str]
 
 
 def _refs(observation: Observation) -> list[ExternalRef]:

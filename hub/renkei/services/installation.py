@@ -1,12 +1,17 @@
 """What a new installation has from the start: a program, a company, and tills of no vendor."""
 
 import json
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.connections import store
+from renkei.connections.store import NewConnection
+from renkei.errors import UnknownConnection
 from renkei.loyalty.program import DEFAULT
 from renkei.storage.sealed import KeyRing
+from renkei_contracts.errors import SettingsInvalid
 
 COMPANY = "default"
 TILLS = "pos"
@@ -39,3 +44,20 @@ async def ensure(conn: AsyncConnection, ring: KeyRing) -> None:
     settings = ring.seal(b"{}", f"connection/{TILLS}/settings")
     values = {"id": TILLS, "program": DEFAULT.id, "company": COMPANY, "settings": settings}
     await conn.execute(text(CONNECTION), values)
+
+
+async def ensure_own_cart(conn: AsyncConnection, ring: KeyRing, id: str, now: datetime) -> None:
+    """A connection of no vendor, for a merchant's own cart; one that is there stays as it is.
+
+    Its orders count from the start of this minute. Raises SettingsInvalid where the name is a
+    vendor's, or none.
+    """
+    try:
+        vendor = (await store.load(conn, id)).vendor
+    except UnknownConnection:
+        store.require_slug(id)
+        since = now.replace(second=0, microsecond=0)
+        await store.insert(conn, ring, NewConnection(id, "", {}, since, binds_holds=True), now)
+        return
+    if vendor:
+        raise SettingsInvalid(f"{id} is a connection to {vendor}: give your own cart another name")

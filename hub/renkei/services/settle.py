@@ -35,6 +35,7 @@ from renkei.services.circumstances import codes_asked, places_asked
 from renkei.services.coupons import coupon_needs, issue_coupons, terms_used, use_coupons
 from renkei.services.hold import book_lapses
 from renkei.services.member_facts import keep_facts, look_at_tiers, pasts_asked
+from renkei.services.order_holds import claimed, parts_claimed
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
 from renkei.services.seen_order import (
@@ -73,8 +74,8 @@ class SettleOrder:
     """An order as it is now. ``read_at`` is the start of our read, None for a webhook's body.
 
     ``identities`` name the member, best proof first; ``member`` overrides them (a till that looked
-    the member up). ``hold`` is the hold this sale captures, ``allowance`` what it was paid from
-    offline. ``happened_at`` is when the change
+    the member up). ``hold`` is a hold this sale captures, beside those the order claims itself;
+    ``allowance`` is what it was paid from offline. ``happened_at`` is when the change
     happened in the shop, where that is told apart from the vendor's clock. ``again``: this is no
     new sighting, and where the sale is counted is known. ``request``: the sale might have been
     refused still, so that it uses only what can be spent now. ``alert_id`` is an id nobody can
@@ -105,6 +106,10 @@ class SettleOrder:
         return document
 
     @cached_property
+    def _holds(self) -> tuple[HoldName, ...]:
+        return claimed(self.order, self.hold)
+
+    @cached_property
     def total(self) -> int:
         """What the sale comes to in yen."""
         return total_of(self.order)
@@ -122,7 +127,7 @@ class SettleOrder:
             sales=frozenset({sale_key(self.key[0], self.order.till)} if self.order.till else ()),
             members=frozenset({self.member} if self.member else ()),
             identities=frozenset(self.identities),
-            holds=frozenset({self.hold} if self.hold else ()),
+            holds=frozenset(self._holds),
             coupons=frozenset(self.order.coupons),
             sightings=frozenset({Sighting(self.key[0], self.total, self.order.placed_at)}),
             since=self.order.placed_at,
@@ -305,15 +310,10 @@ class SettleOrder:
         return SettleAnswer("doubtful")
 
     def _hold_parts(self, attempt: Attempt, member: str) -> tuple[Hold, ...]:
-        """The parts of the hold this sale pays with; another's hold, or an ended one, is none."""
+        """The parts of what this sale pays with; another's hold, or an ended one, is none."""
         if self.allowance is not None:
             return open_parts(attempt, self.allowance)
-        known = attempt.known_hold(self.hold) if self.hold else None
-        if known is None or known.connection != self.key[0]:
-            return ()
-        mates = {books.member for books in attempt.group_of(member).homes}
-        assert self.hold is not None
-        return attempt.parts_of(self.hold) if known.for_member in mates else ()
+        return parts_claimed(attempt, self._holds, self.key[0], member)
 
     def _post(
         self,

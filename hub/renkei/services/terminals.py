@@ -18,7 +18,14 @@ from renkei_contracts.errors import SettingsInvalid
 
 KEY: TypeAdapter[str] = TypeAdapter(Key)
 SCOPES = ("till:read", "till:write")
-APPLICATION_SCOPES = ("quotes:read", "activities:write", "facts:write")
+APPLICATION_SCOPES = (
+    "quotes:read",
+    "activities:write",
+    "facts:write",
+    "holds:write",
+    "orders:write",
+    "members:write",
+)
 ANY_TILL = "tills:any"
 """Held by gateways: to act for whichever till of the connection a request names."""
 

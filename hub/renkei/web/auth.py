@@ -127,5 +127,14 @@ FactTeller = Annotated[Terminal, Security(_caller, scopes=["facts:write"])]
 ActivityTeller = Annotated[Terminal, Security(_caller, scopes=["activities:write"])]
 """An application that may tell of activities."""
 
+Holder = Annotated[Terminal, Security(_caller, scopes=["holds:write"])]
+"""An application that may set points aside."""
+
+OrderTeller = Annotated[Terminal, Security(_caller, scopes=["orders:write"])]
+"""An application that may tell of orders."""
+
+MemberTeller = Annotated[Terminal, Security(_caller, scopes=["members:write"])]
+"""An application that may tell of its customers."""
+
 Registrar = Annotated[Terminal, Security(_registrar, scopes=["terminals:write"])]
 """A gateway that may register tills of its connection; it need not name one."""

@@ -2,14 +2,35 @@
 
 from fastapi import APIRouter
 
-from renkei.services import application
-from renkei.web.auth import SCHEMES, ActivityTeller, FactTeller, QuoteReader, TerminalRoute
+from renkei.services import application, own_cart
+from renkei.web.auth import (
+    SCHEMES,
+    ActivityTeller,
+    FactTeller,
+    Holder,
+    MemberTeller,
+    OrderTeller,
+    QuoteReader,
+    TerminalRoute,
+)
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
-from renkei.web.till import ALWAYS
-from renkei_contracts.application import ActivityTold, CartQuote, FactsKept, FactsTold
+from renkei.web.till import ALWAYS, HoldId
+from renkei_contracts.application import (
+    ActivityTold,
+    CartExtend,
+    CartHold,
+    CartQuote,
+    CustomerAnswer,
+    FactsKept,
+    FactsTold,
+    HoldSeen,
+    OrderAnswer,
+)
+from renkei_contracts.member import Member
+from renkei_contracts.order import Order
 from renkei_contracts.point import ActivityAnswer
-from renkei_contracts.till import QuoteAnswer
+from renkei_contracts.till import HoldAnswer, QuoteAnswer
 
 router = APIRouter(prefix="/v1", route_class=TerminalRoute, tags=["v1"], dependencies=SCHEMES)
 
@@ -45,3 +66,78 @@ async def activity(ask: ActivityTold, caller: ActivityTeller, hub: TheHub) -> Ac
 async def facts(ask: FactsTold, caller: FactTeller, hub: TheHub) -> FactsKept:
     """What was stated first for a place and day stays; sales made before are not judged anew."""
     return await application.facts(hub.till, caller, ask)
+
+
+@router.post(
+    "/members",
+    name="tell_member",
+    summary="A customer as they are now",
+    responses=documented(*ALWAYS, "of_other_channel", "busy"),
+)
+async def member(told: Member, caller: MemberTeller, hub: TheHub) -> CustomerAnswer:
+    """Finds the member by what is proven of them, or makes them one; again changes nothing."""
+    return await own_cart.customer(hub.till, hub.connections, caller, told)
+
+
+@router.post(
+    "/holds",
+    name="cart_hold",
+    summary="Set points aside at checkout",
+    responses=documented(*ALWAYS, "member_not_found", "insufficient_points", "key_reused", "busy"),
+)
+async def hold(ask: CartHold, caller: Holder, hub: TheHub) -> HoldAnswer:
+    """The same key with the same content gives the first answer again."""
+    return await own_cart.hold(hub.till, caller, ask)
+
+
+@router.get(
+    "/holds/{hold}",
+    name="look_at_cart_hold",
+    summary="How a hold stands",
+    responses=documented(*ALWAYS, "hold_not_found", "busy"),
+)
+async def look(hold: HoldId, caller: Holder, hub: TheHub) -> HoldSeen:
+    """Open, or how it ended; after a time-out this says which."""
+    return await own_cart.look(hub.till, caller, hold)
+
+
+@router.post(
+    "/holds/{hold}:extend",
+    name="extend_cart_hold",
+    summary="Keep a hold open for longer",
+    responses=documented(*ALWAYS, "hold_not_found", "hold_ended", "busy"),
+)
+async def extend(hold: HoldId, ask: CartExtend, caller: Holder, hub: TheHub) -> HoldAnswer:
+    """It never ends earlier than it would have; extending again is harmless."""
+    return await own_cart.extend(hub.till, caller, hold, ask)
+
+
+@router.post(
+    "/holds/{hold}:release",
+    name="release_cart_hold",
+    summary="Give a hold back",
+    responses=documented(*ALWAYS, "hold_not_found", "busy"),
+)
+async def release(hold: HoldId, caller: Holder, hub: TheHub) -> HoldAnswer:
+    """Releasing again, or a hold that has ended, changes nothing."""
+    return await own_cart.release(hub.till, caller, hold)
+
+
+@router.post(
+    "/orders",
+    name="tell_order",
+    summary="An order as it is now",
+    responses=documented(
+        *ALWAYS,
+        "of_other_channel",
+        "order_unclear",
+        "hold_not_found",
+        "hold_of_other_member",
+        "hold_used",
+        "points_without_member",
+        "busy",
+    ),
+)
+async def order(told: Order, caller: OrderTeller, hub: TheHub) -> OrderAnswer:
+    """Restated as a whole whenever it changes; what is older than what is known is ignored."""
+    return await own_cart.order(hub.till, caller, told)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
+from renkei.services.terminals import APPLICATION_SCOPES
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.engine import APP_ROLE
 
@@ -40,10 +41,31 @@ def test_an_application_gets_a_credential_of_its_own_scopes(
         ),
         {"key": ran.document["key_id"]},
     ).one()
-    assert tuple(row) == ("", "site", ["quotes:read", "activities:write", "facts:write"])
+    assert tuple(row) == ("", "site", list(APPLICATION_SCOPES))
     assert ran.document["secret"]
 
 
 def test_an_application_of_no_connection_is_refused(renkei: Command, owner: Connection) -> None:
     ran = renkei("application", "add", "--connection", "nowhere", "--name", "site")
     assert "no connection 'nowhere'" in ran.refusal
+
+
+def test_a_cart_of_ones_own_gets_a_channel_of_its_own_once(
+    renkei: Command, owner: Connection
+) -> None:
+    for name in ("site", "app"):
+        ran = renkei(
+            "application", "add", "--connection", "net", "--name", name, "--own-cart", "--json"
+        )
+        assert ran.code == 0, ran
+    rows = owner.execute(text("SELECT vendor FROM connection WHERE connection_id = 'net'")).all()
+    assert [tuple(row) for row in rows] == [("",)]
+
+
+def test_a_channel_of_ones_own_needs_a_name_that_no_vendor_has(
+    renkei: Command, owner: Connection
+) -> None:
+    add = ("application", "add", "--own-cart", "--name", "site", "--connection")
+    assert "no name" in renkei(*add, "Net!").refusal
+    owner.execute(text("UPDATE connection SET vendor = 'acme' WHERE connection_id = 'pos'"))
+    assert "a connection to acme" in renkei(*add, "pos").refusal

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from renkei.messaging.changed import Hint
 from renkei.registry import Registry
 from renkei.services.booking import Booking
+from renkei.services.channels import channels_of
 from renkei.services.ingest import Cause, Ingest, Told, write_down
 from renkei.services.members import list_members
 from renkei_contracts.errors import PayloadInvalid
@@ -137,7 +138,7 @@ async def test_two_states_that_cannot_be_read_are_for_a_person(ingest: Ingest, o
 async def test_a_member_gets_a_mirror_where_balances_are_shown_and_we_lead(
     ingest: Ingest, opened: Any
 ) -> None:
-    channels = await ingest._channels(opened)
+    channels = await channels_of(ingest.connections, opened.row.program)
     assert channels.mirrors_at == {"cart", "shop"}
     assert channels.creates_at == {"shop"}
 

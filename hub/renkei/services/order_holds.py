@@ -1,0 +1,38 @@
+"""The holds that an order claims: the sale is paid with what was set aside for it."""
+
+from collections.abc import Iterable
+
+from renkei.errors import TillRefused
+from renkei.ledger.books import Hold, HoldName
+from renkei.services.attempt import Attempt
+from renkei.services.hold import parse_hold_id
+from renkei_contracts.order import Order
+
+
+def claimed(order: Order, hold: HoldName | None = None) -> tuple[HoldName, ...]:
+    """The names of the holds this sale captures, each once; what is no name of a hold is none."""
+    first = [hold] if hold is not None else []
+    return tuple(dict.fromkeys([*first, *_named(order.hold_codes)]))
+
+
+def parts_claimed(
+    attempt: Attempt, names: Iterable[HoldName], connection: str, member: str
+) -> tuple[Hold, ...]:
+    """The open parts of those that this channel placed for the member, or for whom they joined."""
+    mates = {books.member for books in attempt.group_of(member).homes}
+    return tuple(
+        part
+        for name in names
+        if (known := attempt.known_hold(name)) is not None
+        and known.connection == connection
+        and known.for_member in mates
+        for part in attempt.parts_of(name)
+    )
+
+
+def _named(codes: Iterable[str]) -> Iterable[HoldName]:
+    for code in codes:
+        try:
+            yield parse_hold_id(code)
+        except TillRefused:
+            continue
