@@ -86,7 +86,7 @@ class RefundSale:
 
     def _park(self, attempt: Attempt) -> RefundAnswer:
         self._keep(attempt)
-        return self._answer(attempt, "parked", SettleAnswer("unlinked"), Settled(), 0)
+        return self._answer(attempt, "parked", SettleAnswer("unlinked"), Settled())
 
     def _book(self, attempt: Attempt, row: OrderRow) -> RefundAnswer:
         before = Settled()
@@ -96,10 +96,8 @@ class RefundSale:
         stood = effective(order, refunds_of(attempt, order))
         self._require_fits(attempt, row, exceeding(stood, self.refund))
         self._keep(attempt)
-        stands = effective(order, refunds_of(attempt, order))
-        used = stood.points_used - (0 if self.refund.whole else stands.points_used)
         settled = self.again(row).post(attempt, row, row.member, row.digest)
-        return self._answer(attempt, "booked", settled, before, used)
+        return self._answer(attempt, "booked", settled, before)
 
     def _require_fits(self, attempt: Attempt, row: OrderRow, faults: list[str]) -> None:
         if not faults:
@@ -134,14 +132,13 @@ class RefundSale:
         outcome: str,
         settled: SettleAnswer,
         before: Settled,
-        points_returned: int,
     ) -> RefundAnswer:
         said: dict[str, Any] = {
             "sale": str(self.sale),
             "outcome": outcome,
             "member": settled.member or "",
             "earned_back": max(0, before.earned - settled.earned),
-            "points_returned": points_returned if settled.member else 0,
+            "points_returned": max(0, before.redeemed - settled.redeemed),
             "earned": settled.earned,
             "used": settled.redeemed,
             "as_of": attempt.now,

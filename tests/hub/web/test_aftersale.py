@@ -103,6 +103,15 @@ class TestVoid:
         booked = (await register.post(SALES, new_sale("1001", regular.id, yen=11_000))).json()
         assert (booked["earned"], booked["spendable"]) == (0, 500)
 
+    async def test_a_void_of_a_sale_that_was_restated_as_voided_gives_nothing_back(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        for revision, voided in ((1, False), (2, True)):
+            sale = new_sale("1001", regular.id, points_used=200, revision=revision, voided=voided)
+            await register.post(SALES, sale)
+        answer = (await register.post(f"{SALES}:void", void("1001"))).json()
+        assert (answer["points_returned"], answer["spendable"]) == (0, 500)
+
     async def test_on_another_day_it_is_a_return_unless_it_has_happened(
         self, register: Any, regular: Any, new_sale: Any
     ) -> None:
