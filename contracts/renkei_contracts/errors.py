@@ -9,6 +9,7 @@ RenkeiError
 │   └── AuthenticationFailed
 ├── GiveUp                   repeating cannot help
 │   ├── NotFound                 no such thing at the vendor
+│   │   └── NotYet                   it is there, but is not yet what was asked for
 │   ├── Rejected                 the vendor refuses, and says why
 │   └── UnsupportedFeature       it cannot be said to this vendor
 ├── FixData                  somebody must correct what was sent
@@ -57,6 +58,13 @@ class GiveUp(RenkeiError):
 
 class NotFound(GiveUp):
     """The vendor has no such thing."""
+
+
+class NotYet(NotFound):
+    """It is there, but is not yet what was asked for: an order still in the checkout.
+
+    The vendor tells when it is. Nobody has to look at it until then.
+    """
 
 
 class Rejected(GiveUp):

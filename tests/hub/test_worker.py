@@ -16,6 +16,7 @@ from renkei.messaging.retry import TRIES
 from renkei.services.members import balance
 from renkei.worker import Pace, Worker
 from renkei_contracts.errors import (
+    NotYet,
     Rejected,
     SignatureInvalid,
     Unavailable,
@@ -96,6 +97,24 @@ async def test_a_hint_that_comes_while_the_object_is_read_is_not_lost(scene: Sce
     orders.fetch = fetch
     await scene.settle_down()
     assert scene.cart.points == {"c1": 200}
+
+
+async def test_what_is_no_order_yet_waits_for_nobody_and_is_read_when_it_is_told_again(
+    scene: Scene,
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    scene.cart.failures += [NotYet("in the checkout") for _ in range(TRIES)]
+    await scene.deliver(b"")
+    await scene.work("deliveries")
+    for _ in range(TRIES):
+        await scene.work("changed")
+        await scene.due_now("changed_object")
+    assert scene.cart.calls.count("fetch order o1") == TRIES
+    assert tuple(await scene.one("SELECT count(*) FROM changed_object")) == (0,)
+    scene.cart.orders["o1"] = bought()
+    await scene.deliver(b"")
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 100}
 
 
 async def test_what_cannot_be_understood_is_a_dead_letter_with_its_reason(scene: Scene) -> None:

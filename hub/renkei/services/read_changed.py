@@ -13,7 +13,7 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
-from renkei_contracts.errors import UnsupportedFeature
+from renkei_contracts.errors import NotYet, UnsupportedFeature
 from renkei_contracts.event import BalanceSeen, MemberSeen, Observation, OrderSeen
 from renkei_contracts.ids import ExternalRef
 
@@ -47,7 +47,7 @@ class ReadChanged:
         except Exception as error:
             log_or_raise(error, connection=claimed.connection, kind=claimed.kind)
             await self.tools.trouble.failed(opened, error)
-            await self._failed(claimed, error)
+            await self._failed(claimed, error, began)
             return
         async with self.tools.database.begin() as conn:
             await write_down(conn, [told], self.tools.clock())
@@ -65,10 +65,14 @@ class ReadChanged:
             return BalanceSeen(ref=ref, points=points, at=began)
         raise UnsupportedFeature(f"{what}: the plugin {opened.row.vendor} cannot")
 
-    async def _failed(self, claimed: Claimed, error: Exception) -> None:
+    async def _failed(self, claimed: Claimed, error: Exception, began: datetime) -> None:
         dead = dies(error, claimed.tries)
         due = self.tools.clock() + pause(claimed.tries)
         async with self.tools.database.begin() as conn:
+            if dead and isinstance(error, NotYet):
+                # The vendor tells of it once it is: until then there is nothing for a person to do.
+                await changed.read_done(conn, claimed, began)
+                return
             await changed.again(conn, claimed, due, reason_of(error), dead=dead)
         if dead:
             log.warning("object_dead", connection=claimed.connection, kind=claimed.kind)
