@@ -65,6 +65,24 @@ class TestAsking:
             "scope": ["a:read a:write"],
         }
 
+    async def test_a_refresh_token_is_sent_and_the_next_one_is_kept(self) -> None:
+        sent: list[bytes] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            sent.append(request.content)
+            return httpx.Response(200, json=GOOD | {"refresh_token": "next"})
+
+        form = {"grant_type": "refresh_token", "refresh_token": "first"}
+        grant = await fetch_grant(answering(answer), CREDENTIALS, NOW, form)
+        assert grant.token.refresh == "next"
+        asked = parse_qs(sent[0].decode())
+        assert (asked["grant_type"], asked["refresh_token"]) == (["refresh_token"], ["first"])
+
+    @pytest.mark.parametrize("odd", ["", 1, ["next"], {}])
+    async def test_an_odd_refresh_token_is_not_kept(self, odd: object) -> None:
+        with pytest.raises(PayloadInvalid, match="refresh_token"):
+            await fetch_grant(always(200, GOOD | {"refresh_token": odd}), CREDENTIALS, NOW)
+
     async def test_the_hubs_own_client_sends_it_with_its_time_outs(self) -> None:
         timeouts: list[Any] = []
 

@@ -12,6 +12,7 @@ from renkei_contracts.toolkit.signature import (
     filled,
     hmac_sha256_base64,
     require_hmac_base64,
+    require_hmac_hex,
     require_recent,
     require_secret,
 )
@@ -24,6 +25,15 @@ SIGNED = "VV2IB3vP51JHK+CVFTBnZEf08+NoNmRzPk45/4ss32Q="
 def test_the_published_vector_is_accepted() -> None:
     assert hmac_sha256_base64("hush", BODY) == SIGNED
     require_hmac_base64(SIGNED, ["hush"], BODY)
+
+
+def test_a_signature_in_hexadecimal_digits_is_accepted_as_it_is_written() -> None:
+    body = b'[{"entity":"order","id":5,"action":"updated"}]'
+    signed = "378d31c2ef3d171956f3a724fa33fb8eb8ad3497c0391f640d7da0a3dccaee8f"
+    require_hmac_hex(signed, ["another", "my-secret"], body)
+    for other in (signed.upper(), signed[:-1], None):
+        with pytest.raises(SignatureInvalid):
+            require_hmac_hex(other, ["my-secret"], body)
 
 
 def test_a_key_that_was_rotated_out_is_still_accepted_while_it_is_listed() -> None:

@@ -42,7 +42,10 @@ class ClientCredentials:
 
 @dataclass(frozen=True)
 class Grant:
-    """A token and the scopes it was granted for; None where the vendor does not say."""
+    """A token and the scopes it was granted for; None where the vendor does not say.
+
+    The token holds the refresh token that came with it, if one did.
+    """
 
     token: Token
     scopes: frozenset[str] | None
@@ -70,7 +73,8 @@ async def fetch_grant(
 ) -> Grant:
     """Ask the token endpoint; raises AuthenticationFailed, TryLater or PayloadInvalid.
 
-    ``form`` is the grant: by the credentials alone, or by the code of an authorization.
+    ``form`` is the grant: by the credentials alone, by the code of an authorization, or by a
+    refresh token.
 
     Whatever the endpoint refuses is AuthenticationFailed, 404 too: a NotFound would be taken for
     a missing order by whoever wanted to read one.
@@ -133,7 +137,16 @@ def _grant(answer: Mapping[str, Any], now: datetime, where: str) -> Grant:
         raise PayloadInvalid(f"{where}: the answer holds no bearer token")
     scope = answer.get("scope")
     scopes = frozenset(scope.split()) if isinstance(scope, str) else None
-    return Grant(Token(access, _end(answer.get("expires_in"), now, where)), scopes)
+    ends = _end(answer.get("expires_in"), now, where)
+    return Grant(Token(access, ends, _refresh(answer.get("refresh_token"), where)), scopes)
+
+
+def _refresh(token: object, where: str) -> str | None:
+    if token is None:
+        return None
+    if not isinstance(token, str) or not token:
+        raise PayloadInvalid(f"{where}: the answer holds no usable refresh_token")
+    return token
 
 
 def _end(seconds: object, now: datetime, where: str) -> datetime | None:

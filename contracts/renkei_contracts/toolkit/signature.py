@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
@@ -21,6 +21,11 @@ def hmac_sha256_base64(key: str, message: bytes) -> str:
     return base64.b64encode(hmac.digest(key.encode(), message, hashlib.sha256)).decode()
 
 
+def hmac_sha256_hex(key: str, message: bytes) -> str:
+    """HMAC-SHA256(key as UTF-8, message) in small hexadecimal digits."""
+    return hmac.digest(key.encode(), message, hashlib.sha256).hex()
+
+
 def same(left: str, right: str) -> bool:
     """Whether two secrets are equal, in constant time, for any characters."""
     return hmac.compare_digest(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))
@@ -31,12 +36,23 @@ def require_hmac_base64(given: str | None, keys: Iterable[str], message: bytes) 
 
     Empty keys never match: an endpoint without a secret is closed, not open.
     """
+    _require(hmac_sha256_base64, given, keys, message)
+
+
+def require_hmac_hex(given: str | None, keys: Iterable[str], message: bytes) -> None:
+    """The same for a vendor that writes its signature in small hexadecimal digits."""
+    _require(hmac_sha256_hex, given, keys, message)
+
+
+def _require(
+    signed: Callable[[str, bytes], str], given: str | None, keys: Iterable[str], message: bytes
+) -> None:
     usable = [key for key in keys if key]
     if not usable:
         raise SignatureInvalid("no signing secret is configured: set it on the connection")
     if given is None:
         raise SignatureInvalid("the signature header is missing")
-    matches = [same(hmac_sha256_base64(key, message), given) for key in usable]
+    matches = [same(signed(key, message), given) for key in usable]
     if not any(matches):
         raise SignatureInvalid("the signature does not match the body")
 
