@@ -123,6 +123,8 @@ class SquareMemberCreation:
         body = {"query": {"filter": {"reference_id": {"exact": card}}}, "limit": 100}
         page = await self._client.find(wire.SomeCustomers, "/v2/customers/search", body)
         rows = [parse(wire.Customer, row, "customers by card") for row in page.customers]
+        if any(row.reference_id is None for row in rows):
+            raise PayloadInvalid("customers by card: one of them does not tell its reference_id")
         # Square's filter pays no heed to upper and lower case.
         same = [row for row in rows if row.reference_id == card]
         if len(same) > 1:
