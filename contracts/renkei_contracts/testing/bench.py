@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from renkei_contracts import capability
-from renkei_contracts.connection import Connection, MemoryTokens
+from renkei_contracts.connection import Connection, MemoryTokens, Token
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.stage import StageContext, Webhook
 from renkei_contracts.testing.checks import NotApplicable
@@ -63,16 +63,20 @@ class Exchange:
 class Bench:
     """One plugin on one twin. Use it as an async context manager, once for each check.
 
-    ``exchanges`` are the calls the plugin made, ``records`` the log lines of the whole process.
+    ``begun`` is how many calls the plugin has begun, ``exchanges`` are those that have ended, and
+    ``records`` the log lines of the whole process.
     ``on_the_way`` may change an answer before the plugin sees it, or break its connection.
+    ``tokens`` are all that any of its connections ever had.
     """
 
     vendor: Vendor
     page_size: int | None = 2
     clock: Clock = field(default_factory=Clock)
+    begun: int = 0
     exchanges: list[Exchange] = field(default_factory=list)
     records: list[logging.LogRecord] = field(default_factory=list)
     on_the_way: OnTheWay | None = None
+    tokens: list[Token] = field(default_factory=list, repr=False)
     _open: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _received: list[Delivery] = field(default_factory=list)
     _twin: Twin | None = None
@@ -113,7 +117,7 @@ class Bench:
         given = self.settings() if settings is None else settings
         model = self.vendor.settings.model_validate(given)
         assert self._http is not None, "use the bench as an async context manager"
-        return Connection(id, model, self._http, MemoryTokens(), self.clock)
+        return Connection(id, model, self._http, _Tokens(self.tokens), self.clock)
 
     def secrets(self) -> frozenset[str]:
         """The names of the settings that are secret."""
@@ -206,6 +210,22 @@ async def _client(bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+class _Tokens(MemoryTokens):
+    """Tells the bench of every token that is fetched."""
+
+    def __init__(self, seen: list[Token]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    async def replace(
+        self, refused: Token | None, fetch: Callable[[Token | None], Awaitable[Token]]
+    ) -> Token:
+        """As any store, and what came of it is seen."""
+        token = await super().replace(refused, fetch)
+        self._seen.append(token)
+        return token
+
+
 class _Recording(httpx.AsyncHTTPTransport):
     """Keeps every exchange."""
 
@@ -214,6 +234,7 @@ class _Recording(httpx.AsyncHTTPTransport):
         self._bench = bench
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._bench.begun += 1
         try:
             response = await self._answered(request)
         except httpx.TransportError:

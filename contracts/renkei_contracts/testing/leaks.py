@@ -2,16 +2,16 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote
 
-from renkei_contracts.connection import Connection
+from renkei_contracts.connection import Token
 from renkei_contracts.member import IdentityKind
 from renkei_contracts.paging import Window
 from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.operations import NEW_CARDS
 from renkei_contracts.testing.shop import HANAKO
 from renkei_contracts.testing.vectors import secrets_of
 
@@ -23,31 +23,37 @@ PERSONAL = (IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.CARD)
 
 @dataclass(frozen=True)
 class Leaks:
-    """Values to look for, with what each of them is."""
+    """Values to look for, with what each is: secrets, people, and every token there will be."""
 
-    values: dict[str, str]
+    secrets: dict[str, str]
+    people: dict[str, str]
+    tokens: Sequence[Token]
+
+    def credentials(self) -> dict[str, str]:
+        """What opens the vendor's doors: settings, and tokens until now."""
+        access = {token.access: "an access token" for token in self.tokens}
+        refresh = {token.refresh: "a refresh token" for token in self.tokens if token.refresh}
+        return self.secrets | access | refresh
 
     def found(self, text: str) -> str | None:
         """What of it is in the text, however it is written there."""
-        for value, what in self.values.items():
+        for value, what in (self.credentials() | self.people).items():
             if any(form in text for form in _forms(value)):
                 return what
         return None
 
 
-async def leaks(bench: Bench, connection: Connection[Any]) -> Leaks:
-    """The secret settings, the token, and what is known of Hanako."""
-    values = {value: f"the setting {name}" for name, value in secrets_of(bench).items()}
-    token = await connection.tokens.current()
-    if token is not None:
-        values[token.access] = "the access token"
+async def leaks(bench: Bench) -> Leaks:
+    """The secret settings, the tokens of all its connections, and what is known of Hanako."""
+    secrets = {value: f"the setting {name}" for name, value in secrets_of(bench).items()}
     people = {
         HANAKO.email: "a mail address",
         HANAKO.family_name: "a family name",
         HANAKO.given_name: "a given name",
         HANAKO.card: "a card",
+        NEW_CARDS: "a card",
     }
-    return Leaks(values | people | await _identities(bench))
+    return Leaks(secrets, people | await _identities(bench), bench.tokens)
 
 
 async def _identities(bench: Bench) -> dict[str, str]:

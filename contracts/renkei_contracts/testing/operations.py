@@ -1,223 +1,196 @@
-"""Every call that a plugin can make, ready to be made again and again, and what may come of it."""
+"""The one list of every call that a plugin can make, each ready to be made again and again."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
-from renkei_contracts.capability import Fact, StockLevel
 from renkei_contracts.connection import Connection
-from renkei_contracts.errors import RateLimited, RenkeiError
+from renkei_contracts.delivery import Delivery
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import IdentityKind, Member
-from renkei_contracts.order import Order
+from renkei_contracts.member import NewMember
 from renkei_contracts.paging import Page, Window
-from renkei_contracts.point import Balance, BalanceWrite, BalanceWritten
+from renkei_contracts.point import Balance, BalanceWrite
 from renkei_contracts.testing.bench import CONNECTION, Bench
 from renkei_contracts.testing.checks import NotApplicable
-from renkei_contracts.testing.shop import Buyer, enrolled, sale
-from renkei_contracts.twin.faults import Fault
+from renkei_contracts.testing.consent import callback
+from renkei_contracts.testing.shop import HANAKO, Buyer
 
 DAY = timedelta(days=1)
-BETWEEN = timedelta(seconds=10)
-"""What passes between two failures of a vendor, so that its limit of calls is never in the way."""
-PLENTY = 20
-"""More calls than one operation makes."""
+NEW_CARDS = "29900000"
+"""How the cards begin that members are created with."""
+
+Run = Callable[[], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One call of a capability. ``idempotent``: made twice it is as if made once."""
+    """One call of a capability. ``idempotent``: made twice it is as if made once.
+
+    ``before`` is what must be so at the vendor, a coupon that can be taken back: it is done anew
+    each time, while the vendor is well. ``looks``: a write may find that nothing is to be done;
+    ``anew``: its result is another one each time.
+    """
 
     name: str
-    run: Callable[[], Awaitable[Any]]
+    run: Run
     writes: bool = False
     idempotent: bool = True
+    looks: bool = False
+    anew: bool = False
+    before: Run | None = None
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What came of an operation: its result, or what it raised, and how many calls it took."""
-
-    operation: Operation
-    result: Any = None
-    error: BaseException | None = None
-    calls: int = 0
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A plugin at work: one connection with a token, and its operations with their results."""
+class _Shop:
+    """A connection, the window that all of it lies in, and somebody who bought."""
 
     bench: Bench
     connection: Connection[Any]
-    normal: Sequence[Tried]
-
-    async def suffer(self, operation: Operation, *faults: Fault) -> Tried:
-        """Make the call while the vendor fails so; afterwards the vendor is well again."""
-        self.bench.clock.forward(BETWEEN)
-        script = self.bench.twin.faults
-        script.plan(faults)
-        try:
-            return await attempt(self.bench, operation)
-        finally:
-            script.planned.clear()
-
-    async def well(self, operation: Operation) -> Tried:
-        """Make the call while nothing fails; a twin that limits real seconds is waited for once."""
-        tried = await self.suffer(operation)
-        if isinstance(tried.error, RateLimited):
-            await asyncio.sleep(min(tried.error.retry_after or 1, 2))
-            tried = await self.suffer(operation)
-        if tried.error is not None:
-            raise tried.error
-        return tried
+    window: Window
+    buyer: Buyer
 
 
-async def attempt(bench: Bench, operation: Operation) -> Tried:
-    """Make the call, whatever comes of it."""
-    before = len(bench.exchanges)
-    try:
-        result = await operation.run()
-    except Exception as error:  # whatever a plugin raises is what the check looks at
-        return Tried(operation, error=error, calls=len(bench.exchanges) - before)
-    return Tried(operation, result, calls=len(bench.exchanges) - before)
-
-
-async def ready(bench: Bench) -> Ready:
-    """A shop with a member and a sale, and every operation made once."""
-    buyer = await enrolled(bench.twin)
-    if bench.twin.kind != "service":
-        await sale(bench.twin, buyer)
-    bench.clock.forward(timedelta(minutes=1))
-    connection = bench.connection()
+async def operations(bench: Bench, connection: Connection[Any], buyer: Buyer) -> list[Operation]:
+    """Every call of every capability; the buyer is the vendor's customer, where it keeps them."""
     # It stays open, since what the operations write counts as changed from then on.
     window = Window(bench.clock() - DAY, bench.clock() + DAY)
-    found = [
-        *await _orders(bench, connection, window),
-        *await _members(bench, connection, window, buyer),
-        *await _goods(bench, connection, window, buyer),
+    shop = _Shop(bench, connection, window, buyer)
+    return [
+        *await _orders(shop),
+        *await _members(shop),
+        *_creation(shop),
+        *_balances(shop),
+        *await _goods(shop),
+        *_coupons(shop),
+        *_rest(shop),
+        *await _install(bench),
     ]
-    if not found:
-        raise NotApplicable("the plugin makes no calls")
-    # Made once for the token, and once more for what it takes without.
-    normal = [await attempt(bench, one) for _ in range(2) for one in found][len(found) :]
-    for tried in normal:
-        if tried.error is not None:
-            raise tried.error
-    return Ready(bench, connection, normal)
 
 
-async def _orders(bench: Bench, connection: Connection[Any], window: Window) -> list[Operation]:
-    if bench.vendor.orders is None:
+async def _polled(
+    what: str, changed: Callable[[Window, str | None], Awaitable[Page[Any]]], window: Window
+) -> list[Operation]:
+    """The first page, and the one after it where there is one."""
+    first = Operation(f"polling {what}", lambda: changed(window, None))
+    cursor = (await changed(window, None)).cursor
+    if cursor is None:
+        return [first]
+    return [first, Operation(f"polling {what} on", lambda: changed(window, cursor))]
+
+
+async def _orders(shop: _Shop) -> list[Operation]:
+    if shop.bench.vendor.orders is None:
         return []
-    orders = bench.vendor.orders(connection)
-    known = (await orders.changed(window, None)).items
+    orders = shop.bench.vendor.orders(shop.connection)
+    known = (await orders.changed(shop.window, None)).items
     fetch = [Operation("reading an order", lambda: orders.fetch(known[0].ref.id))] if known else []
-    return [*fetch, Operation("polling orders", lambda: orders.changed(window, None))]
+    return [*fetch, *await _polled("orders", orders.changed, shop.window)]
 
 
-async def _members(
-    bench: Bench, connection: Connection[Any], window: Window, buyer: Buyer
-) -> list[Operation]:
-    vendor, id, found = bench.vendor, buyer.id, []
-    if vendor.members is not None:
-        members = vendor.members(connection)
-        found.append(Operation("polling members", lambda: members.changed(window, None)))
-        if id:
-            found.append(Operation("reading a member", lambda: members.fetch(id)))
-    if vendor.balances is not None and id:
-        balances = vendor.balances(connection)
-        write = _write(bench)
-        found.append(Operation("reading a balance", lambda: balances.read(id)))
-        run = lambda: balances.write(id, write)  # noqa: E731 - as short as the others
-        found.append(Operation("writing a balance", run, True, balances.idempotent))
-    return found
+async def _members(shop: _Shop) -> list[Operation]:
+    if shop.bench.vendor.members is None:
+        return []
+    members, id = shop.bench.vendor.members(shop.connection), shop.buyer.id
+    fetch = [Operation("reading a member", lambda: members.fetch(id))] if id else []
+    return [*await _polled("members", members.changed, shop.window), *fetch]
 
 
-async def _goods(
-    bench: Bench, connection: Connection[Any], window: Window, buyer: Buyer
-) -> list[Operation]:
-    vendor, found = bench.vendor, []
-    if vendor.products is not None:
-        products = vendor.products(connection)
-        found.append(Operation("polling products", lambda: products.changed(window, None)))
-    if vendor.stock is not None:
-        stock, sku = vendor.stock(connection), (await bench.twin.catalogue())[0].sku
+def _creation(shop: _Shop) -> list[Operation]:
+    if shop.bench.vendor.member_creation is None:
+        return []
+    creation, numbers = shop.bench.vendor.member_creation(shop.connection), count(1)
+    names = {"family_name": HANAKO.family_name, "given_name": HANAKO.given_name}
+    known = NewMember(member="mem_0", card=HANAKO.card, **names)
+
+    def new() -> NewMember:
+        number = next(numbers)
+        return NewMember(member=f"mem_{number}", card=f"{NEW_CARDS}{number:05}", **names)
+
+    return [
+        Operation("finding a member by card", lambda: creation.create(known), True, looks=True),
+        Operation("creating a member", lambda: creation.create(new()), writes=True, anew=True),
+    ]
+
+
+def _balances(shop: _Shop) -> list[Operation]:
+    id = shop.buyer.id
+    if shop.bench.vendor.balances is None or not id:
+        return []
+    balances = shop.bench.vendor.balances(shop.connection)
+    balance = Balance(spendable=120, version=1, as_of=shop.bench.clock())
+    write = BalanceWrite(balance=balance, change=1)
+    return [
+        Operation("reading a balance", lambda: balances.read(id)),
+        Operation(
+            "writing a balance", lambda: balances.write(id, write), True, balances.idempotent
+        ),
+    ]
+
+
+async def _goods(shop: _Shop) -> list[Operation]:
+    bench, found = shop.bench, list[Operation]()
+    if bench.vendor.products is not None:
+        products = bench.vendor.products(shop.connection)
+        found += await _polled("products", products.changed, shop.window)
+    if bench.vendor.stock is not None:
+        stock, sku = bench.vendor.stock(shop.connection), (await bench.twin.catalogue())[0].sku
         levels = await stock.read([sku])
         found.append(Operation("reading stock", lambda: stock.read([sku])))
         if levels:
             level = replace(levels[0], at=bench.clock())
             found.append(Operation("writing stock", lambda: stock.write(level), writes=True))
-    if vendor.coupons is not None:
-        coupons, until = vendor.coupons(connection), bench.clock() + DAY
-        issue = lambda: coupons.issue("RENKEI-1", 100, until)  # noqa: E731
-        found.append(Operation("issuing a coupon", issue, writes=True))
-    if vendor.messages is not None and buyer.id:
-        messages, ref = vendor.messages(connection), ExternalRef(connection=CONNECTION, id=buyer.id)
-        send = lambda: messages.send(ref, "ポイントが付きました")  # noqa: E731
-        found.append(Operation("sending a message", send, writes=True, idempotent=False))
-    if vendor.facts is not None:
-        facts, day = vendor.facts(connection), bench.clock().date()
-        found.append(Operation("reading facts", lambda: facts.facts(day)))
     return found
 
 
-def _write(bench: Bench) -> BalanceWrite:
-    balance = Balance(spendable=120, version=1, as_of=bench.clock())
-    return BalanceWrite(balance=balance, change=1)
+def _coupons(shop: _Shop) -> list[Operation]:
+    if shop.bench.vendor.coupons is None:
+        return []
+    coupons, clock, numbers = shop.bench.vendor.coupons(shop.connection), shop.bench.clock, count(1)
+
+    async def issue(code: str) -> None:
+        await coupons.issue(code, 100, clock() + 2 * DAY)
+
+    return [
+        Operation("issuing a coupon", lambda: issue(f"RENKEI-{next(numbers)}"), writes=True),
+        Operation(
+            "revoking a coupon",
+            lambda: coupons.revoke("RENKEI-0"),
+            writes=True,
+            before=lambda: issue("RENKEI-0"),
+        ),
+    ]
 
 
-def canonical(tried: Tried) -> bool:
-    """Whether it succeeded or ended in one of the errors of renkei_contracts.errors."""
-    return tried.error is None or isinstance(tried.error, RenkeiError)
+def _rest(shop: _Shop) -> list[Operation]:
+    vendor, found = shop.bench.vendor, list[Operation]()
+    if vendor.messages is not None and shop.buyer.id:
+        messages = vendor.messages(shop.connection)
+        ref = ExternalRef(connection=CONNECTION, id=shop.buyer.id)
+        send = lambda: messages.send(ref, "ポイントが付きました")  # noqa: E731
+        found.append(Operation("sending a message", send, writes=True, idempotent=False))
+    if vendor.facts is not None:
+        facts, day = vendor.facts(shop.connection), shop.bench.clock().date()
+        found.append(Operation("reading facts", lambda: facts.facts(day)))
+    if vendor.check is not None:
+        check = vendor.check(shop.connection)
+        found.append(Operation("checking the connection", check.check))
+    return found
 
 
-def worth(order: Order) -> object:
-    """What an order comes to, in which state, and whether it is somebody's."""
-    lines = [line.model_dump(exclude={"id", "sku", "jan", "title"}) for line in order.lines]
-    used = (order.points_used, order.points_value, order.shipping)
-    # A card is as good as a customer: the hub finds the member by either.
-    carded = any(one.kind is IdentityKind.CARD for one in order.identities)
-    buyer = carded or order.customer is not None
-    return (order.ref, order.state, order.currency, buyer, order.test, lines, used)
+async def _install(bench: Bench) -> list[Operation]:
+    """On a connection of its own: the others keep their token."""
+    if bench.vendor.install is None:
+        return []
+    install, brought = bench.install(bench.connection()), list[Delivery]()
 
+    async def consent() -> None:
+        brought[:] = [await callback(bench)]
 
-def wrong(normal: Tried, given: Tried) -> str | None:
-    """What a result says that is not so, compared with the one of a vendor that is well."""
-    match given.result:
-        case Page():
-            return _wrong_page(normal.result, given.result)
-        case BalanceWritten():
-            return None
-        case list() | tuple():
-            return None if _told(given.result) == _told(normal.result) else "other values"
-        case result:
-            return None if _told([result]) == _told([normal.result]) else "other values"
-
-
-def _wrong_page(normal: Page[Any], given: Page[Any]) -> str | None:
-    if len(given.items) + len(given.rejected) < len(normal.items) + len(normal.rejected):
-        return "fewer rows, and none of them rejected"
-    if normal.cursor is not None and given.cursor is None:
-        return "that this was the last page"
-    known = _told(normal.items)
-    return None if all(one in known for one in _told(given.items)) else "other values"
-
-
-def _told(things: Sequence[Any]) -> list[object]:
-    return [_of(thing) for thing in things]
-
-
-def _of(thing: object) -> object:
-    match thing:
-        case Order():
-            return worth(thing)
-        case Member():
-            return (thing.ref, thing.state, thing.merged_into, thing.points_seen)
-        case StockLevel():
-            return (thing.sku, thing.location, thing.quantity)
-        case Fact():
-            return (thing.name, thing.area, thing.day, thing.value)
-    return thing
+    try:
+        await consent()
+    except NotApplicable:
+        return []
+    finish = lambda: install.finish(brought[0])  # noqa: E731 - as short as the others
+    return [Operation("finishing an authorization", finish, before=consent)]

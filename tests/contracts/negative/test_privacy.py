@@ -1,7 +1,7 @@
 """For each check of ``privacy`` a plugin that is wrong in that way."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,12 +9,22 @@ from typing import Any
 import pytest
 from wrong import Around, checks_of, must_fail, wrapped
 
+from renkei_contracts.capability import CheckFinding
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import PayloadInvalid, RenkeiError, SignatureInvalid, Unavailable
+from renkei_contracts.errors import (
+    OutcomeUnknown,
+    PayloadInvalid,
+    RenkeiError,
+    SignatureInvalid,
+    Unavailable,
+)
 from renkei_contracts.event import Observation
-from renkei_contracts.member import Member
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Member, NewMember
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.reference.cart import VENDOR
+from renkei_contracts.reference.till.plugin import COPY_VENDOR
+from renkei_contracts.testing import CHECKS, run_check
 from renkei_contracts.vendor import Vendor
 
 log = logging.getLogger("renkei_wrong")
@@ -93,6 +103,44 @@ class AsksByName(Around):
         return member
 
 
+class QuotesTheCard(Around):
+    async def create(self, member: NewMember) -> ExternalRef:
+        try:
+            return await self.right.create(member)  # type: ignore[no-any-return]
+        except OutcomeUnknown:
+            raise OutcomeUnknown(f"the card {member.card} may be known there") from None
+
+
+class QuotesTheToken(Around):
+    """In an error of the capability's last call."""
+
+    async def told(self, call: Awaitable[Any]) -> Any:
+        try:
+            return await call
+        except RenkeiError as error:
+            token = await self.connection.tokens.current()
+            raise type(error)(f"refused with {token and token.access}") from None
+
+
+class RevokesAloud(QuotesTheToken):
+    async def revoke(self, code: str) -> None:
+        await self.told(self.right.revoke(code))
+
+
+class ChecksAloud(QuotesTheToken):
+    async def check(self) -> Sequence[CheckFinding]:
+        return await self.told(self.right.check())  # type: ignore[no-any-return]
+
+
+class InstallsAloud(Around):
+    async def finish(self, callback: Delivery) -> None:
+        try:
+            await self.right.finish(callback)
+        except RenkeiError:
+            secret = self.connection.settings.client_secret.get_secret_value()
+            raise Unavailable(f"not with {secret}") from None
+
+
 def members(wrap: Any) -> Vendor:
     return wrapped(VENDOR, "members", wrap)
 
@@ -123,3 +171,24 @@ def test_every_check_has_a_wrong_plugin() -> None:
 @pytest.mark.parametrize("id", TABLE)
 async def test_the_wrong_plugin_fails(id: str) -> None:
     await must_fail(TABLE, id)
+
+
+ALOUD: dict[str, tuple[str, Vendor]] = {
+    "creating a member": ("a card", wrapped(COPY_VENDOR, "member_creation", QuotesTheCard)),
+    "revoking a coupon": ("an access token", wrapped(VENDOR, "coupons", RevokesAloud)),
+    "checking the connection": ("an access token", wrapped(VENDOR, "check", ChecksAloud)),
+    "finishing an authorization": (
+        "the setting client_secret",
+        wrapped(VENDOR, "install", InstallsAloud),
+    ),
+}
+"""Calls whose errors must be looked at as well, with what a wrong plugin says in them."""
+
+
+@pytest.mark.parametrize("call", ALOUD)
+async def test_the_errors_of_every_call_are_looked_at(call: str) -> None:
+    what, vendor = ALOUD[call]
+    check = CHECKS["privacy: no error of a call tells a secret or a person"]
+    outcome = await run_check(vendor, check)
+    told = f"{call}: the error (or what it was raised from) must not hold {what}"
+    assert (outcome.status, outcome.text) == ("failed", told)

@@ -4,33 +4,15 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-import httpx
-
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import RenkeiError
+from renkei_contracts.testing import consent
 from renkei_contracts.testing.bench import CONNECTION, Bench
-from renkei_contracts.testing.checks import NotApplicable, Suite, must
+from renkei_contracts.testing.checks import Suite, must
 from renkei_contracts.testing.vectors import other_first, secrets_of
 
 suite = Suite("install", "install")
-
-STATE = "state-5e1f0c"
-CALLBACK = "https://hub.example.jp/install/callback"
-
-
-def _address(bench: Bench) -> str:
-    return bench.install(bench.connection()).authorize_url(STATE, CALLBACK)
-
-
-async def _callback(bench: Bench) -> Delivery:
-    """What the merchant's browser brings: the twin consents at once and sends it back."""
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as browser:
-        answer = await browser.get(_address(bench))
-    back = answer.headers.get("location", "")
-    if not back.startswith(CALLBACK):
-        raise NotApplicable("the twin's page of consent does not send the browser back at once")
-    return Delivery(CONNECTION, bench.clock(), (), urlsplit(back).query.encode())
 
 
 async def _accepted(bench: Bench, connection: Connection[Any], callback: Delivery) -> bool:
@@ -45,16 +27,16 @@ async def _accepted(bench: Bench, connection: Connection[Any], callback: Deliver
 @suite.check()
 async def the_address_of_consent_says_who_asks_and_where_to_return(bench: Bench) -> None:
     """The state proves later that it was this browser."""
-    query = parse_qs(urlsplit(_address(bench)).query)
+    query = parse_qs(urlsplit(consent.address(bench)).query)
     values = {value for several in query.values() for value in several}
     told = "authorize_url() must hold the state and the callback's address, unchanged"
-    must({STATE, CALLBACK} <= values, told)
+    must({consent.STATE, consent.CALLBACK} <= values, told)
 
 
 @suite.check()
 async def the_address_of_consent_holds_no_secret(bench: Bench) -> None:
     """It is in the browser's history."""
-    address = _address(bench)
+    address = consent.address(bench)
     shown = [name for name, value in secrets_of(bench).items() if value in address]
     must(not shown, f"authorize_url() must not hold {shown}")
 
@@ -63,7 +45,7 @@ async def the_address_of_consent_holds_no_secret(bench: Bench) -> None:
 async def the_merchants_consent_brings_a_token(bench: Bench) -> None:
     """Which the hub keeps."""
     connection = bench.connection()
-    await bench.install(connection).finish(await _callback(bench))
+    await bench.install(connection).finish(await consent.callback(bench))
     token = await connection.tokens.current()
     told = "finish() must exchange the code and keep the token: connection.tokens.replace"
     must(token is not None and bool(token.access), told)
@@ -72,7 +54,7 @@ async def the_merchants_consent_brings_a_token(bench: Bench) -> None:
 @suite.check()
 async def a_changed_callback_brings_no_token(bench: Bench) -> None:
     """Each of its values in turn has another first character, or is left out."""
-    callback = await _callback(bench)
+    callback = await consent.callback(bench)
     pairs = parse_qsl(callback.body.decode())
     for place, (name, value) in enumerate(pairs):
         for new in ([(name, other_first(value))], []):
@@ -97,7 +79,7 @@ async def a_callback_of_any_bytes_is_refused(bench: Bench) -> None:
 @suite.check()
 async def a_code_that_was_used_is_refused(bench: Bench) -> None:
     """The vendor says so, and the plugin passes it on."""
-    callback = await _callback(bench)
+    callback = await consent.callback(bench)
     first, again = bench.connection(), bench.connection()
     await bench.install(first).finish(callback)
     taken = await _accepted(bench, again, callback)

@@ -20,7 +20,6 @@ from renkei_contracts.member import MemberState
 from renkei_contracts.stage import Shopper
 from renkei_contracts.testing.bench import CONNECTION, Bench
 from renkei_contracts.testing.checks import NotApplicable, must
-from renkei_contracts.testing.operations import worth
 from renkei_contracts.testing.shop import HANAKO, TARO, enrolled, sale
 from renkei_contracts.testing.suites.webhooks import suite
 from renkei_contracts.testing.vectors import (
@@ -33,6 +32,7 @@ from renkei_contracts.testing.vectors import (
     with_body,
     with_value,
 )
+from renkei_contracts.testing.worth import worth
 
 UNKNOWN = "renkei/unknown"
 INVALID = "read() must raise PayloadInvalid for a body it cannot understand"
