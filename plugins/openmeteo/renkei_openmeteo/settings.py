@@ -4,13 +4,12 @@ import re
 from decimal import Decimal
 from typing import Annotated, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from renkei_contracts.base import Slug
+from renkei_contracts.toolkit.wire import LOOPBACK, Zone
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 FREE = "https://api.open-meteo.com"
 PAID = "https://customer-api.open-meteo.com"
 MOST_AREAS = 100
@@ -37,14 +36,6 @@ def _https_or_loopback(url: str) -> str:
     return url.rstrip("/")
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError("is no time zone") from error
-    return name
-
-
 Hour = Annotated[int, Field(ge=0, le=24)]
 
 
@@ -62,9 +53,7 @@ class OpenMeteoSettings(BaseModel):
     )
     first_hour: Hour = Field(default=9, description="The first hour of the day that counts")
     last_hour: Hour = Field(default=21, description="The hour at which the day ends that counts")
-    zone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        default="Asia/Tokyo", description="Time zone of these hours"
-    )
+    zone: Zone = Field(default="Asia/Tokyo", description="Time zone of these hours")
     api_key: SecretStr = Field(
         default=SecretStr(""), description="Key of a paid plan; the free service is not for shops"
     )

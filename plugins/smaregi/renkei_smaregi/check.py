@@ -6,6 +6,7 @@ from datetime import timedelta
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed, GiveUp, PayloadInvalid
+from renkei_contracts.toolkit.wire import parse
 from renkei_smaregi import amounts, pages, wire
 from renkei_smaregi.client import SmaregiClient
 from renkei_smaregi.settings import SmaregiSettings
@@ -75,7 +76,7 @@ class SmaregiCheck:
         except (AuthenticationFailed, GiveUp) as error:
             text = "the stores are not readable: the app lacks pos.stores:read"
             return [CheckFinding(f"{text} ({error})", blocks=True)]
-        stores = [wire.parse(wire.Store, row, "stores") for row in rows]
+        stores = [parse(wire.Store, row, "stores") for row in rows]
         if not self._settings.members:
             return []
         return [finding for store in stores for finding in _points(store)]

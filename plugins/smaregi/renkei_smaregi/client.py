@@ -6,13 +6,11 @@ from typing import Any
 import httpx
 
 from renkei_contracts.connection import Connection, Token
-from renkei_contracts.errors import NotFound, UnsupportedFeature
+from renkei_contracts.errors import UnsupportedFeature
 from renkei_contracts.toolkit.oauth import ClientCredentials, Grant, GrantedTokens
 from renkei_contracts.toolkit.transport import json_of, send
 from renkei_smaregi.settings import SmaregiSettings
 from renkei_smaregi.wire import parse_rows
-
-MAX_ID_DIGITS = 18
 
 
 class SmaregiClient:
@@ -62,13 +60,6 @@ class SmaregiClient:
             return await send(self._http, request, writes=body is not None)
 
         return await self._tokens.authorized(call)
-
-
-def path_id(id: str, what: str) -> str:
-    """The id, fit for a path; raises NotFound for what cannot be one."""
-    if not (id.isascii() and id.isdigit() and len(id) <= MAX_ID_DIGITS):
-        raise NotFound(f"{what} {id!a}: not an id of Smaregi")
-    return id
 
 
 def require_members(settings: SmaregiSettings) -> None:

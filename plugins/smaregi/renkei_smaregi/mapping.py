@@ -2,13 +2,12 @@
 
 from datetime import datetime, timedelta, timezone
 
-from pydantic import ValidationError
-
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey
+from renkei_contracts.toolkit.wire import canonical
 from renkei_smaregi import amounts, wire
 
 JST = timezone(timedelta(hours=9))
@@ -58,8 +57,9 @@ def to_order(sale: wire.Transaction, connection: str) -> Order:
     if not gone and sale.return_sales == RETURN_SALE:
         # Nothing says which sale the goods came from, so that nobody's points can be corrected.
         raise PayloadInvalid(f"{what} is a return without its sale (返品販売): adjust by hand")
-    try:
-        return Order(
+    return canonical(
+        what,
+        lambda: Order(
             ref=ExternalRef(connection=connection, id=id),
             changed_at=_changed_at(sale, what),
             placed_at=_sold_at(sale, what),
@@ -74,10 +74,8 @@ def to_order(sale: wire.Transaction, connection: str) -> Order:
             points_value=0 if gone else _yen(sale.point_discount, f"{what}.pointDiscount"),
             till=_till(sale, what),
             location=sale.store_id or "",
-        )
-    except ValidationError as error:
-        problem = wire.problem_of(what, error)
-    raise problem
+        ),
+    )
 
 
 def to_member(customer: wire.Customer, connection: str) -> Member:
@@ -86,20 +84,20 @@ def to_member(customer: wire.Customer, connection: str) -> Member:
     what = f"customer {id}"
     if customer.upd_date_time is None:
         raise PayloadInvalid(f"{what}.updDateTime is missing")
-    if customer.status not in STATES:
+    state = STATES.get(customer.status or "")
+    if state is None:
         raise PayloadInvalid(f"{what}.status is a word we do not know")
-    try:
-        return Member(
+    return canonical(
+        what,
+        lambda: Member(
             ref=ExternalRef(connection=connection, id=id),
             changed_at=customer.upd_date_time,
-            state=STATES[customer.status],
+            state=state,
             family_name=_name(customer.last_name),
             given_name=_name(customer.first_name),
             identities=_identities(customer, id, connection),
-        )
-    except ValidationError as error:
-        problem = wire.problem_of(what, error)
-    raise problem
+        ),
+    )
 
 
 def disposed_original(sale: wire.Transaction) -> str | None:

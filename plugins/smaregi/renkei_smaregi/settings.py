@@ -1,27 +1,17 @@
 """What a connection to one Smaregi contract must know."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from renkei_contracts.toolkit.signature import filled
+from renkei_contracts.toolkit.wire import TwinUrl
 
 SALES_SCOPES = ("pos.transactions:read", "pos.stores:read")
 """What the app must be allowed to do in a contract of whichever plan."""
 
 SCOPES = ("pos.customers:read", "pos.customers:write", *SALES_SCOPES)
 """What the app must be allowed to do in a contract whose plan has members."""
-
-
-def _loopback(url: str) -> str:
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or parts.hostname not in LOOPBACK):
-        raise ValueError("only a twin on loopback may stand in for Smaregi")
-    return url.rstrip("/")
-
-
-TwinUrl = Annotated[str, AfterValidator(_loopback)]
 
 
 class SmaregiSettings(BaseModel):
@@ -86,8 +76,7 @@ class SmaregiSettings(BaseModel):
 
     def header_secrets(self) -> tuple[str, ...]:
         """Every value the header may have; never an empty one."""
-        secrets = (self.header_secret, self.old_header_secret)
-        return tuple(filter(None, (secret.get_secret_value() for secret in secrets)))
+        return filled(self.header_secret, self.old_header_secret)
 
     def _domain(self) -> str:
         return "smaregi.dev" if self.sandbox else "smaregi.jp"

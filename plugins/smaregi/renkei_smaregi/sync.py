@@ -20,9 +20,10 @@ from renkei_contracts.member import Member, MemberState, NewMember
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
-from renkei_contracts.toolkit.transport import json_of
+from renkei_contracts.toolkit.transport import json_of, path_number
+from renkei_contracts.toolkit.wire import parse
 from renkei_smaregi import amounts, mapping, pages, wire
-from renkei_smaregi.client import SmaregiClient, path_id, require_members
+from renkei_smaregi.client import SmaregiClient, require_members
 from renkei_smaregi.settings import SmaregiSettings
 
 SALES_PAGE = 100
@@ -60,8 +61,8 @@ class SmaregiOrders:
         # Only with_customer gives the customerCode of a single transaction.
         customer = {"with_customer": "all"} if self._members else {}
         query = {"with_details": "all", **customer}
-        body = await self._client.get(f"/transactions/{path_id(id, 'transaction')}", query)
-        sale = wire.parse(wire.Transaction, body, f"transaction {id}")
+        body = await self._client.get(f"/transactions/{path_number(id, 'transaction')}", query)
+        sale = parse(wire.Transaction, body, f"transaction {id}")
         if not mapping.is_sale(sale):
             raise NotFound(f"transaction {id} is no sale")
         return sale
@@ -81,7 +82,7 @@ class SmaregiOrders:
         for row in rows:
             id = str(row.get("transactionHeadId") or "unknown")
             try:
-                sale = wire.parse(wire.Transaction, row, f"transaction {id}")
+                sale = parse(wire.Transaction, row, f"transaction {id}")
                 updated.append(sale.upd_date_time)
                 if pages.holds(window, sale.upd_date_time) and mapping.is_sale(sale):
                     items.update(await self._with_original(sale))
@@ -114,8 +115,8 @@ class SmaregiMembers:
     async def fetch(self, id: str) -> Member:
         """The member."""
         require_members(self._settings)
-        body = await self._client.get(f"/customers/{path_id(id, 'customer')}", {})
-        return mapping.to_member(wire.parse(wire.Customer, body, f"customer {id}"), self._id)
+        body = await self._client.get(f"/customers/{path_number(id, 'customer')}", {})
+        return mapping.to_member(parse(wire.Customer, body, f"customer {id}"), self._id)
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
         """A page of members; what cannot be understood is set aside."""
@@ -131,7 +132,7 @@ class SmaregiMembers:
         for row in rows:
             id = str(row.get("customerId") or "unknown")
             try:
-                customer = wire.parse(wire.Customer, row, f"customer {id}")
+                customer = parse(wire.Customer, row, f"customer {id}")
                 updated.append(customer.upd_date_time)
                 if pages.holds(window, customer.upd_date_time):
                     items.append(mapping.to_member(customer, self._id))
@@ -172,7 +173,7 @@ class SmaregiMemberCreation:
     async def _found(self, card: str) -> ExternalRef | None:
         rows = await self._client.rows("/customers", {"customer_code": card, "limit": 100})
         for row in rows:
-            customer = wire.parse(wire.Customer, row, "customers by code")
+            customer = parse(wire.Customer, row, "customers by code")
             # Whether the filter takes parts of a code is not documented.
             if customer.customer_code != card:
                 continue
@@ -199,9 +200,9 @@ class SmaregiBalances:
     async def read(self, id: str) -> int:
         """The points; a member without a row of points has none. Lapsed ones end by this call."""
         require_members(self._settings)
-        query = {"customer_id": path_id(id, "customer")}
+        query = {"customer_id": path_number(id, "customer")}
         for row in await self._client.rows("/customers/point", query):
-            points = wire.parse(wire.CustomerPoint, row, f"points of customer {id}")
+            points = parse(wire.CustomerPoint, row, f"points of customer {id}")
             if amounts.needed(points.customer_id, f"points of customer {id}") == id:
                 return _points(points, id)
         await self._client.get(f"/customers/{id}", {})  # raises NotFound where nobody has this id
@@ -210,10 +211,10 @@ class SmaregiBalances:
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
         """Add the change; the transactions it creates there are named as echoes."""
         require_members(self._settings)
-        path = f"/customers/{path_id(id, 'customer')}/point/add"
+        path = f"/customers/{path_number(id, 'customer')}/point/add"
         answer = await self._client.post(path, {"point": str(write.change)})
         try:
-            done = wire.parse(wire.CustomerPoint, json_of(answer), f"points of customer {id}")
+            done = parse(wire.CustomerPoint, json_of(answer), f"points of customer {id}")
             shown = _points(done, id) if done.point else await self.read(id)
         except RenkeiError as error:
             # The points are added: any other error would invite a second time.
@@ -241,6 +242,6 @@ def _customer_id(answer: httpx.Response) -> str | None:
     """Whom the write created; None where the answer cannot be read, though it has happened."""
     try:
         body: Any = json_of(answer)
-        return wire.parse(wire.Customer, body, "customers").customer_id or None
+        return parse(wire.Customer, body, "customers").customer_id or None
     except PayloadInvalid:
         return None

@@ -1,9 +1,7 @@
 """Deliveries from Smaregi: unsigned hints with ids, trusted by a secret header and address."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
@@ -11,6 +9,7 @@ from renkei_contracts.errors import PayloadInvalid, SignatureInvalid
 from renkei_contracts.event import Changed, Ignored, ObjectKind, Observation
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.toolkit.signature import require_secret, same
+from renkei_contracts.toolkit.wire import json_body, parse
 from renkei_smaregi import wire
 from renkei_smaregi.settings import SmaregiSettings
 
@@ -53,7 +52,7 @@ class SmaregiWebhooks:
         known = (TRANSACTIONS, CUSTOMERS) if self._settings.members else (TRANSACTIONS,)
         if event not in known:
             return [Ignored(reason=f"event {ascii(event)[:100]} is of no concern")]
-        hint = wire.parse(wire.Hint, _json(delivery.body), event)
+        hint = parse(wire.Hint, json_body(delivery.body), event)
         if not hint.contract_id and not hint.contact_id:
             raise PayloadInvalid(f"{event}: the body names no contract")
         if event == TRANSACTIONS:
@@ -88,16 +87,7 @@ class SmaregiWebhooks:
 def _contracts(body: bytes) -> list[str]:
     """The contracts the body names; a body that is no hint is for ``read`` to refuse."""
     try:
-        hint = wire.parse(wire.Hint, _json(body), "the body")
+        hint = parse(wire.Hint, json_body(body), "the body")
     except PayloadInvalid:
         return []
     return [one for one in (hint.contract_id, hint.contact_id) if one]
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        problem = PayloadInvalid("the body is not JSON")
-    # Raised outside: the decoder's error carries the whole body.
-    raise problem

@@ -1,11 +1,10 @@
 """Shapes as Smaregi sends them: every value a string, even numbers; any field may be missing."""
 
 import re
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     TypeAdapter,
@@ -14,8 +13,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from renkei_contracts.errors import PayloadInvalid
-
-T = TypeVar("T", bound=BaseModel)
+from renkei_contracts.toolkit import wire
 
 ISO_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}")
 
@@ -38,12 +36,10 @@ Word = Annotated[str | None, BeforeValidator(_as_text)]
 Moment = Annotated[AwareDatetime | None, BeforeValidator(_moment)]
 
 
-class Wire(BaseModel):
-    """Ignores what we do not read; never repeats its input in an error."""
+class Wire(wire.Wire):
+    """camelCase outside, snake_case inside."""
 
-    model_config = ConfigDict(
-        extra="ignore", frozen=True, hide_input_in_errors=True, alias_generator=to_camel
-    )
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 class Detail(Wire):
@@ -156,15 +152,6 @@ class Hint(Wire):
     customer_ids: tuple[Word, ...] | None = None
 
 
-def parse(model: type[T], payload: Any, what: str) -> T:
-    """The payload as the model; raises PayloadInvalid that names the fields, never their values."""
-    try:
-        return model.model_validate(payload)
-    except ValidationError as error:
-        problem = problem_of(what, error)
-    raise problem
-
-
 def parse_rows(payload: Any, what: str) -> list[dict[str, Any]]:
     """A list of objects, each still to be parsed, so that one bad row spoils no other."""
     try:
@@ -175,10 +162,3 @@ def parse_rows(payload: Any, what: str) -> list[dict[str, Any]]:
 
 
 _ROWS: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
-
-
-def problem_of(what: str, error: ValidationError) -> PayloadInvalid:
-    """Names the field only: pydantic's own text would repeat personal data."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole"
-    return PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")

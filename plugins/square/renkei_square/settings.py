@@ -1,24 +1,16 @@
 """What a connection to one Square seller must know."""
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from renkei_contracts.toolkit.signature import filled
+from renkei_contracts.toolkit.wire import TwinUrl
 
 PointsBy = Literal["none", "rewards", "discount"]
 """How points are spent at the register: not at all, by Square Loyalty, or by a named discount."""
 
 
-def _loopback(url: str) -> str:
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or parts.hostname not in LOOPBACK):
-        raise ValueError("only a twin on loopback may stand in for Square")
-    return url.rstrip("/")
-
-
-TwinUrl = Annotated[str, AfterValidator(_loopback)]
 SquareId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -98,8 +90,7 @@ class SquareSettings(BaseModel):
 
     def signature_keys(self) -> tuple[str, ...]:
         """Every key a genuine delivery may be signed with; never an empty one."""
-        keys = (self.signature_key, self.old_signature_key)
-        return tuple(filter(None, (key.get_secret_value() for key in keys)))
+        return filled(self.signature_key, self.old_signature_key)
 
     def address(self, path: str) -> str:
         """The URL of a path of the API."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed, Rejected, SettingsInvalid
+from renkei_contracts.toolkit.wire import parse
 from renkei_tryton import wire
 from renkei_tryton.client import TrytonClient
 from renkei_tryton.settings import TrytonSettings
@@ -32,7 +33,7 @@ class TrytonCheck:
             return [CheckFinding(text, blocks=True)]
         except SettingsInvalid as error:
             return [CheckFinding(str(error), blocks=True)]
-        rows = [wire.parse(wire.TillRow, row, "a point of sale") for row in tills]
+        rows = [parse(wire.TillRow, row, "a point of sale") for row in tills]
         return [*self._tills(rows), *self._tender(tenders)]
 
     def _tills(self, tills: Iterable[wire.TillRow]) -> Iterator[CheckFinding]:

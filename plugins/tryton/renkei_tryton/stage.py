@@ -7,6 +7,7 @@ from typing import Self
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.order import Order
 from renkei_contracts.stage import Item, StageContext, Webhook
+from renkei_contracts.toolkit.wire import parse
 from renkei_contracts.twin.process import free_port
 from renkei_tryton import mapping, wire
 from renkei_tryton.client import TrytonClient
@@ -60,7 +61,7 @@ class TrytonStage(AskingTill):
         goods = [["code", "!=", DISCOUNT]]
         client = TrytonClient(self._connection())
         rows = await client.search("product.product", goods, wire.GOODS_FIELDS)
-        return [mapping.to_item(wire.parse(wire.Goods, row, "a product")) for row in rows]
+        return [mapping.to_item(parse(wire.Goods, row, "a product")) for row in rows]
 
     async def _rung_up(self, items: Sequence[Item], points: int) -> Order:
         sale = await self._running.sell([(i.sku, i.quantity) for i in items], points=points)

@@ -8,6 +8,7 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.errors import NotFound, PayloadInvalid
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
+from renkei_contracts.toolkit.wire import parse
 from renkei_tryton import mapping, wire
 from renkei_tryton.client import TrytonClient
 from renkei_tryton.settings import TrytonSettings
@@ -62,7 +63,7 @@ class TrytonOrders:
         return Page(tuple(items), _next(rows), tuple(rejected))
 
     def _order(self, row: dict[str, Any], id: str) -> Order:
-        sale = wire.parse(wire.Sale, row, f"sale {id}")
+        sale = parse(wire.Sale, row, f"sale {id}")
         return mapping.to_order(sale, self._id, self._settings)
 
 
@@ -76,7 +77,7 @@ def _next(rows: Sequence[dict[str, Any]]) -> str | None:
     """
     for row in reversed(rows):
         try:
-            last = wire.parse(wire.Place, row, "a row's place")
+            last = parse(wire.Place, row, "a row's place")
         except PayloadInvalid:
             continue
         return f"{last.write_date.isoformat()} {last.id}"

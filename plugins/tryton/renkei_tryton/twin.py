@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from renkei_contracts.order import Order
 from renkei_contracts.stage import Item, StageContext
+from renkei_contracts.toolkit.wire import parse
 from renkei_contracts.twin.base import TwinBase
 from renkei_tryton import mapping, wire
 from renkei_tryton.peer.software import DISCOUNT
@@ -52,7 +53,7 @@ class TrytonTwin(AskingTill, TwinBase):
         """What the register sells, one piece each, tax included."""
         rows = [row for code, row in self.shop.goods.items() if code != DISCOUNT]
         picks = [encoded(picked(row, wire.GOODS_FIELDS)) for row in rows]
-        return [mapping.to_item(wire.parse(wire.Goods, row, "a product")) for row in picks]
+        return [mapping.to_item(parse(wire.Goods, row, "a product")) for row in picks]
 
     async def charged(self, order: str) -> Mapping[int, int]:
         """Of what is in the sale now."""
@@ -71,4 +72,4 @@ class TrytonTwin(AskingTill, TwinBase):
         """The sale as the poll will find it, read past the network."""
         settings = TrytonSettings.model_validate(self.settings())
         told = encoded(picked(row, wire.SALE_FIELDS))
-        return mapping.to_order(wire.parse(wire.Sale, told, "the sale"), "register", settings)
+        return mapping.to_order(parse(wire.Sale, told, "the sale"), "register", settings)

@@ -6,11 +6,11 @@ recorded answers of Tryton 8.2 (tests/plugins/tryton/payloads).
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.wire import Wire
 
 SALE = "sale.point.sale"
 TILL = "sale.point"
@@ -18,8 +18,6 @@ TENDER = "sale.point.payment.method"
 
 DAY_PARTS = ("year", "month", "day")
 TIME_PARTS = (*DAY_PARTS, "hour", "minute", "second", "microsecond")
-
-T = TypeVar("T", bound=BaseModel)
 
 
 def _decimal(value: Any) -> Any:
@@ -48,12 +46,6 @@ Number = Annotated[Decimal, BeforeValidator(_decimal)]
 Day = Annotated[date, BeforeValidator(_day)]
 Moment = Annotated[datetime, BeforeValidator(_instant)]
 Id = Annotated[int, Field(strict=True, gt=0, lt=2**63)]
-
-
-class Wire(BaseModel):
-    """Ignores what we do not read; never repeats its input in an error."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 class Tax(Wire):
@@ -194,13 +186,3 @@ def moment(at: datetime) -> dict[str, Any]:
     """An instant as Tryton wants it in a search."""
     at = at.astimezone(UTC)
     return {"__class__": "datetime"} | {name: getattr(at, name) for name in TIME_PARTS}
-
-
-def parse(model: type[T], payload: Any, what: str) -> T:
-    """The payload as the model; raises PayloadInvalid that names the fields, never their values."""
-    try:
-        return model.model_validate(payload)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole"
-    raise PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")

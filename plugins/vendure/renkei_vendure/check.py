@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed, Rejected, SettingsInvalid
-from renkei_vendure import documents, wire, wire_check
+from renkei_contracts.toolkit.wire import parse
+from renkei_vendure import documents, wire_check
 from renkei_vendure.client import VendureClient
 from renkei_vendure.settings import VendureSettings
 
@@ -25,7 +26,7 @@ class VendureCheck:
             data = await self._client.run(documents.CHECK, {})
         except (AuthenticationFailed, Rejected, SettingsInvalid) as error:
             return [CheckFinding(str(error), blocks=True)]
-        found = wire.parse(wire_check.Check, data, "connection check")
+        found = parse(wire_check.Check, data, "connection check")
         return [*_currency(found), *_permissions(found), *self._points(found)]
 
     def _points(self, found: wire_check.Check) -> Iterator[CheckFinding]:

@@ -17,6 +17,7 @@ from renkei_contracts.errors import (
     Unavailable,
 )
 from renkei_contracts.toolkit.transport import json_of, send
+from renkei_contracts.toolkit.wire import parse
 from renkei_vendure import wire
 from renkei_vendure.documents import LOGIN, Document
 from renkei_vendure.settings import VendureSettings
@@ -60,7 +61,7 @@ class VendureClient:
         response = await self._post(LOGIN, variables, None, writes=False)
         answer = _data(response, LOGIN.name, writes=False).get("login")
         # A refused login is a result like any other: InvalidCredentialsError and its kind.
-        if wire.parse(wire.Result, answer, LOGIN.name).typename != "CurrentUser":
+        if parse(wire.Result, answer, LOGIN.name).typename != "CurrentUser":
             raise AuthenticationFailed(
                 "Vendure does not accept the administrator: check username and password"
             )
@@ -98,7 +99,7 @@ class VendureClient:
 
 
 def _data(response: httpx.Response, what: str, *, writes: bool) -> dict[str, Any]:
-    answer = wire.parse(wire.Answer, json_of(response), what)
+    answer = parse(wire.Answer, json_of(response), what)
     if answer.errors:
         raise _error(answer, what, writes=writes)
     if answer.data is None:

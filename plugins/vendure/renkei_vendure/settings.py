@@ -1,21 +1,11 @@
 """What a connection to one Vendure shop must know."""
 
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def _https_or_loopback(url: str) -> str:
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not (plain or (parts.scheme == "https" and parts.hostname)):
-        raise ValueError("must be https://, or http:// on this machine")
-    if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
-        raise ValueError("must be an address alone, such as https://vendure.example.jp")
-    return url.rstrip("/")
+from renkei_contracts.toolkit.signature import filled
+from renkei_contracts.toolkit.wire import Origin
 
 
 class VendureSettings(BaseModel):
@@ -23,7 +13,7 @@ class VendureSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_https_or_loopback)] = Field(
+    base_url: Origin = Field(
         description="Address of the Vendure server, e.g. https://vendure.example.jp"
     )
     username: Annotated[str, Field(min_length=1, max_length=200)] = Field(
@@ -55,5 +45,4 @@ class VendureSettings(BaseModel):
 
     def signing_secrets(self) -> tuple[str, ...]:
         """Every secret a genuine delivery may be signed with; never an empty one."""
-        secrets = (self.webhook_secret, self.old_webhook_secret)
-        return tuple(filter(None, (secret.get_secret_value() for secret in secrets)))
+        return filled(self.webhook_secret, self.old_webhook_secret)

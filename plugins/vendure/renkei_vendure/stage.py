@@ -11,6 +11,7 @@ import httpx
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext, Webhook
 from renkei_contracts.toolkit.transport import TIMEOUT
+from renkei_contracts.toolkit.wire import parse
 from renkei_contracts.twin.actions import NoActions
 from renkei_contracts.twin.process import free_port
 from renkei_vendure import documents, mapping, wire
@@ -79,9 +80,9 @@ class VendureStage(NoActions):
     async def catalogue(self) -> Sequence[Item]:
         """What can be bought, tax included; shipping comes on top."""
         data = await VendureClient(self._connection()).run(documents.CATALOGUE, {})
-        settings = wire.parse(wire.GlobalSettings, data["globalSettings"], "the settings")
-        rows = wire.parse(wire.Rows, data["productVariants"], "the goods").items
-        goods = [wire.parse(wire.Goods, row, "goods") for row in rows]
+        settings = parse(wire.GlobalSettings, data["globalSettings"], "the settings")
+        rows = parse(wire.Rows, data["productVariants"], "the goods").items
+        goods = [parse(wire.Goods, row, "goods") for row in rows]
         items = [mapping.to_item(one, mapping.unit_of(settings)) for one in goods]
         return sorted(items, key=lambda item: item.sku not in FIRST)
 

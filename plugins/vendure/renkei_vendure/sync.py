@@ -10,6 +10,7 @@ from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
+from renkei_contracts.toolkit.wire import parse
 from renkei_vendure import documents, mapping, wire
 from renkei_vendure.client import VendureClient
 from renkei_vendure.lists import Place, changed_customers, changed_orders, next_cursor
@@ -41,14 +42,14 @@ class VendureOrders:
         """A page of orders; what cannot be understood is set aside."""
         variables = {"take": ORDER_PAGE, "filter": changed_orders(window, cursor)}
         data = await self._client.run(documents.ORDERS, variables)
-        page = wire.parse(wire.ListPage, data.get("orders"), "the orders")
+        page = parse(wire.ListPage, data.get("orders"), "the orders")
         unit = _unit(data)
         items, rejected = _read(page.items, lambda row, id: self._order(row, id, unit))
-        places = [wire.parse(wire.OrderPlace, row, "an order's place") for row in page.items]
+        places = [parse(wire.OrderPlace, row, "an order's place") for row in page.items]
         return Page(items, _next(places, cursor, page.total_items), rejected)
 
     def _order(self, node: object, id: str, unit: int) -> Order:
-        order = wire.parse(wire.Order, node, f"order {id}")
+        order = parse(wire.Order, node, f"order {id}")
         return mapping.to_order(order, self._id, unit)
 
 
@@ -69,13 +70,13 @@ class VendureMembers:
         """A page of customers; what cannot be understood is set aside."""
         variables = {"take": MEMBER_PAGE, "filter": changed_customers(window, cursor)}
         data = await self._client.run(documents.CUSTOMERS, variables)
-        page = wire.parse(wire.ListPage, data.get("customers"), "the customers")
+        page = parse(wire.ListPage, data.get("customers"), "the customers")
         items, rejected = _read(page.items, self._member)
-        places = [wire.parse(wire.CustomerPlace, row, "a customer's place") for row in page.items]
+        places = [parse(wire.CustomerPlace, row, "a customer's place") for row in page.items]
         return Page(items, _next(places, cursor, page.total_items), rejected)
 
     def _member(self, node: object, id: str) -> Member:
-        customer = wire.parse(wire.Customer, node, f"customer {id}")
+        customer = parse(wire.Customer, node, f"customer {id}")
         return mapping.to_member(customer, self._id, trust_verified_email=self._trust)
 
 
@@ -105,19 +106,19 @@ class VendureBalances:
         document = documents.points_write(self._field)
         data = await self._client.run(document, {"input": change}, writes=True)
         done = _found(data, "updateCustomer", id)
-        if wire.parse(wire.Result, done, "updateCustomer").typename != "Customer":
+        if parse(wire.Result, done, "updateCustomer").typename != "Customer":
             raise Rejected(f"customer {id}: Vendure refuses to write the points")
         return BalanceWritten(points=self._points(done, id))
 
     def _points(self, node: object, id: str) -> int:
-        holder = wire.parse(wire.PointsHolder, node, f"customer {id}")
+        holder = parse(wire.PointsHolder, node, f"customer {id}")
         if self._field not in holder.custom_fields:
             raise PayloadInvalid(f"customer {id}: the answer does not hold {self._field}")
         return holder.custom_fields[self._field] or 0
 
 
 def _unit(data: Mapping[str, Any]) -> int:
-    given = wire.parse(wire.GlobalSettings, data.get("globalSettings"), "the global settings")
+    given = parse(wire.GlobalSettings, data.get("globalSettings"), "the global settings")
     return mapping.unit_of(given)
 
 

@@ -1,16 +1,15 @@
 """Deliveries from the shop's emitter: verified on raw bytes, keyed by their id, all thin."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import PayloadInvalid, SignatureInvalid
+from renkei_contracts.errors import SignatureInvalid
 from renkei_contracts.event import Changed, Ignored, MemberLeft, Observation
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.toolkit.signature import require_hmac_base64, require_recent
+from renkei_contracts.toolkit.wire import json_body, parse
 from renkei_vendure import wire
 from renkei_vendure.mapping import CARTS
 from renkei_vendure.settings import VendureSettings
@@ -54,7 +53,7 @@ class VendureWebhooks:
 
     def read(self, delivery: Delivery) -> Sequence[Observation]:
         """What the body tells; the topic in the header is not signed and so not asked."""
-        event = wire.parse(wire.Event, _json(delivery.body), "the delivery")
+        event = parse(wire.Event, json_body(delivery.body), "the delivery")
         if event.event in ORDERS and event.type == "order":
             return [self._order(event)]
         if event.event in MEMBERS and event.type == "customer":
@@ -78,12 +77,3 @@ class VendureWebhooks:
 
 def _is_cart(event: wire.Event) -> bool:
     return event.to in CARTS or (event.to == "Cancelled" and event.before in CARTS)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        problem = PayloadInvalid("the body is not JSON")
-    # Raised outside: the decoder's error carries the whole body, personal data included.
-    raise problem

@@ -6,31 +6,23 @@ decides: two decimals by default, even for yen. Source: recorded answers of Vend
 """
 
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit import wire
 
 Id = Annotated[str, Field(strict=True, min_length=1, max_length=100)]
 Money = Annotated[int, Field(strict=True, ge=0, lt=10**18)]
 SignedMoney = Annotated[int, Field(strict=True, gt=-(10**18), lt=10**18)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
-T = TypeVar("T", bound=BaseModel)
 
+class Wire(wire.Wire):
+    """camelCase outside, snake_case inside."""
 
-class Wire(BaseModel):
-    """Ignores what we do not read; never repeats its input in an error."""
-
-    model_config = ConfigDict(
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        alias_generator=to_camel,
-        validate_by_name=True,
-    )
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
 class Variant(Wire):
@@ -244,13 +236,3 @@ class Goods(Wire):
     name: str
     price_with_tax: Money
     tax_rate_applied: Rate
-
-
-def parse(model: type[T], payload: Any, what: str) -> T:
-    """The payload as the model; raises PayloadInvalid that names the fields, never their values."""
-    try:
-        return model.model_validate(payload)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole"
-    raise PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")

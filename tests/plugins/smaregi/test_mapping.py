@@ -10,17 +10,18 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, IdentityKind, Member, MemberState
 from renkei_contracts.order import Order, OrderState, TillKey
+from renkei_contracts.toolkit.wire import parse
 from renkei_smaregi import mapping, wire
 
 Payload = Callable[[str], Any]
 
 
 def order_of(body: Any) -> Order:
-    return mapping.to_order(wire.parse(wire.Transaction, body, "transaction"), "store-a")
+    return mapping.to_order(parse(wire.Transaction, body, "transaction"), "store-a")
 
 
 def member_of(body: Any) -> Member:
-    return mapping.to_member(wire.parse(wire.Customer, body, "customer"), "store-a")
+    return mapping.to_member(parse(wire.Customer, body, "customer"), "store-a")
 
 
 @pytest.fixture
@@ -357,7 +358,7 @@ class TestUndone:
 
     def test_only_an_undoing_record_names_an_original(self, sale: dict[str, Any]) -> None:
         def original(**changed: str) -> str | None:
-            row = wire.parse(wire.Transaction, {**sale, **changed}, "transaction")
+            row = parse(wire.Transaction, {**sale, **changed}, "transaction")
             return mapping.disposed_original(row)
 
         assert original(disposeDivision="2", disposeServerTransactionHeadId="24") == "24"

@@ -9,6 +9,7 @@ import pytest
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.order import Order, OrderState, TillKey
+from renkei_contracts.toolkit.wire import parse
 from renkei_tryton import mapping, wire
 from renkei_tryton.amounts import divide
 from renkei_tryton.settings import TrytonSettings
@@ -34,7 +35,7 @@ def row(payload: Payload) -> Callable[[int], Row]:
 
 
 def order(row: Row, **overrides: Any) -> Order:
-    sale = wire.parse(wire.Sale, row, "sale")
+    sale = parse(wire.Sale, row, "sale")
     return mapping.to_order(sale, "till", SETTINGS.model_copy(update=overrides))
 
 
@@ -311,11 +312,11 @@ class TestShape:
 
 def test_goods_are_offered_with_tax_by_the_piece(payload: Payload) -> None:
     (cup,) = [row for row in payload("goods")["response"]["result"] if row["code"] == "CUP-1"]
-    item = mapping.to_item(wire.parse(wire.Goods, cup, "a product"))
+    item = mapping.to_item(parse(wire.Goods, cup, "a product"))
     assert (item.sku, item.quantity, item.yen, item.tax_rate) == ("CUP-1", 1, 3300, 1000)
 
 
 def test_quantities_come_as_floats_and_are_read_exactly(row: Callable[[int], Row]) -> None:
     sale = row(9)
     sale["lines."][0]["quantity"] = 0.1
-    assert wire.parse(wire.Sale, sale, "sale").lines[0].quantity == Decimal("0.1")
+    assert parse(wire.Sale, sale, "sale").lines[0].quantity == Decimal("0.1")

@@ -10,6 +10,7 @@ import pytest
 from renkei_contracts.errors import NotFound, PayloadInvalid
 from renkei_contracts.member import Grade, IdentityKind
 from renkei_contracts.order import Order, OrderState
+from renkei_contracts.toolkit.wire import parse
 from renkei_vendure import mapping, wire
 from renkei_vendure.amounts import divide
 
@@ -28,7 +29,7 @@ def sent(payload: Payload) -> Callable[..., Any]:
 
 
 def read(order: Any, unit: int = UNIT) -> Order:
-    return mapping.to_order(wire.parse(wire.Order, order, "order"), "shop", unit)
+    return mapping.to_order(parse(wire.Order, order, "order"), "shop", unit)
 
 
 def left(order: Order) -> dict[str, int]:
@@ -248,7 +249,7 @@ class TestFractions:
     )
     def test_the_unit_is_the_shops_own(self, digits: int, unit: int) -> None:
         given = {"serverConfig": {"moneyStrategyPrecision": digits}}
-        assert mapping.unit_of(wire.parse(wire.GlobalSettings, given, "settings")) == unit
+        assert mapping.unit_of(parse(wire.GlobalSettings, given, "settings")) == unit
 
     @pytest.mark.parametrize("rate", [8.125, -1, 100.5])
     def test_an_odd_tax_rate_is_refused(self, sent: Callable[..., Any], rate: float) -> None:
@@ -300,7 +301,7 @@ class TestMember:
         }
 
     def member(self, customer: Any, *, trust: bool = False) -> Any:
-        parsed = wire.parse(wire.Customer, customer, "customer")
+        parsed = parse(wire.Customer, customer, "customer")
         return mapping.to_member(parsed, "shop", trust_verified_email=trust)
 
     def grade(self, member: Any) -> Grade:

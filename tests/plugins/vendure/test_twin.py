@@ -23,6 +23,7 @@ from renkei_contracts.order import Order, OrderState
 from renkei_contracts.paging import Window
 from renkei_contracts.point import Balance, BalanceWrite
 from renkei_contracts.stage import CartStage, Mischief, Shopper, StageContext, Webhook
+from renkei_contracts.toolkit.wire import parse
 from renkei_contracts.twin.base import Twin
 from renkei_contracts.twin.faults import Fault
 from renkei_contracts.twin.server import serve
@@ -35,7 +36,7 @@ from renkei_vendure.sync import VendureBalances, VendureMembers, VendureOrders
 from renkei_vendure.twin import VendureTwin
 from renkei_vendure.twin_shop import CATALOGUE as GOODS
 from renkei_vendure.webhooks import VendureWebhooks
-from renkei_vendure.wire import Goods, parse
+from renkei_vendure.wire import Goods
 
 HANAKO = Shopper("hanako@example.jp", "山田", "花子")
 ONCE = Mischief()
