@@ -28,7 +28,7 @@ from renkei.cli import (
     till_test,
 )
 from renkei.cli.invocation import Invocation
-from renkei.cli.screen import output
+from renkei.cli.screen import say
 
 app = typer.Typer(
     name="renkei",
@@ -41,7 +41,7 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
-        output.print(f"renkei {__version__}")
+        say(f"renkei {__version__}")
         raise typer.Exit
 
 

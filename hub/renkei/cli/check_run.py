@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from renkei.cli.running import run_async
-from renkei.cli.screen import Progress, output
+from renkei.cli.screen import Progress, say
 from renkei_contracts.stage import StageContext
 from renkei_contracts.testing import Outcome, checks_for, run_check
 from renkei_contracts.testing.quality import quality
@@ -103,21 +103,21 @@ def document(checked: Checked) -> dict[str, Any]:
 
 def show(checked: Checked) -> None:
     """Write them for a person: each suite with its failures and exemptions, then the tier."""
-    _say(f"{checked.vendor.title} ({checked.distribution})")
+    say(f"{checked.vendor.title} ({checked.distribution})")
     for suite, outcomes in checked.suites():
-        _say(f"\n{suite}: {_counted(outcomes)}")
+        say(f"\n{suite}: {_counted(outcomes)}")
         for one in outcomes:
             if one.status in ("failed", "exempt"):
-                _say(f"  {MARKS[one.status]} {one.check.name}")
-                _say(f"      {one.text}")
+                say(f"  {MARKS[one.status]} {one.check.name}")
+                say(f"      {one.text}")
     if checked.pair:
-        _say(f"\npair proof: {_proven(checked.pair)}")
-    _say(f"\ntier: {checked.judgement.tier}")
+        say(f"\npair proof: {_proven(checked.pair)}")
+    say(f"\ntier: {checked.judgement.tier}")
     if checked.judgement.next:
-        _say(f"for {checked.judgement.next}:")
+        say(f"for {checked.judgement.next}:")
     for missing in checked.judgement.missing:
-        _say(f"  {missing}")
-    _say(f"time: {checked.seconds:.1f} s")
+        say(f"  {missing}")
+    say(f"time: {checked.seconds:.1f} s")
 
 
 def _proven(pair: "PairOutcome") -> str:
@@ -130,7 +130,3 @@ def _counted(outcomes: Sequence[Outcome]) -> str:
     counts = {status: sum(one.status == status for one in outcomes) for status in MARKS}
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     return f"{said} ({sum(one.seconds for one in outcomes):.1f} s)"
-
-
-def _say(line: str) -> None:
-    output.print(line, markup=False, soft_wrap=True)

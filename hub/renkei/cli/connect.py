@@ -9,7 +9,7 @@ import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
-from renkei.cli.screen import as_json, errors, local, output, table
+from renkei.cli.screen import as_json, errors, local, say, table
 from renkei.config import Settings
 from renkei.registry import load_registry
 from renkei_contracts.vendor import Vendor
@@ -51,12 +51,12 @@ def connect(
     if json:
         as_json({"id": made.id, "vendor": vendor, "webhook_url": url, "findings": findings})
         return
-    output.print(f"✔ {made.id} is connected to {plugin.title}", markup=False)
+    say(f"✔ {made.id} is connected to {plugin.title}")
     for finding in findings:
         errors.print(f"  note: {finding}", markup=False, soft_wrap=True)
     if url:
-        output.print("Let the vendor send its webhooks to this address, and keep it secret:")
-        output.print(f"  {url}", markup=False, soft_wrap=True)
+        say("Let the vendor send its webhooks to this address, and keep it secret:")
+        say(f"  {url}")
 
 
 async def _made(

@@ -6,7 +6,7 @@ from typing import Any
 from renkei.cli.demo_story import Step, Told
 from renkei.cli.demo_watch import Seen
 from renkei.cli.members import show_lines
-from renkei.cli.screen import output, table
+from renkei.cli.screen import say, table
 from renkei.ledger.verify import Report as Verified
 from renkei.services.members import Line
 
@@ -64,18 +64,18 @@ def show(report: Report) -> None:
     table(title, ("what happened", "must be", *CHANNELS), rows)
     show_lines(f"the ledger of {told.member}", report.lines)
     looked = f"{report.ledger.checks} invariants over {report.ledger.transactions} transactions"
-    output.print(f"checked: {looked}", markup=False)
+    say(f"checked: {looked}")
     for fault in told.faults:
-        output.print(f"✘ {fault}", markup=False, soft_wrap=True)
+        say(f"✘ {fault}")
     if report.ok:
-        output.print(f"✔ everything is as it must be ({report.seconds:.1f} s)", markup=False)
+        say(f"✔ everything is as it must be ({report.seconds:.1f} s)")
 
 
 def show_addresses(report: Report) -> None:
     """Where to look around."""
     for what, where in report.addresses.items():
-        output.print(f"{what}: {where}", markup=False, soft_wrap=True)
-    output.print("Ctrl-C ends it.")
+        say(f"{what}: {where}")
+    say("Ctrl-C ends it.")
 
 
 def _cell(seen: Seen | None) -> str:

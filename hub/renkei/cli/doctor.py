@@ -6,7 +6,7 @@ import typer
 
 from renkei.cli.doctor_checks import Finding, examine
 from renkei.cli.invocation import invocation
-from renkei.cli.screen import as_json, output
+from renkei.cli.screen import as_json, say
 
 
 def doctor(
@@ -28,6 +28,6 @@ def doctor(
 
 def _show(finding: Finding) -> None:
     mark = "✔" if finding.ok else "✘"
-    output.print(f"{mark} {finding.check}: {finding.said}", markup=False, soft_wrap=True)
+    say(f"{mark} {finding.check}: {finding.said}")
     if finding.mend:
-        output.print(f"    {finding.mend}", markup=False, soft_wrap=True)
+        say(f"    {finding.mend}")

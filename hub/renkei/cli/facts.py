@@ -10,7 +10,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.moments import JST
-from renkei.cli.screen import as_json, errors, local, output, table
+from renkei.cli.screen import as_json, errors, local, say, table
 
 if TYPE_CHECKING:
     from renkei.services.facts import NewFact, Stating
@@ -95,7 +95,7 @@ def _state(context: typer.Context, facts: "list[NewFact]", *, json: bool) -> Non
     if json:
         as_json(asdict(done))
         return
-    output.print(f"✔ {done.new} of {len(facts)} are new", markup=False)
+    say(f"✔ {done.new} of {len(facts)} are new")
     _show_standing(done)
 
 

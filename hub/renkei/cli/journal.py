@@ -8,7 +8,7 @@ import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
-from renkei.cli.screen import as_json, output, table
+from renkei.cli.screen import as_json, say, table
 
 if TYPE_CHECKING:
     from renkei.services.take_journal import Taken
@@ -48,7 +48,7 @@ def _show(taken: "Taken", *, dry_run: bool) -> None:
     new = "would be booked" if dry_run else "booked"
     said = f"{taken.receipts} receipts: {taken.new} {new}, {taken.known} were known"
     points = "" if dry_run else f"; {taken.earned} points earned, {taken.used} used"
-    output.print(f"✔ {said}{points}", markup=False)
+    say(f"✔ {said}{points}")
     if taken.refused:
         rows = [(one.line, one.sale, one.why) for one in taken.refused]
         table("not booked", ("line", "sale", "why"), rows)

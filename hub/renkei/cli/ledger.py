@@ -7,7 +7,7 @@ import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
-from renkei.cli.screen import as_json, output, table, working
+from renkei.cli.screen import as_json, say, table, working
 from renkei.errors import UnknownMember
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def verified(hub: "Hub", name: str | None = None) -> "Report":
 def _show(report: "Report") -> None:
     looked = f"{report.transactions} transactions of {report.members} members"
     if not report.findings:
-        output.print(f"✔ {report.checks} invariants hold over {looked}", markup=False)
+        say(f"✔ {report.checks} invariants hold over {looked}")
         return
     rows = [(one.invariant, one.subject, one.detail) for one in report.findings]
     table(f"✘ {len(rows)} findings over {looked}", ("invariant", "where", "what"), rows)

@@ -9,7 +9,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.moments import INSTANTS, in_japan
-from renkei.cli.screen import as_json, local, output, table
+from renkei.cli.screen import as_json, local, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -112,14 +112,14 @@ async def _explain(hub: "Hub", name: str) -> "tuple[str, list[Line]]":
 
 
 def _show_balance(found: "MemberBalance") -> None:
-    output.print(f"{found.member}: {found.spendable} points to spend", markup=False)
+    say(f"{found.member}: {found.spendable} points to spend")
     if found.tier:
-        output.print(f"  tier: {found.tier}", markup=False)
+        say(f"  tier: {found.tier}")
     for name, points in (("pending", found.pending), ("held", found.held), ("debt", found.debt)):
         if points:
-            output.print(f"  {name}: {points}", markup=False)
+            say(f"  {name}: {points}")
     for day, points in found.by_expiry:
-        output.print(f"  {points} until {day}", markup=False)
+        say(f"  {points} until {day}")
     rows = [
         (
             channel.connection,

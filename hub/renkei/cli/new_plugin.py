@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from renkei.cli.screen import output
+from renkei.cli.screen import say
 
 Kind = Literal["cart", "pos", "members", "facts"]
 
@@ -22,15 +22,11 @@ def new_plugin(
     from renkei_contracts import scaffold
 
     folder = scaffold.new_plugin(name, kind, into or Path(f"renkei-{name}"))
-    _say(f"{folder} is ready. Next:")
-    _say(f"    cd {folder} && pip install -e . 'renkei-contracts[testing]'")
-    _say("    pytest                # each check that fails says what is still to be written")
-    _say(f"    renkei check {name}")
+    say(f"{folder} is ready. Next:")
+    say(f"    cd {folder} && pip install -e . 'renkei-contracts[testing]'")
+    say("    pytest                # each check that fails says what is still to be written")
+    say(f"    renkei check {name}")
     for number, table in enumerate(scaffold.tables(name, folder)):
         if number == 0:
-            _say("It lies in a checkout of Renkei, which names its plugins in other places, too:")
-        _say(f"    {table}")
-
-
-def _say(line: str) -> None:
-    output.print(line, markup=False, soft_wrap=True)
+            say("It lies in a checkout of Renkei, which names its plugins in other places, too:")
+        say(f"    {table}")

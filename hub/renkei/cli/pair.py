@@ -8,7 +8,7 @@ import typer
 
 from renkei.cli.invocation import invocation
 from renkei.cli.running import run_async
-from renkei.cli.screen import as_json, output, working
+from renkei.cli.screen import as_json, say, working
 from renkei.registry import load_registry
 
 if TYPE_CHECKING:
@@ -41,19 +41,15 @@ def pair(
 
 def _show(outcome: "PairOutcome") -> None:
     """What was played and what was not, what differs, and the verdict."""
-    _say(f"{outcome.pair}: {len(outcome.steps)} steps")
+    say(f"{outcome.pair}: {len(outcome.steps)} steps")
     for name, why in outcome.left_out.items():
-        _say(f"  left out: {name} ({why})")
+        say(f"  left out: {name} ({why})")
     for fault in outcome.faults:
-        _say(f"✘ {fault}")
+        say(f"✘ {fault}")
     if outcome.differences:
-        _say(f"✘ the ledgers part at: {outcome.parted_at}")
+        say(f"✘ the ledgers part at: {outcome.parted_at}")
     for row in outcome.differences:
-        _say(f"    {row}")
+        say(f"    {row}")
     if outcome.ok:
         short = outcome.state_hash[:SHORT_HASH]
-        _say(f"✔ the same ledger as the reference pair's, {short} ({outcome.seconds:.1f} s)")
-
-
-def _say(line: str) -> None:
-    output.print(line, markup=False, soft_wrap=True)
+        say(f"✔ the same ledger as the reference pair's, {short} ({outcome.seconds:.1f} s)")

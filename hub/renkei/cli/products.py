@@ -8,7 +8,7 @@ import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
-from renkei.cli.screen import as_json, local, output, table
+from renkei.cli.screen import as_json, local, say, table
 
 commands = typer.Typer(help="Products by JAN and SKU with the classes that conditions speak of.")
 
@@ -32,7 +32,7 @@ def import_(context: typer.Context, file: File, json: Json = False) -> None:
     if json:
         as_json({"products": len(products), "new": new})
     else:
-        output.print(f"✔ {len(products)} products, {new} new or different", markup=False)
+        say(f"✔ {len(products)} products, {new} new or different")
 
 
 @commands.command("show")

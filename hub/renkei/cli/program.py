@@ -10,7 +10,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.moments import INSTANTS, in_japan
-from renkei.cli.screen import as_json, output, table
+from renkei.cli.screen import as_json, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -52,10 +52,10 @@ def validate(file: File) -> None:
     from renkei.loyalty.law import warnings
 
     program = _read(file)
-    output.print(f"✔ {program.id}: {len(program.campaigns)} campaigns", markup=False)
+    say(f"✔ {program.id}: {len(program.campaigns)} campaigns")
     for one in warnings(program):
         said = f"  law, {one.place}: {one.text} ({one.source})"
-        output.print(said, markup=False, soft_wrap=True)
+        say(said)
 
 
 @commands.command("publish")
@@ -74,7 +74,7 @@ def publish(
     if json:
         as_json(asdict(done))
     else:
-        output.print(f"✔ {done.program} version {done.version}", markup=False)
+        say(f"✔ {done.program} version {done.version}")
 
 
 @commands.command("diff")
@@ -112,7 +112,7 @@ def dry_run(
         rates = [one._asdict() for one in result.rates]
         as_json(result._asdict() | {"parts": parts, "refused": refused, "rates": rates})
         return
-    output.print(f"{result.earned} points, {result.confirmed} of them at once", markup=False)
+    say(f"{result.earned} points, {result.confirmed} of them at once")
     rows = [(part.rule, part.points, part.why) for part in result.parts]
     rows += [(f"coupon {one.coupon.name}", 0, f"¥{one.yen:,} off") for one in result.coupons]
     rows += [(one.rule, 0, one.why) for one in result.refused]

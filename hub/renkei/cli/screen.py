@@ -19,6 +19,11 @@ output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_W
 errors = Console(stderr=True, highlight=False)
 
 
+def say(line: str) -> None:
+    """Write a line as it is: no word in it is a colour, and no file gets it in two."""
+    output.print(line, markup=False, soft_wrap=True)
+
+
 def as_json(result: object) -> None:
     """Write the result for a program: one JSON document."""
     print(json.dumps(result, ensure_ascii=False, indent=2, default=_plain))  # noqa: T201

@@ -12,7 +12,7 @@ from renkei.cli.hubs import opened
 from renkei.cli.invocation import invocation, require_data_dir
 from renkei.cli.logs import configure_logs
 from renkei.cli.running import missing_fast_parts, run_async
-from renkei.cli.screen import output
+from renkei.cli.screen import say
 from renkei.config import Settings
 from renkei.listening import listen, url_of
 
@@ -47,7 +47,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> bool:
 
     stop = stop_on_signals()
     async with opened(settings) as hub, running(hub, listener) as parts:
-        output.print(f"renkei listens on {url_of(listener)}", soft_wrap=True)
+        say(f"renkei listens on {url_of(listener)}")
         log.info("listening", url=url_of(listener), worker=settings.workers)
         await parts.until(stop)
         log.info("stopping", asked=stop.is_set())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from renkei.cli.screen import as_json, output, table, working
+from renkei.cli.screen import as_json, say, table, working
 
 if TYPE_CHECKING:
     from renkei.simulation.run import Result
@@ -90,10 +90,10 @@ def _show(result: "Result", *, json: bool) -> None:
         )
         return
     kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items()))
-    output.print(f"seed: {result.scenario.seed}", markup=False)
-    output.print(f"events: {result.events}, told {result.delivered} times", markup=False)
-    output.print(f"kills: {kills or 'none'}", markup=False)
-    output.print(f"violations: {len(found)}", markup=False)
+    say(f"seed: {result.scenario.seed}")
+    say(f"events: {result.events}, told {result.delivered} times")
+    say(f"kills: {kills or 'none'}")
+    say(f"violations: {len(found)}")
     if found:
         table("", ("what must hold", "where", "what"), found[:SHOWN])
-    output.print(f"state hash: {result.hash}", markup=False)
+    say(f"state hash: {result.hash}")

@@ -7,7 +7,7 @@ import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
-from renkei.cli.screen import as_json, local, output, table
+from renkei.cli.screen import as_json, local, say, table
 
 commands = typer.Typer(help="Stores: the area each lies in, and when its day ends.")
 
@@ -42,7 +42,7 @@ def set_(
         as_json(asdict(done))
     else:
         where = f"in {done.area}" if done.area else "in no area"
-        output.print(f"✔ {store}: {where}, the day ends at {done.day_ends_at}", markup=False)
+        say(f"✔ {store}: {where}, the day ends at {done.day_ends_at}")
 
 
 @commands.command("list")

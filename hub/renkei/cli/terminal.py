@@ -12,7 +12,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.moments import duration
-from renkei.cli.screen import as_json, local, output, table
+from renkei.cli.screen import as_json, local, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -93,14 +93,14 @@ def rotate(
 def disable(context: typer.Context, terminal: TerminalId) -> None:
     """Refuse it from now on, its credentials and tokens alike."""
     with_hub(invocation(context).settings(), lambda hub: _switched(hub, terminal, on=False))
-    output.print(f"✔ {terminal} is refused", markup=False)
+    say(f"✔ {terminal} is refused")
 
 
 @commands.command("enable")
 def enable(context: typer.Context, terminal: TerminalId) -> None:
     """Let it in again, with the credentials it had."""
     with_hub(invocation(context).settings(), lambda hub: _switched(hub, terminal, on=True))
-    output.print(f"✔ {terminal} may ask again", markup=False)
+    say(f"✔ {terminal} may ask again")
 
 
 @commands.command("list")
@@ -142,7 +142,7 @@ def import_(
     if json:
         as_json({"terminals": count, "credentials": str(credentials)})
     else:
-        output.print(f"✔ {count} tills; their credentials: {credentials}", markup=False)
+        say(f"✔ {count} tills; their credentials: {credentials}")
 
 
 def show_credential(new: "NewCredential", *, json: bool) -> None:
@@ -152,8 +152,8 @@ def show_credential(new: "NewCredential", *, json: bool) -> None:
         as_json(shown)
         return
     for name, value in shown.items():
-        output.print(f"{name}: {value}", markup=False, soft_wrap=True)
-    output.print("Write the secret down now: the hub never shows it again.")
+        say(f"{name}: {value}")
+    say("Write the secret down now: the hub never shows it again.")
 
 
 async def added(

@@ -8,7 +8,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.running import run_async
-from renkei.cli.screen import as_json, output, table
+from renkei.cli.screen import as_json, say, table
 
 if TYPE_CHECKING:
     from renkei.till_test.run import Result
@@ -60,8 +60,8 @@ def _prepare(context: typer.Context, connection: str, *, json: bool) -> None:
         return
     for name, value in made.items():
         said = value if isinstance(value, str) else ", ".join(value)
-        output.print(f"{name}: {said}", markup=False)
-    output.print("Next: renkei terminal add, and renkei till-test with its credential.")
+        say(f"{name}: {said}")
+    say("Next: renkei terminal add, and renkei till-test with its credential.")
 
 
 async def _played(url: str, key: str, secret: str, store: str, till: str) -> "list[Result]":
@@ -81,4 +81,4 @@ def _show(results: "list[Result]") -> None:
     ]
     table("連携テスト", ("番号", "内容", "判定", "期待する結果・相違"), rows)
     passed = sum(one.passed for one in results)
-    output.print(f"{passed} / {len(results)} 合格", markup=False)
+    say(f"{passed} / {len(results)} 合格")
