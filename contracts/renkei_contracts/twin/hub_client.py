@@ -1,7 +1,5 @@
 """The register's side of /pos/v1, for stages that ask the hub: signed as docs/pos-v1.md has it."""
 
-import hashlib
-import secrets
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
@@ -20,7 +18,7 @@ from renkei_contracts.till import (
     QuoteRequest,
     ResolveMember,
 )
-from renkei_contracts.toolkit.signature import hmac_sha256_base64
+from renkei_contracts.toolkit.till_signature import sign
 
 A = TypeVar("A", bound=Canonical)
 
@@ -73,25 +71,11 @@ class HubClient:
             content=ask.model_dump_json().encode(),
             headers={"content-type": "application/json"},
         )
-        request.headers.update(self._signature(request))
+        sign(request, self._access.key_id, self._access.secret, self._now())
         response = await self._http.send(request)
         if response.is_success:
             return answer.model_validate_json(response.content)
         raise HubRefused(what, _code(response))
-
-    def _signature(self, request: httpx.Request) -> dict[str, str]:
-        """Signed is what goes over the wire: path and query are not decoded, nor is the body."""
-        timestamp, nonce = str(int(self._now().timestamp())), secrets.token_urlsafe(18)
-        path, _, query = request.url.raw_path.partition(b"?")
-        digest = hashlib.sha256(request.content).hexdigest()
-        lines = (request.method.encode(), path, query, timestamp.encode(), nonce.encode())
-        text = b"\n".join((*lines, digest.encode()))
-        return {
-            "renkei-key": self._access.key_id,
-            "renkei-timestamp": timestamp,
-            "renkei-nonce": nonce,
-            "renkei-signature": hmac_sha256_base64(self._access.secret, text),
-        }
 
 
 def _code(response: httpx.Response) -> str:

@@ -1,9 +1,6 @@
 """The hub of the demo, as far as the story needs it."""
 
 import asyncio
-import hashlib
-import json
-import secrets
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +14,7 @@ from renkei.cli.terminal import added
 from renkei.services import members as member_service
 from renkei_contracts.stage import TillAccess
 from renkei_contracts.till import MemberAnswer
-from renkei_contracts.toolkit.signature import hmac_sha256_base64
+from renkei_contracts.toolkit.till_signature import sign
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -27,19 +24,6 @@ SELECT NOT EXISTS (SELECT FROM poll WHERE connection_id = :c AND due < :at)"""
 
 RESOLVE = "/pos/v1/members:resolve"
 TIMEOUT = httpx.Timeout(10, connect=3)
-
-
-def signed(access: TillAccess, path: str, body: bytes) -> dict[str, str]:
-    """The headers with which a register signs a POST (renkei.web.auth says how)."""
-    timestamp, nonce = str(int(time.time())), secrets.token_urlsafe(24)
-    lines = ("POST", path, "", timestamp, nonce, hashlib.sha256(body).hexdigest())
-    return {
-        "Content-Type": "application/json",
-        "Renkei-Key": access.key_id,
-        "Renkei-Timestamp": timestamp,
-        "Renkei-Nonce": nonce,
-        "Renkei-Signature": hmac_sha256_base64(access.secret, "\n".join(lines).encode()),
-    }
 
 
 @dataclass(frozen=True)
@@ -56,9 +40,10 @@ class Books:
 
     async def resolve(self, access: TillAccess, scheme: str, value: str) -> MemberAnswer | None:
         """Who the till endpoint says this is; None where it knows nobody."""
-        body = json.dumps({"scheme": scheme, "value": value}).encode()
         async with httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT, trust_env=False) as http:
-            answer = await http.post(RESOLVE, content=body, headers=signed(access, RESOLVE, body))
+            ask = http.build_request("POST", RESOLVE, json={"scheme": scheme, "value": value})
+            sign(ask, access.key_id, access.secret, self.hub.clock())
+            answer = await http.send(ask)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         answer.raise_for_status()

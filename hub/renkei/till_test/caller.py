@@ -1,19 +1,15 @@
 """A till as the cases play it: signs each request, and makes receipts of its own for one run."""
 
-import hashlib
-import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
-from urllib.parse import urlencode
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
 
-from renkei_contracts.toolkit.signature import hmac_sha256_base64
+from renkei_contracts.toolkit.till_signature import sign
 
 TIMEOUT = httpx.Timeout(10, connect=3)
 JST = ZoneInfo("Asia/Tokyo")
@@ -87,30 +83,14 @@ class Till:
 
     async def post(self, path: str, ask: Json | None = None, **headers: str) -> Answer:
         """Sign and send; ``headers`` change what is said after signing."""
-        body = b"" if ask is None else json.dumps(ask).encode()
-        return await self._send("POST", path, "", body, headers)
+        return await self._send(self.http.build_request("POST", path, json=ask), headers)
 
-    async def get(self, path: str, **query: object) -> Answer:
+    async def get(self, path: str, **query: str | int) -> Answer:
         """Sign and ask."""
-        return await self._send("GET", path, urlencode(query), b"", {})
+        return await self._send(self.http.build_request("GET", path, params=query), {})
 
-    async def _send(
-        self, method: str, path: str, query: str, body: bytes, headers: dict[str, str]
-    ) -> Answer:
-        said = self._signed(method, path, query, body)
-        said |= {name.replace("_", "-"): value for name, value in headers.items()}
-        url = f"{path}?{query}" if query else path
-        answer = await self.http.request(method, url, content=body, headers=said)
+    async def _send(self, request: httpx.Request, headers: dict[str, str]) -> Answer:
+        sign(request, self.key, self.secret, datetime.now(UTC))
+        request.headers.update({name.replace("_", "-"): said for name, said in headers.items()})
+        answer = await self.http.send(request)
         return Answer(answer.status_code, answer.json() if answer.content else None)
-
-    def _signed(self, method: str, path: str, query: str, body: bytes) -> dict[str, str]:
-        stamp, nonce = str(int(datetime.now(UTC).timestamp())), uuid4().hex
-        lines = (method, path, query, stamp, nonce, hashlib.sha256(body).hexdigest())
-        said = "\n".join(lines).encode("ascii")
-        return {
-            "Renkei-Key": self.key,
-            "Renkei-Timestamp": stamp,
-            "Renkei-Nonce": nonce,
-            "Renkei-Signature": hmac_sha256_base64(self.secret, said),
-            "Content-Type": "application/json",
-        }

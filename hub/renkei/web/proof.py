@@ -1,22 +1,8 @@
 """Who is at the other end: a register that signs, one with a token, or one that sends its secret.
 
-The signature (header ``Renkei-Signature``) is base64 of HMAC-SHA256 under the credential's secret
-over six lines joined by a line feed, none at the end::
-
-    method              POST
-    path                as in the request line, before any decoding
-    query               as in the request line, without its "?"; an empty line if there is none
-    Renkei-Timestamp    unix seconds, at most 300 from the hub's clock
-    Renkei-Nonce        16 to 64 of A-Z a-z 0-9 - _ and never used before with this key
-    body digest         hex SHA-256 of the body as sent; that of nothing if there is none
-
-A gateway names the till it acts for, and signs that with two lines more::
-
-    Renkei-Store        as sent: UTF-8, percent-encoded
-    Renkei-Till         the same
+What is signed: renkei_contracts/toolkit/till_signature.py.
 """
 
-import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass, field, replace
@@ -34,6 +20,7 @@ from renkei.web.problems import refused
 from renkei.web.served import ServedHub
 from renkei_contracts.errors import SignatureInvalid
 from renkei_contracts.toolkit.signature import hmac_sha256_base64, require_recent, same
+from renkei_contracts.toolkit.till_signature import signed_text
 
 log = structlog.get_logger(__name__)
 
@@ -52,22 +39,6 @@ class Signed:
     timestamp: str
     nonce: str
     signature: str = field(repr=False)
-
-
-def signed_text(
-    method: str,
-    path: bytes,
-    query: bytes,
-    timestamp: str,
-    nonce: str,
-    body: bytes,
-    till: tuple[str, str] | None = None,
-) -> bytes:
-    """The bytes a register signs; ``till``: store and till that a gateway names, as sent."""
-    digest = hashlib.sha256(body).hexdigest()
-    lines = [method.encode(), path, query, timestamp.encode(), nonce.encode(), digest.encode()]
-    lines += [name.encode("latin-1") for name in till or ()]
-    return b"\n".join(lines)
 
 
 async def authenticate(request: Request, hub: ServedHub) -> TerminalAccess:

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from renkei.web.proof import signed_text
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
+from renkei_contracts.toolkit.till_signature import signed_text
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "pos-v1.md"
 RESOLVE = "/pos/v1/members:resolve"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from renkei.web.proof import KEY_ID, NONCE, signed_text
+from renkei.web.proof import KEY_ID, NONCE
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
+from renkei_contracts.toolkit.till_signature import signed_text
 
 FILE = Path(__file__).parents[3] / "docs" / "pos-v1-vectors.json"
 DOCUMENT = json.loads(FILE.read_text(encoding="utf-8"))
