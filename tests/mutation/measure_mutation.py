@@ -35,6 +35,7 @@ MUTATED = (
     "renkei/loyalty/redeem.py",
     "renkei/loyalty/refunds.py",
     "renkei/loyalty/rounding.py",
+    "renkei_contracts/toolkit/shares.py",
 )
 """The ledger's arithmetic: pure functions over frozen dataclasses. What a program evaluates to
 (loyalty/earn.py and its neighbours) joins when programs are complete."""
@@ -47,6 +48,7 @@ TESTS = (
     "tests/hub/ledger/test_settlement_of_groups.py",
     "tests/hub/ledger/test_sliding.py",
     "tests/hub/loyalty",
+    "tests/contracts/test_shares.py",
 )
 """Tests without a database: thousands of mutants are tried."""
 
@@ -55,7 +57,7 @@ SURVIVED, UNTESTED = 0, 33
 
 CONFIG = """
 [tool.mutmut]
-source_paths = ["renkei"]
+source_paths = ["renkei", "renkei_contracts"]
 only_mutate = {mutated}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
 pytest_add_cli_args_test_selection = {tests}
@@ -83,10 +85,11 @@ def main(folder: Path, filters: list[str]) -> int:
 
 
 def prepare(folder: Path) -> None:
-    """A copy of the hub's package and of the tests, where mutmut finds both."""
-    for name, source in (("renkei", ROOT / "hub" / "renkei"), ("tests", ROOT / "tests")):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    """A copy of the hub's package, of the contracts and of the tests, where mutmut finds them."""
+    for source in ("hub/renkei", "contracts/renkei_contracts", "tests"):
+        copy = folder / Path(source).name
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(ROOT / source, copy, ignore=shutil.ignore_patterns("__pycache__"))
     config = CONFIG.format(mutated=json.dumps(MUTATED), tests=json.dumps(TESTS))
     (folder / "pyproject.toml").write_text(config, encoding="utf-8")
 

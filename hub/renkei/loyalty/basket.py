@@ -7,9 +7,10 @@ its lines by the largest remainder, in the order of their ids: the order they co
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from renkei.loyalty.rounding import divide, tax_upon, tax_within
+from renkei.loyalty.rounding import tax_upon, tax_within
 from renkei.loyalty.terms import Earn
 from renkei_contracts.order import LineItem
+from renkei_contracts.toolkit.shares import divide
 
 
 class EarningLine(NamedTuple):

@@ -18,10 +18,11 @@ from renkei.ledger.months import months_later
 from renkei.loyalty.basket import gross, sold
 from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.condition import LineCondition, Verdict
-from renkei.loyalty.rounding import divide, tax_upon
+from renkei.loyalty.rounding import tax_upon
 from renkei.loyalty.terms import Whole
 from renkei_contracts.base import Canonical, Slug, Text, Yen
 from renkei_contracts.order import LineItem, Order
+from renkei_contracts.toolkit.shares import divide
 
 Where = Literal["anywhere", "store", "web"]
 

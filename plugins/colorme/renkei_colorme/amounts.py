@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from renkei_colorme import wire
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.shares import divide
 
 NORMAL, REDUCED = 1000, 800
 """Consumption tax in basis points; Color Me Shop knows these two."""
@@ -56,8 +57,10 @@ def _discounted(sale: wire.Sale, amounts: Sequence[int], what: str) -> Sequence[
     left = list(amounts)
     for tax_rate, discount in _discounts(sale, amounts, what).items():
         places = [place for place, line in enumerate(sale.details) if rate(line) == tax_rate]
-        shares = _shares(discount, [amounts[place] for place in places], what)
-        for place, share in zip(places, shares, strict=True):
+        goods = [amounts[place] for place in places]
+        if discount > sum(goods):
+            raise PayloadInvalid(f"{what}: its discount exceeds its goods")
+        for place, share in zip(places, divide(discount, goods), strict=True):
             left[place] -= share
     return left
 
@@ -76,20 +79,6 @@ def _discounts(sale: wire.Sale, amounts: Sequence[int], what: str) -> dict[int, 
         if sum(by_rate.values()) == sale.other_discount:
             return by_rate
     raise PayloadInvalid(f"{what}: its discount cannot be told apart by tax rate: adjust by hand")
-
-
-def _shares(discount: int, amounts: Sequence[int], what: str) -> Sequence[int]:
-    """The discount cut into shares that add up to it, none above its amount."""
-    whole = sum(amounts)
-    if discount > whole:
-        raise PayloadInvalid(f"{what}: its discount exceeds its goods")
-    shares, passed, cut = [], 0, 0
-    for amount in amounts:
-        passed += amount
-        upto = discount * passed // whole if whole else 0
-        shares.append(upto - cut)
-        cut = upto
-    return shares
 
 
 def _taxed_on_top(sale: wire.Sale, amounts: Sequence[int], what: str) -> Sequence[int]:

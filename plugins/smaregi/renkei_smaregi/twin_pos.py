@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from renkei_contracts.stage import Item, Shopper
+from renkei_contracts.toolkit.shares import divide
 from renkei_smaregi.mapping import JST
-from renkei_smaregi.twin_wire import Row, detail, head, moment, split
+from renkei_smaregi.twin_wire import Row, detail, head, moment
 
 CATALOGUE = (
     Item("YOKAN-01", "羊羹", 1, 2_160, 800),
@@ -130,7 +131,7 @@ class TwinPos:
         held = self.points.get(id, 0)
         if points > min(held, subtotal):
             raise ValueError(f"{points} points: the register shows {held} for {subtotal} yen")
-        shares = split(points, [item.yen * item.quantity for item in items])
+        shares = divide(points, [item.yen * item.quantity for item in items])
         row = head(
             transactionHeadDivision="1",
             subtotal=str(subtotal),

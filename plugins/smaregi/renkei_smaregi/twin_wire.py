@@ -1,6 +1,5 @@
 """Rows as the twin sends them: every value a string."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,14 +76,3 @@ def detail(number: int, item: Item, point_share: int) -> Row:
         "reduceTaxId": "10000001" if item.tax_rate == 800 else "",
         "reduceTaxRate": "8.00" if item.tax_rate == 800 else "",
     }
-
-
-def split(amount: int, weights: Sequence[int]) -> list[int]:
-    """The amount over the lines by their weight, the largest remainders rounded up."""
-    total = sum(weights) or 1
-    shares = [amount * weight // total for weight in weights]
-    rests = [amount * weight % total for weight in weights]
-    order = sorted(range(len(weights)), key=lambda index: -rests[index])
-    for index in order[: amount - sum(shares)]:
-        shares[index] += 1
-    return shares

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.shares import divide
 from renkei_tryton import wire
 
 BASIS_POINTS = 10_000
@@ -82,16 +83,3 @@ def discounted(goods: Sequence[Priced], discount: Priced) -> list[Priced]:
         raise PayloadInvalid(f"line {discount.line.id}: the discount exceeds the goods")
     shares = divide(off, [one.yen for one in carriers])
     return [replace(one, yen=one.yen - part) for one, part in zip(goods, shares, strict=True)]
-
-
-def divide(amount: int, weights: Sequence[int]) -> list[int]:
-    """``amount`` in whole parts proportional to the weights, by largest remainder."""
-    total = sum(weights)
-    if total == 0:
-        return [0 for _ in weights]
-    shares = [amount * weight // total for weight in weights]
-    left = amount - sum(shares)
-    by_remainder = sorted(range(len(weights)), key=lambda index: -(amount * weights[index] % total))
-    for index in by_remainder[:left]:
-        shares[index] += 1
-    return shares

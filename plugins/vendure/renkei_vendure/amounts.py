@@ -1,10 +1,10 @@
 """What a line is worth in yen, and what of it was given back. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.shares import divide
 from renkei_vendure import wire
 
 SETTLED = "Settled"
@@ -121,16 +121,3 @@ def _share(line: wire.Line, unit: int, kept: int, pieces: int, off: int) -> Shar
     else:
         gone = line.prorated_unit_price_with_tax * cancelled // unit
     return Share(line.quantity + cancelled, kept + gone, cancelled + pieces, gone + off)
-
-
-def divide(amount: int, weights: Sequence[int]) -> list[int]:
-    """``amount`` in whole parts proportional to the weights, by largest remainder."""
-    total = sum(weights)
-    if total == 0:
-        return [0 for _ in weights]
-    shares = [amount * weight // total for weight in weights]
-    left = amount - sum(shares)
-    by_remainder = sorted(range(len(weights)), key=lambda index: -(amount * weights[index] % total))
-    for index in by_remainder[:left]:
-        shares[index] += 1
-    return shares

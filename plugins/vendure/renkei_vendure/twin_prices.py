@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from renkei_contracts.stage import Item
-from renkei_vendure.amounts import divide
+from renkei_contracts.toolkit.shares import divide
 
 BASIS_POINTS = 10_000
 

@@ -3,13 +3,10 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from renkei.ledger.months import months_later
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program
-from renkei.loyalty.rounding import divide
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import LineItem, Order, OrderState
 
@@ -77,18 +74,6 @@ def test_a_line_that_does_not_earn_lowers_the_base_only_by_itself() -> None:
 def test_paying_everything_in_points_earns_nothing() -> None:
     result = evaluated([line(1080, 800), line(1100, 1000)], 9_999, PROGRAM)
     assert (result.earned, sum(rate.points_discount for rate in result.rates)) == (0, 2180)
-
-
-@given(st.integers(0, 10**9), st.lists(st.integers(0, 10**9), min_size=1, max_size=8))
-def test_parts_always_sum_to_the_whole_and_none_is_off_by_a_yen(
-    whole: int, weights: list[int]
-) -> None:
-    parts = divide(whole, weights)
-    assert sum(parts) == whole
-    total = sum(weights)
-    if total:
-        for part, weight in zip(parts, weights, strict=True):
-            assert abs(part * total - whole * weight) < total
 
 
 def test_points_are_usable_from_the_next_midnight_in_japan() -> None:

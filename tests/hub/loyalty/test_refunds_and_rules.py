@@ -10,7 +10,7 @@ from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable
 from renkei.loyalty.refunds import effective, exceeding
-from renkei.loyalty.rounding import divide, tax_upon, tax_within
+from renkei.loyalty.rounding import tax_upon, tax_within
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLine
 
@@ -159,16 +159,6 @@ def test_the_most_points_that_may_be_used() -> None:
     assert max_usable(basket, 5_000, Program()) == 1_100
     assert max_usable(basket, 700, Program()) == 700
     assert max_usable(basket, 5_000, Program(yen_per_point=3)) == 366
-
-
-def test_dividing_gives_the_odd_yen_to_the_largest_remainder_and_then_the_earlier() -> None:
-    assert divide(10, [1, 1, 1]) == [4, 3, 3]
-    assert divide(11, [1, 1, 1]) == [4, 4, 3]
-    assert divide(100, [1, 2, 4]) == [14, 29, 57]
-    assert divide(5, [0, 0, 0]) == [5, 0, 0]
-    assert divide(5, [0]) == [5]
-    assert divide(5, []) == []
-    assert divide(0, [3, 4]) == [0, 0]
 
 
 def test_tax_is_floored() -> None:

@@ -31,7 +31,6 @@ from renkei_smaregi.sync import SmaregiBalances, SmaregiMemberCreation, SmaregiO
 from renkei_smaregi.twin import PATH_SECRET, SmaregiTwin
 from renkei_smaregi.twin_app import CONTRACT, TOKEN_SECONDS, TwinApp
 from renkei_smaregi.twin_pos import CATALOGUE
-from renkei_smaregi.twin_wire import split
 from renkei_smaregi.webhooks import SmaregiWebhooks
 
 CARD = "2100000000012"
@@ -309,22 +308,6 @@ class TestBehaviour:
         pos.points["1"] = 100
         pos.cancel(pos.sell(CATALOGUE[:1], row, 60)["transactionHeadId"])
         assert pos.points["1"] == 100
-
-    @pytest.mark.parametrize(
-        ("amount", "weights", "shares"),
-        [
-            (50, [2160, 11000], [8, 42]),
-            (1, [1, 1, 1], [1, 0, 0]),
-            (0, [5], [0]),
-            (7, [7], [7]),
-            (0, [], []),
-            (0, [0], [0]),
-        ],
-    )
-    def test_points_are_split_to_the_yen(
-        self, amount: int, weights: list[int], shares: list[int]
-    ) -> None:
-        assert split(amount, weights) == shares
 
 
 PERSON = {"customerCode": CARD, "lastName": "山田", "firstName": "花子"}

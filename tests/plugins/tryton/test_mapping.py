@@ -11,7 +11,6 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.order import Order, OrderState, TillKey
 from renkei_contracts.toolkit.wire import parse
 from renkei_tryton import mapping, wire
-from renkei_tryton.amounts import divide
 from renkei_tryton.settings import TrytonSettings
 
 Row = dict[str, Any]
@@ -155,21 +154,6 @@ class TestDiscount:
         free["lines."][1]["amount"] = yen(-1081)
         with pytest.raises(PayloadInvalid, match="exceeds"):
             order(free | {"total": yen(-1)})
-
-    @pytest.mark.parametrize(
-        ("amount", "weights", "parts"),
-        [
-            (0, [1, 2], [0, 0]),
-            (10, [1, 1, 1], [4, 3, 3]),
-            (7, [10, 0, 4], [5, 0, 2]),
-            (14, [10, 4], [10, 4]),
-            (0, [0, 0], [0, 0]),
-        ],
-    )
-    def test_it_divides_by_largest_remainder(
-        self, amount: int, weights: list[int], parts: list[int]
-    ) -> None:
-        assert divide(amount, weights) == parts
 
 
 class TestReturns:

@@ -12,7 +12,6 @@ from renkei_contracts.member import Grade, IdentityKind
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.toolkit.wire import parse
 from renkei_vendure import mapping, wire
-from renkei_vendure.amounts import divide
 
 Payload = Callable[[str], Any]
 UNIT = 100
@@ -264,14 +263,6 @@ class TestFractions:
         order["lines"][0]["proratedLinePriceWithTax"] = price
         with pytest.raises(PayloadInvalid):
             read(order)
-
-    @pytest.mark.parametrize(
-        ("amount", "weights"), [(0, []), (7, [0, 0]), (1, [1, 1, 1]), (100, [3, 3, 1])]
-    )
-    def test_dividing_loses_and_makes_nothing(self, amount: int, weights: list[int]) -> None:
-        parts = divide(amount, weights)
-        assert len(parts) == len(weights)
-        assert sum(parts) == (amount if sum(weights) else 0)
 
 
 class TestClock:
