@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
 from renkei_shopify import wire
+from renkei_shopify.codes import HOLD
 
 V = TypeVar("V")
 
@@ -31,14 +32,37 @@ def whole_yen(amount: Decimal | None, what: str) -> int:
     return int(value)
 
 
-def line_amount(line: wire.LineItem, what: str) -> int:
-    """Price times pieces less every discount; tax is in it where the order says so."""
+class LineYen(NamedTuple):
+    """A line in yen: ``amount`` before discounts of ours, ``held`` and ``coupons`` what these took.
+
+    What was paid for it is what is left; tax is in all of it where the order says so.
+    """
+
+    amount: int
+    held: int = 0
+    coupons: int = 0
+
+    @property
+    def paid(self) -> int:
+        """What the buyer paid, or owes."""
+        return self.amount - self.held - self.coupons
+
+
+def line_yen(line: wire.LineItem, what: str) -> LineYen:
+    """Price times pieces less every discount but those by codes of ours, and what these took."""
     gross = whole_yen(line.price, f"{what}.price") * needed(line.quantity, f"{what}.quantity")
-    allocations = needed(line.discount_allocations, f"{what}.discount_allocations")
-    discount = sum(whole_yen(one.amount, f"{what}.discount") for one in allocations)
-    if discount > gross:
+    others = held = coupons = 0
+    for one in needed(line.discount_allocations, f"{what}.discount_allocations"):
+        yen = whole_yen(one.amount, f"{what}.discount")
+        if HOLD.fullmatch(one.code_of_ours):
+            held += yen
+        elif one.code_of_ours:
+            coupons += yen
+        else:
+            others += yen
+    if others + held + coupons > gross:
         raise PayloadInvalid(f"{what}: its discounts exceed its price")
-    return gross - discount
+    return LineYen(gross - others, held, coupons)
 
 
 def tax_rate(line: wire.LineItem, what: str) -> int:
@@ -69,38 +93,38 @@ def returned(
     """Pieces given back so far, and their part of the line's amount.
 
     ``current_quantity`` leaves out what was refunded and what an edit removed; only for refunds
-    does Shopify name the money, so that an edit's part is a plain share of the amount.
+    does Shopify name the money, so that an edit's part is a plain share of the amount. So is a
+    refund's where a code of ours paid a part, which Shopify leaves out of the refund's money.
     """
-    quantity, amount = needed(line.quantity, what), line_amount(line, what)
+    quantity, yen = needed(line.quantity, what), line_yen(line, what)
     refunded = sum(needed(one.quantity, f"{what}.refund.quantity") for one in refunds)
     current = line.current_quantity
     gone = max(refunded, quantity - (quantity if current is None else current))
     if gone > quantity:
         raise PayloadInvalid(f"{what}: more was returned than sold")
     if gone == quantity:
-        return gone, amount
-    refunded_yen = _refunded_yen(refunds, amount, refunded, quantity, tax_included, what)
-    removed_yen = amount * gone // quantity - amount * refunded // quantity
-    return gone, min(amount, refunded_yen + removed_yen)
+        return gone, yen.amount
+    back = refunded_yen(line, refunds, tax_included=tax_included, what=what)
+    if yen.paid != yen.amount:
+        return gone, yen.amount * gone // quantity
+    removed = yen.amount * gone // quantity - yen.amount * refunded // quantity
+    return gone, min(yen.amount, back + removed)
 
 
-def _refunded_yen(
-    refunds: Sequence[wire.RefundLine],
-    amount: int,
-    pieces: int,
-    quantity: int,
-    tax_included: bool,
-    what: str,
+def refunded_yen(
+    line: wire.LineItem, refunds: Sequence[wire.RefundLine], *, tax_included: bool, what: str
 ) -> int:
-    """The money of the refunds on the line's own basis (tax included or not).
+    """The money of these refunds on the line's own basis (tax included or not).
 
     Shopify documents no basis for a refund's subtotal where prices include tax. Both readings are
     held against the pieces' share of the line, one yen of rounding allowed for each refund; what
     fits neither is refused.
     """
+    quantity, paid = needed(line.quantity, what), line_yen(line, what).paid
+    pieces = sum(needed(one.quantity, f"{what}.refund.quantity") for one in refunds)
 
     def fits(yen: int) -> bool:
-        return abs(yen * quantity - amount * pieces) <= len(refunds) * quantity
+        return abs(yen * quantity - paid * pieces) <= len(refunds) * quantity
 
     subtotal = sum(whole_yen(one.subtotal, f"{what}.refund.subtotal") for one in refunds)
     if fits(subtotal):

@@ -6,25 +6,13 @@ from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import AuthenticationFailed
 from renkei_contracts.toolkit.wire import parse
+from renkei_shopify import topics
 from renkei_shopify.client import ShopifyClient
 from renkei_shopify.documents import CONNECTION_CHECK
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.wire_graphql import ConnectionCheck
 
 SCOPES = ("read_orders", "read_customers", "write_customers", "read_locations")
-
-TOPICS = (
-    "ORDERS_CREATE",
-    "ORDERS_PAID",
-    "ORDERS_UPDATED",
-    "ORDERS_CANCELLED",
-    "ORDERS_EDITED",
-    "ORDERS_DELETE",
-    "REFUNDS_CREATE",
-    "CUSTOMERS_CREATE",
-    "CUSTOMERS_UPDATE",
-    "CUSTOMERS_DELETE",
-)
 
 
 class ShopifyCheck:
@@ -66,7 +54,7 @@ def _scopes(found: ConnectionCheck) -> Iterator[CheckFinding]:
 
 def _subscriptions(found: ConnectionCheck) -> Iterator[CheckFinding]:
     present = {one.topic for one in found.webhook_subscriptions.nodes}
-    missing = [topic for topic in TOPICS if topic not in present]
+    missing = [topic for topic in topics.NEEDED if topic not in present]
     if missing:
         # Shopify does not list what an app subscribes to in its own shopify.app.toml.
         yield CheckFinding(

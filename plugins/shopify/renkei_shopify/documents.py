@@ -27,7 +27,14 @@ _LINES = f"""{{
       nodes {{
         id title sku quantity currentQuantity isGiftCard
         originalUnitPriceSet {_SHOP_MONEY}
-        discountAllocations {{ allocatedAmountSet {_SHOP_MONEY} }}
+        discountAllocations {{
+          allocatedAmountSet {_SHOP_MONEY}
+          discountApplication {{
+            __typename index
+            ... on DiscountCodeApplication {{ code }}
+            ... on ManualDiscountApplication {{ title }}
+          }}
+        }}
         taxLines {{ title rate }}
       }}
     }}"""
@@ -45,7 +52,9 @@ ORDER = Document(
     legacyResourceId name createdAt processedAt updatedAt cancelledAt
     displayFinancialStatus displayFulfillmentStatus currencyCode taxesIncluded test email phone
     retailLocation {{ legacyResourceId }}
+    sourceName sourceIdentifier
     customer {{ legacyResourceId }}
+    customAttributes {{ key value }}
     totalShippingPriceSet {_SHOP_MONEY}
     lineItems(first: 25) {_LINES}
     refunds(first: {MAX_REFUNDS}) {{ id }}
@@ -62,15 +71,24 @@ ORDER_LINES = Document(
 }}""",
 )
 
-REFUND_LINES = Document(
-    "RenkeiRefundLines",
-    f"""query RenkeiRefundLines($id: ID!, $after: String) {{
+REFUND = Document(
+    "RenkeiRefund",
+    f"""query RenkeiRefund($id: ID!, $after: String) {{
   refund(id: $id) {{
     refundLineItems(first: 25, after: $after) {{
       {_PAGE_INFO}
       nodes {{
         lineItem {{ id }} quantity subtotalSet {_SHOP_MONEY} totalTaxSet {_SHOP_MONEY}
       }}
+    }}
+    refundShippingLines(first: 25) {{
+      {_PAGE_INFO}
+      nodes {{ subtotalAmountSet {_SHOP_MONEY} taxAmountSet {_SHOP_MONEY} }}
+    }}
+    duties {{ amountSet {_SHOP_MONEY} }}
+    transactions(first: 25) {{
+      {_PAGE_INFO}
+      nodes {{ kind status amountSet {_SHOP_MONEY} }}
     }}
   }}
 }}""",
@@ -132,7 +150,7 @@ CONNECTION_CHECK = Document(
 ALL = (
     ORDER,
     ORDER_LINES,
-    REFUND_LINES,
+    REFUND,
     ORDERS_CHANGED,
     CUSTOMER,
     CUSTOMERS_CHANGED,

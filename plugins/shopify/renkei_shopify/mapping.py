@@ -1,15 +1,15 @@
 """Shopify's orders and customers as the hub's. Pure tables and functions."""
 
-from collections.abc import Sequence
-
-from pydantic import ValidationError
+import re
+from collections.abc import Mapping, Sequence
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
-from renkei_shopify import wire
-from renkei_shopify.amounts import line_amount, needed, returned, tax_rate, whole_yen
+from renkei_contracts.toolkit.wire import canonical
+from renkei_shopify import codes, goodwill, wire
+from renkei_shopify.amounts import line_yen, needed, returned, tax_rate, whole_yen
 
 STATES = {
     None: OrderState.PLACED,  # nothing is known about money yet
@@ -34,26 +34,39 @@ ORDER_KEYS = frozenset(
         "taxes_included",
         "test",
         "customer",
+        "discount_codes",
         "line_items",
         "refunds",
     }
 )
 """Without these nothing can be said about an order's state, amounts or buyer."""
 
+SOURCE_KEYS = frozenset({"source_name", "source_identifier"})
+"""Whose sale it is, where other registers put theirs into the store."""
+
+NO_REGISTERS: Mapping[str, str] = {}
+
 SHIPPING_KEYS = frozenset({"shipping_lines", "total_shipping_price_set"})
 """One of them says what shipping costs."""
 
 LINE_KEYS = frozenset({"id", "quantity", "price", "discount_allocations", "tax_lines"})
-REFUND_KEYS = frozenset({"refund_line_items"})
+REFUND_KEYS = frozenset({"refund_line_items", "refund_shipping_lines", "transactions"})
 REFUND_LINE_KEYS = frozenset({"line_item_id", "quantity", "subtotal", "total_tax"})
 
 
-def is_thin(order: wire.Order) -> bool:
-    """Whether the payload was trimmed of something that decides state or amounts."""
+def is_thin(order: wire.Order, registers: Mapping[str, str] = NO_REGISTERS) -> bool:
+    """Whether the payload lacks something that decides state or amounts.
+
+    It may be trimmed. And no webhook says for certain what took how much off which line, nor for
+    what money without pieces was given back: where that counts the order is read again.
+    """
     refunds = order.refunds or ()
     refund_lines = [one for refund in refunds for one in refund.refund_line_items or ()]
     return (
         bool(ORDER_KEYS - order.model_fields_set)
+        or bool(registers and SOURCE_KEYS - order.model_fields_set)
+        or _uses_ours(order)
+        or any(one.refund_shipping_lines or not goodwill.is_told_by_lines(one) for one in refunds)
         or (order.customer is not None and order.customer.id is None)
         or not SHIPPING_KEYS & order.model_fields_set
         or any(LINE_KEYS - line.model_fields_set for line in order.line_items or ())
@@ -75,30 +88,48 @@ def order_state(order: wire.Order) -> OrderState:
     return state
 
 
-def to_order(order: wire.Order, connection: str) -> Order:
-    """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
+def _uses_ours(order: wire.Order) -> bool:
+    """Whether a hold or a coupon may have paid a part; at a till a property of the cart says so."""
+    given = (one.code or "" for one in order.discount_codes or ())
+    at_till = order.location_id is not None
+    silent = order.note_attributes is None
+    named = ((one.name or "", one.value or "") for one in order.note_attributes or ())
+    return any(map(codes.of_ours, given)) or (at_till and silent) or bool(codes.held(named))
+
+
+def to_order(
+    order: wire.Order, connection: str, registers: Mapping[str, str] = NO_REGISTERS
+) -> Order:
+    """The canonical order; raises PayloadInvalid rather than giving a wrong amount.
+
+    ``registers``: the connections of other vendors' registers, by the source that they are told as.
+    """
     id = str(needed(order.id, "order.id"))
-    placed = order.processed_at or order.created_at
+    return canonical(f"order {id}", lambda: _order(order, id, connection, registers))
+
+
+def _order(order: wire.Order, id: str, connection: str, registers: Mapping[str, str]) -> Order:
     shopper = order.customer.id if order.customer else None
-    try:
-        return Order(
-            ref=ExternalRef(connection=connection, id=id),
-            changed_at=needed(order.updated_at, "order.updated_at"),
-            # An offline register uploads later: the sale happened at processed_at.
-            placed_at=needed(placed, "order.created_at"),
-            state=order_state(order),
-            number=order.name or "",
-            currency=needed(order.currency, "order.currency"),
-            customer=ExternalRef(connection=connection, id=str(shopper)) if shopper else None,
-            identities=_asserted(order.email, order.phone),
-            lines=_lines(order),
-            shipping=_shipping(order),
-            location=str(order.location_id or ""),
-            test=needed(order.test, "order.test"),
-        )
-    except ValidationError as error:
-        problem = _problem(f"order {id}", error)
-    raise problem
+    lines = _lines(order)
+    return Order(
+        ref=ExternalRef(connection=connection, id=id),
+        changed_at=needed(order.updated_at, "order.updated_at"),
+        # An offline register uploads later: the sale happened at processed_at.
+        placed_at=needed(order.processed_at or order.created_at, "order.created_at"),
+        state=order_state(order),
+        number=order.name or "",
+        currency=needed(order.currency, "order.currency"),
+        customer=ExternalRef(connection=connection, id=str(shopper)) if shopper else None,
+        identities=_asserted(order.email, order.phone),
+        lines=lines,
+        shipping=_shipping(order),
+        points_value=_points_value(order, lines),
+        hold_codes=_codes(order, codes.HOLD),
+        coupons=_codes(order, codes.COUPON),
+        same_as=_same_as(order, registers),
+        location=str(order.location_id or ""),
+        test=needed(order.test, "order.test"),
+    )
 
 
 def to_member(customer: wire.Customer, connection: str, *, trust_verified_email: bool) -> Member:
@@ -108,24 +139,17 @@ def to_member(customer: wire.Customer, connection: str, *, trust_verified_email:
     own = Identity(
         kind=IdentityKind.VENDOR_CUSTOMER, scope=connection, value=id, grade=Grade.STRONG
     )
-    try:
-        return Member(
+    return canonical(
+        f"customer {id}",
+        lambda: Member(
             ref=ExternalRef(connection=connection, id=id),
             changed_at=needed(customer.updated_at, "customer.updated_at"),
             # ``state`` is not read: a guest, too, is "disabled" there, and new accounts ignore it.
             family_name=customer.last_name or "",
             given_name=customer.first_name or "",
             identities=(own, *_asserted(customer.email, customer.phone, email_proven=proven)),
-        )
-    except ValidationError as error:
-        problem = _problem(f"customer {id}", error)
-    raise problem
-
-
-def _problem(what: str, error: ValidationError) -> PayloadInvalid:
-    """Names the field only: pydantic's own text would repeat personal data."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return PayloadInvalid(f"{what}: {'.'.join(map(str, first['loc']))} ({first['type']})")
+        ),
+    )
 
 
 def _asserted(
@@ -146,7 +170,40 @@ def _lines(order: wire.Order) -> tuple[LineItem, ...]:
     lines = needed(order.line_items, "order.line_items")
     if not {one.line_item_id for one in refunds} <= {line.id for line in lines}:
         raise PayloadInvalid("a refund names a line that the order does not have")
-    return tuple(_line(line, order, refunds) for line in lines)
+    sold = tuple(_line(line, order, refunds) for line in lines)
+    if order_state(order) is OrderState.CANCELLED or order.financial_status == "refunded":
+        return sold  # worth nothing whatever was given back for what
+    given_back = goodwill.kept_back(order)
+    return goodwill.less(sold, given_back) if given_back else sold
+
+
+def _points_value(order: wire.Order, lines: Sequence[LineItem]) -> int:
+    """Yen that holds paid of what is still sold: a piece that comes back takes its part along."""
+    value = 0
+    for line, sold in zip(order.line_items or (), lines, strict=True):
+        held = line_yen(line, f"line {sold.id}").held
+        if held and sold.amount > sold.returned_amount:
+            value += held - held * sold.returned_quantity // sold.quantity
+    return value
+
+
+def _codes(order: wire.Order, kind: re.Pattern[str]) -> tuple[str, ...]:
+    """Codes of ours that took something off, each once."""
+    found = (
+        one.code_of_ours
+        for line in order.line_items or ()
+        for one in line.discount_allocations or ()
+    )
+    return tuple(dict.fromkeys(code for code in found if kind.fullmatch(code)))
+
+
+def _same_as(order: wire.Order, registers: Mapping[str, str]) -> tuple[ExternalRef, ...]:
+    """The same sale at the register whose vendor has put it into the store."""
+    connection = registers.get(order.source_name or "")
+    if connection is None:
+        return ()
+    id = needed(order.source_identifier, "order.source_identifier")
+    return (ExternalRef(connection=connection, id=id),)
 
 
 def _line(line: wire.LineItem, order: wire.Order, refunds: Sequence[wire.RefundLine]) -> LineItem:
@@ -155,7 +212,7 @@ def _line(line: wire.LineItem, order: wire.Order, refunds: Sequence[wire.RefundL
     included = needed(order.taxes_included, "order.taxes_included")
     mine = [one for one in refunds if one.line_item_id == id]
     pieces, yen = returned(line, mine, tax_included=included, what=what)
-    amount = line_amount(line, what)
+    amount = line_yen(line, what).amount
     return LineItem(
         id=str(id),
         sku=line.sku or "",

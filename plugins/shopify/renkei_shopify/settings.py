@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from renkei_contracts.base import Slug
 from renkei_contracts.toolkit.signature import filled
 from renkei_contracts.toolkit.wire import LOOPBACK
 
+Source = Annotated[str, Field(min_length=1, max_length=255)]
 Shop = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")]
 
 
@@ -43,6 +45,11 @@ class ShopifySettings(BaseModel):
         default=False,
         description="Whether Shopify's verified_email proves an address; turn it on only where no "
         "staff and no app creates customers, since Shopify marks those verified without a proof",
+    )
+    registers: dict[Source, Slug] = Field(
+        default_factory=dict,
+        description="Other vendors' registers that put their sales into the store: the source name "
+        "they are told with, and the connection that tells of the same sale",
     )
     base_url: str = Field(
         default="", description="Another address of the store, for a twin (empty: the store's own)"

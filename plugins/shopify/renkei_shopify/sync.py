@@ -28,6 +28,7 @@ class ShopifyOrders:
 
     def __init__(self, connection: Connection[ShopifySettings]) -> None:
         self._id = connection.id
+        self._registers = connection.settings.registers
         self._client = ShopifyClient(connection)
 
     async def fetch(self, id: str) -> Order:
@@ -38,8 +39,9 @@ class ShopifyOrders:
         if len(node.refunds) >= documents.MAX_REFUNDS:
             raise PayloadInvalid(f"order {id} has more refunds than one reading names")
         lines = await _all(node.line_items, lambda after: self._more_lines(global_id, id, after))
-        refunds = [await self._refund_lines(refund.id, id) for refund in node.refunds]
-        return mapping.to_order(mapping_graphql.order(node, lines, refunds), self._id)
+        refunds = [await self._refund(refund.id, id) for refund in node.refunds]
+        read = mapping_graphql.order(node, lines, refunds)
+        return mapping.to_order(read, self._id, self._registers)
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
         """A page of ids, then each order; what cannot be understood is set aside."""
@@ -64,13 +66,20 @@ class ShopifyOrders:
         more = parse(wire_graphql.MoreLines, _found(data, "order", id), f"order {id}")
         return more.line_items
 
-    async def _refund_lines(self, refund: str, id: str) -> tuple[wire_graphql.RefundLine, ...]:
-        async def page(after: str | None) -> wire_graphql.Slice[wire_graphql.RefundLine]:
-            data = await self._client.run(documents.REFUND_LINES, {"id": refund, "after": after})
-            found = _found(data, "refund", id)
-            return parse(wire_graphql.RefundLines, found, f"order {id}").refund_line_items
+    async def _refund(
+        self, refund: str, id: str
+    ) -> tuple[wire_graphql.Refund, tuple[wire_graphql.RefundLine, ...]]:
+        """A refund and all of its lines."""
 
-        return await _all(await page(None), page)
+        async def page(after: str | None) -> wire_graphql.Refund:
+            data = await self._client.run(documents.REFUND, {"id": refund, "after": after})
+            return parse(wire_graphql.Refund, _found(data, "refund", id), f"order {id}")
+
+        async def more(after: str) -> wire_graphql.Slice[wire_graphql.RefundLine]:
+            return (await page(after)).refund_line_items
+
+        head = await page(None)
+        return head, await _all(head.refund_line_items, more)
 
 
 class ShopifyMembers:

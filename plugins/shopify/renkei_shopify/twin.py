@@ -7,8 +7,7 @@ from typing import Any, Literal
 from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext, Webhook
 from renkei_contracts.twin.base import TwinBase
 from renkei_contracts.twin.emitter import Outgoing
-from renkei_shopify import twin_rest
-from renkei_shopify.check import TOPICS
+from renkei_shopify import topics, twin_rest
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.twin_app import API_VERSION, CLIENT_ID, DOMAIN, SERVED_SECRETS, TwinApp
 from renkei_shopify.twin_graphql import metafield_name
@@ -67,7 +66,7 @@ class ShopifyTwin(TwinBase):
     async def listen(self, webhook: Webhook) -> None:
         """Subscribe the hub to every topic it needs."""
         await super().listen(webhook)
-        self.twin.topics.update(dict.fromkeys(TOPICS, webhook.url))
+        self.twin.topics.update(dict.fromkeys(topics.NEEDED, webhook.url))
 
     async def catalogue(self) -> Sequence[Item]:
         """Tea and what belongs to it; the first two together are worth 132 points at 1 in 100."""

@@ -48,7 +48,7 @@ class Desk:
         known: dict[str, Callable[[Variables], dict[str, Any]]] = {
             "RenkeiOrder": self._order,
             "RenkeiOrderLines": self._order_lines,
-            "RenkeiRefundLines": self._refund_lines,
+            "RenkeiRefund": self._refund,
             "RenkeiOrdersChanged": self._orders_changed,
             "RenkeiCustomer": self._customer,
             "RenkeiCustomersChanged": self._customers_changed,
@@ -68,13 +68,12 @@ class Desk:
         lines = _lines(order, variables["after"], self._most(LINES)) if order else None
         return {"order": {"lineItems": lines} if lines else None}
 
-    def _refund_lines(self, variables: Variables) -> dict[str, Any]:
+    def _refund(self, variables: Variables) -> dict[str, Any]:
         wanted = number_of(variables["id"])
         for order in self.shop.orders.values():
             for refund in order.refunds:
                 if refund.id == wanted:
-                    lines = _refund_lines(refund, variables["after"], self._most(LINES))
-                    return {"refund": {"refundLineItems": lines}}
+                    return {"refund": _refund(refund, variables["after"], self._most(LINES))}
         return {"refund": None}
 
     def _orders_changed(self, variables: Variables) -> dict[str, Any]:
@@ -186,7 +185,10 @@ def _order(order: TwinOrder, size: int) -> dict[str, Any]:
         "email": shopper.email if shopper else None,
         "phone": None,
         "retailLocation": {"legacyResourceId": str(place)} if place else None,
+        "sourceName": order.source_name,
+        "sourceIdentifier": order.source_identifier,
         "customer": {"legacyResourceId": str(shopper.id)} if shopper else None,
+        "customAttributes": [{"key": key, "value": one} for key, one in order.attributes.items()],
         "totalShippingPriceSet": _money(order.shipping),
         "lineItems": _lines(order, None, size),
         "refunds": [{"id": f"gid://shopify/Refund/{refund.id}"} for refund in order.refunds],
@@ -211,9 +213,37 @@ def _line(order: TwinOrder, line: TwinLine) -> dict[str, Any]:
         "currentQuantity": order.current(line),
         "isGiftCard": line.gift_card,
         "originalUnitPriceSet": _money(line.price),
-        "discountAllocations": [{"allocatedAmountSet": _money(less)} for less in line.discounts],
+        "discountAllocations": _discounts(line),
         "taxLines": [{"title": "消費税", "rate": line.item.tax_rate / 10_000}],
     }
+
+
+def _discounts(line: TwinLine) -> list[dict[str, Any]]:
+    code, title = "DiscountCodeApplication", "ManualDiscountApplication"
+    found: list[tuple[int, dict[str, str]]] = [
+        *((less, {"__typename": "AutomaticDiscountApplication"}) for less in line.discounts),
+        *((less, {"__typename": code, "code": one}) for one, less in line.by_code.items()),
+        *((less, {"__typename": title, "title": one}) for one, less in line.by_title.items()),
+    ]
+    return [
+        {"allocatedAmountSet": _money(less), "discountApplication": {**one, "index": index}}
+        for index, (less, one) in enumerate(found)
+    ]
+
+
+def _refund(refund: TwinRefund, after: str | None, size: int) -> dict[str, Any]:
+    shipping = {"subtotalAmountSet": _money(refund.shipping), "taxAmountSet": _money(0)}
+    money = {"kind": "REFUND", "status": "SUCCESS", "amountSet": _money(refund.money)}
+    return {
+        "refundLineItems": _refund_lines(refund, after, size),
+        "refundShippingLines": _whole([shipping] if refund.shipping else []),
+        "duties": [],
+        "transactions": _whole([money] if refund.money else []),
+    }
+
+
+def _whole(nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": nodes}
 
 
 def _refund_lines(refund: TwinRefund, after: str | None, size: int) -> dict[str, Any]:

@@ -36,20 +36,26 @@ class TwinCustomer:
 
 @dataclass
 class TwinLine:
-    """A line; ``price`` each, with or without tax as the store has it."""
+    """A line; ``price`` each, with or without tax as the store has it.
+
+    ``by_code`` is what discount codes took off, ``by_title`` discounts that somebody named.
+    """
 
     id: int
     item: Item
     price: int
     quantity: int
     discounts: tuple[int, ...] = ()
+    by_code: dict[str, int] = field(default_factory=dict)
+    by_title: dict[str, int] = field(default_factory=dict)
     removed: int = 0
     gift_card: bool = False
 
     @property
     def amount(self) -> int:
         """After discounts, for the pieces ordered."""
-        return self.price * self.quantity - sum(self.discounts)
+        named = sum(self.by_code.values()) + sum(self.by_title.values())
+        return self.price * self.quantity - sum(self.discounts) - named
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,13 @@ class TwinRefundLine:
 
 @dataclass(frozen=True)
 class TwinRefund:
-    """One refund."""
+    """One refund; ``money`` is what went back, of it ``shipping`` with tax."""
 
     id: int
     at: datetime
     lines: tuple[TwinRefundLine, ...]
+    money: int
+    shipping: int = 0
 
 
 @dataclass
@@ -87,6 +95,9 @@ class TwinOrder:
     fulfillment_status: str | None = None
     cancelled_at: datetime | None = None
     location_id: int | None = None
+    source_name: str = "web"
+    source_identifier: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
     test: bool = False
     refunds: list[TwinRefund] = field(default_factory=list)
 
@@ -94,6 +105,11 @@ class TwinOrder:
     def items_total(self) -> int:
         """What the lines cost together."""
         return sum(line.amount for line in self.lines)
+
+    @property
+    def codes(self) -> list[str]:
+        """The discount codes that the shopper gave, each once."""
+        return list(dict.fromkeys(code for line in self.lines for code in line.by_code))
 
     def refunded(self, line_id: int) -> int:
         """Pieces of a line refunded so far."""

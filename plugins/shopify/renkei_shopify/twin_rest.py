@@ -74,12 +74,15 @@ def order(one: TwinOrder) -> dict[str, Any]:
         "taxes_included": one.taxes_included,
         "total_price": total,
         "subtotal_price": str(one.items_total),
-        "source_name": "pos" if one.location_id else "web",
+        "source_name": one.source_name,
+        "source_identifier": one.source_identifier,
         "location_id": one.location_id,
         "test": one.test,
         "email": shopper.email if shopper else None,
         "phone": None,
         "customer": customer(shopper) if shopper else None,
+        "discount_codes": [{"code": code} for code in one.codes],
+        "note_attributes": [{"name": key, "value": one.attributes[key]} for key in one.attributes],
         "line_items": [_line(one, line) for line in one.lines],
         "shipping_lines": [{"title": "Standard", "price": str(one.shipping)}],
         "refunds": [refund(one, each) for each in one.refunds],
@@ -102,7 +105,17 @@ def refund(one: TwinOrder, each: TwinRefund) -> dict[str, Any]:
             }
             for part in each.lines
         ],
+        "refund_shipping_lines": [_shipping_refund(each)] if each.shipping else [],
+        "transactions": [_transaction(each)] if each.money else [],
     }
+
+
+def _shipping_refund(each: TwinRefund) -> dict[str, Any]:
+    return {"subtotal_amount_set": {"shop_money": {"amount": str(each.shipping)}}}
+
+
+def _transaction(each: TwinRefund) -> dict[str, Any]:
+    return {"kind": "refund", "status": "success", "amount": str(each.money)}
 
 
 def edit(one: TwinOrder, line: TwinLine, quantity: int) -> dict[str, Any]:
@@ -112,10 +125,13 @@ def edit(one: TwinOrder, line: TwinLine, quantity: int) -> dict[str, Any]:
 
 
 def merged(kept: TwinCustomer, gone: TwinCustomer) -> dict[str, Any]:
-    """The body of customers/merge (keys unproven)."""
+    """The body of customers/merge."""
     return {
         "admin_graphql_api_customer_kept_id": f"gid://shopify/Customer/{kept.id}",
         "admin_graphql_api_customer_deleted_id": f"gid://shopify/Customer/{gone.id}",
+        "admin_graphql_api_job_id": None,
+        "status": "completed",
+        "errors": [],
     }
 
 
@@ -130,9 +146,13 @@ def _line(one: TwinOrder, line: TwinLine) -> dict[str, Any]:
         "current_quantity": one.current(line),
         "price": str(line.price),
         "gift_card": line.gift_card,
-        "discount_allocations": [{"amount": str(less)} for less in line.discounts],
+        "discount_allocations": [{"amount": str(less)} for less in _discounts(line)],
         "tax_lines": [{"title": "消費税", "rate": rate, "price": str(tax)}],
     }
+
+
+def _discounts(line: TwinLine) -> list[int]:
+    return [*line.discounts, *line.by_code.values(), *line.by_title.values()]
 
 
 def _local(at: datetime) -> str:

@@ -166,7 +166,9 @@ class TwinShop:
 
     def _refunded(self, order: TwinOrder, pieces: Sequence[tuple[TwinLine, int]]) -> TwinRefund:
         parts = tuple(_part(order, line, quantity) for line, quantity in pieces)
-        refund = TwinRefund(next(self._ids), self.clock(), parts)
+        included = order.taxes_included
+        money = sum(part.subtotal + (0 if included else part.tax) for part in parts)
+        refund = TwinRefund(next(self._ids), self.clock(), parts, money)
         order.refunds.append(refund)
         whole = all(order.current(one) == 0 for one in order.lines)
         order.financial_status = "refunded" if whole else "partially_refunded"

@@ -14,6 +14,7 @@ from renkei_contracts.event import (
     Ignored,
     MemberLeft,
     MemberSeen,
+    MembersMerged,
     ObjectKind,
     Observation,
     OrderSeen,
@@ -34,10 +35,27 @@ ORDERS = frozenset(
 MEMBERS = frozenset(f"customers/{event}" for event in ("create", "update", "enable", "disable"))
 IGNORED = {
     "customers/data_request": "privacy request: recorded, a person must answer it in 30 days",
-    "customers/redact": "privacy request: recorded, a person must erase this customer",
     "shop/redact": "privacy request: recorded, a person must erase this shop's customers",
     "app/uninstalled": "the app was uninstalled: authorize the connection again or remove it",
 }
+
+
+HINTS = frozenset(
+    {
+        "refunds/create",
+        "orders/edited",
+        "orders/delete",
+        "customers/delete",
+        "customers/merge",
+        "customers/redact",
+    }
+)
+NO_MERGE = {
+    "failed": "Shopify could not merge two customers: they are two as before",
+    "requested": "Shopify has not merged two customers yet: it tells when it has",
+    "in_progress": "Shopify has not merged two customers yet: it tells when it has",
+}
+"""The status of a merge that is none; a word that we do not know is worth a look."""
 
 
 class ShopifyWebhooks:
@@ -73,13 +91,14 @@ class ShopifyWebhooks:
             return [self._member(json_body(delivery.body, parse_float=Decimal))]
         if topic in IGNORED:
             return [Ignored(reason=IGNORED[topic])]
-        return [self._hint(topic, delivery)]
+        return self._hint(topic, delivery)
 
     def _order(self, body: Any) -> Observation:
         order = parse(wire.Order, body, "order")
-        if is_thin(order):
+        registers = self._settings.registers
+        if is_thin(order, registers):
             return self._changed("order", order.id)
-        return OrderSeen(order=to_order(order, self._id))
+        return OrderSeen(order=to_order(order, self._id, registers))
 
     def _member(self, body: Any) -> Observation:
         customer = parse(wire.Customer, body, "customer")
@@ -88,29 +107,45 @@ class ShopifyWebhooks:
         trust = self._settings.trust_verified_email
         return MemberSeen(member=to_member(customer, self._id, trust_verified_email=trust))
 
-    def _hint(self, topic: str, delivery: Delivery) -> Observation:
-        if topic not in ("refunds/create", "orders/edited", "orders/delete", *_MEMBER_HINTS):
-            return Ignored(reason=f"topic {ascii(topic)[:100]} is of no concern")
+    def _hint(self, topic: str, delivery: Delivery) -> Sequence[Observation]:
+        if topic not in HINTS:
+            return [Ignored(reason=f"topic {ascii(topic)[:100]} is of no concern")]
         hint = parse(wire.Hint, json_body(delivery.body, parse_float=Decimal), topic)
+        if topic == "customers/merge":
+            return self._merged(hint, delivery.received_at)
+        if topic in ("customers/delete", "customers/redact"):
+            return self._gone(topic, hint, delivery.received_at)
         if topic == "refunds/create":
-            return self._changed("order", hint.order_id)
+            return [self._changed("order", hint.order_id)]
         if topic == "orders/edited":
-            return self._changed("order", needed(hint.order_edit, "order_edit").order_id)
-        if topic == "orders/delete":
-            return self._changed("order", hint.id)
+            return [self._changed("order", needed(hint.order_edit, "order_edit").order_id)]
+        return [self._changed("order", hint.id)]
+
+    def _gone(self, topic: str, hint: wire.Hint, at: datetime) -> Sequence[Observation]:
+        """Deleted, or to be erased: either way somebody must look at the member."""
         if topic == "customers/delete":
-            return MemberLeft(ref=self._ref(hint.id), at=delivery.received_at)
-        kept = needed(hint.admin_graphql_api_customer_kept_id, "the customer kept")
-        return self._changed("member", number_of(kept))
+            return [MemberLeft(ref=self._ref(hint.id), at=at)]
+        asked = Ignored(reason="privacy request: a person must erase this customer in 30 days")
+        named = hint.customer.id if hint.customer else None
+        return [MemberLeft(ref=self._ref(named), at=at), asked] if named else [asked]
+
+    def _merged(self, hint: wire.Hint, at: datetime) -> Sequence[Observation]:
+        """Two customers became one, unless the delivery says that it has not come to that."""
+        if hint.status in NO_MERGE:
+            return [Ignored(reason=NO_MERGE[hint.status])]
+        kept = number_of(needed(hint.admin_graphql_api_customer_kept_id, "the customer kept"))
+        read = self._changed("member", kept)
+        if hint.status != "completed":
+            return [read]
+        gone = needed(hint.admin_graphql_api_customer_deleted_id, "the customer deleted")
+        refs = self._ref(kept), self._ref(number_of(gone))
+        return [MembersMerged(kept=refs[0], gone=refs[1], at=at), read]
 
     def _changed(self, kind: ObjectKind, id: int | None) -> Changed:
         return Changed(kind=kind, ref=self._ref(id))
 
     def _ref(self, id: int | None) -> ExternalRef:
         return ExternalRef(connection=self._id, id=str(needed(id, "the id")))
-
-
-_MEMBER_HINTS = ("customers/delete", "customers/merge")
 
 
 def _header(delivery: Delivery, name: str) -> str | None:

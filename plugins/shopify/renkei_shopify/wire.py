@@ -7,10 +7,19 @@ told apart from what is null by ``model_fields_set``.
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field, StrictBool
 
 from renkei_contracts.toolkit.wire import Wire
 
+
+def _told(value: object) -> object:
+    # pydantic would take a number for seconds since 1970.
+    if isinstance(value, int | float | Decimal):
+        raise ValueError("not a moment")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_told)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Id = Annotated[int, Field(strict=True, gt=0, lt=2**64)]
 
@@ -23,9 +32,13 @@ class TaxLine(Wire):
 
 
 class DiscountAllocation(Wire):
-    """This line's part of one discount, removed and refunded pieces included."""
+    """This line's part of one discount, removed and refunded pieces included.
+
+    ``code_of_ours`` is the hold or coupon it comes from; no webhook says that.
+    """
 
     amount: Decimal | None = None
+    code_of_ours: str = ""
 
 
 class LineItem(Wire):
@@ -37,7 +50,7 @@ class LineItem(Wire):
     quantity: Count | None = None
     current_quantity: Count | None = None
     price: Decimal | None = None
-    gift_card: bool = False
+    gift_card: StrictBool = False
     discount_allocations: tuple[DiscountAllocation, ...] | None = None
     tax_lines: tuple[TaxLine, ...] | None = None
 
@@ -51,10 +64,27 @@ class RefundLine(Wire):
     total_tax: Decimal | None = None
 
 
+class Transaction(Wire):
+    """Money that moved, or was to."""
+
+    kind: str | None = None
+    status: str | None = None
+    amount: Decimal | None = None
+
+
+class RefundShippingLine(Wire):
+    """Shipping that was given back; read by GraphQL only."""
+
+    subtotal: Decimal | None = None
+    total_tax: Decimal | None = None
+
+
 class Refund(Wire):
-    """One refund of an order."""
+    """One refund of an order: pieces, shipping, and the money that went."""
 
     refund_line_items: tuple[RefundLine, ...] | None = None
+    refund_shipping_lines: tuple[RefundShippingLine, ...] | None = None
+    transactions: tuple[Transaction, ...] | None = None
 
 
 class Customer(Wire):
@@ -65,8 +95,8 @@ class Customer(Wire):
     phone: str | None = None
     first_name: str | None = None
     last_name: str | None = None
-    verified_email: bool | None = None
-    updated_at: AwareDatetime | None = None
+    verified_email: StrictBool | None = None
+    updated_at: Moment | None = None
 
 
 class ShippingLine(Wire):
@@ -87,24 +117,45 @@ class MoneySet(Wire):
     shop_money: ShopMoney | None = None
 
 
+class DiscountCode(Wire):
+    """A code that the shopper gave."""
+
+    code: str | None = None
+
+
+class Attribute(Wire):
+    """A property of the cart."""
+
+    name: str | None = None
+    value: str | None = None
+
+
 class Order(Wire):
-    """An order as a webhook tells it."""
+    """An order as a webhook tells it.
+
+    ``source_name`` is where it comes from: a web shop, Shopify POS, another vendor's register that
+    calls it ``source_identifier``.
+    """
 
     id: Id | None = None
     name: str | None = None
-    created_at: AwareDatetime | None = None
-    updated_at: AwareDatetime | None = None
-    processed_at: AwareDatetime | None = None
-    cancelled_at: AwareDatetime | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
+    processed_at: Moment | None = None
+    cancelled_at: Moment | None = None
     financial_status: str | None = None
     fulfillment_status: str | None = None
     currency: str | None = None
-    taxes_included: bool | None = None
-    test: bool | None = None
+    taxes_included: StrictBool | None = None
+    test: StrictBool | None = None
     email: str | None = None
     phone: str | None = None
     location_id: Id | None = None
+    source_name: str | None = None
+    source_identifier: str | None = None
     customer: Customer | None = None
+    discount_codes: tuple[DiscountCode, ...] | None = None
+    note_attributes: tuple[Attribute, ...] | None = None
     line_items: tuple[LineItem, ...] | None = None
     refunds: tuple[Refund, ...] | None = None
     shipping_lines: tuple[ShippingLine, ...] | None = None
@@ -117,10 +168,19 @@ class OrderEdit(Wire):
     order_id: Id | None = None
 
 
+class Named(Wire):
+    """Somebody by id."""
+
+    id: Id | None = None
+
+
 class Hint(Wire):
-    """Bodies that only point at something: refunds, edits, deletions and merges."""
+    """Bodies that only point at something: refunds, edits, deletions, merges, erasures."""
 
     id: Id | None = None
     order_id: Id | None = None
     order_edit: OrderEdit | None = None
+    customer: Named | None = None
+    status: str | None = None
     admin_graphql_api_customer_kept_id: str | None = None
+    admin_graphql_api_customer_deleted_id: str | None = None

@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
-from renkei_contracts.toolkit.wire import Wire
+from renkei_contracts.toolkit.wire import Moment, Wire
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Node(Wire):
 class PageInfo(Node):
     """Whether and where a connection goes on."""
 
-    has_next_page: bool
+    has_next_page: StrictBool
     end_cursor: str | None
 
 
@@ -67,10 +67,18 @@ class TaxLine(Node):
     rate: Decimal | None
 
 
+class DiscountApplication(Node):
+    """What a discount comes from: a code, or a title that somebody gave it, or else."""
+
+    code: str | None = None
+    title: str | None = None
+
+
 class DiscountAllocation(Node):
     """This line's part of one discount."""
 
     allocated_amount_set: MoneyBag
+    discount_application: DiscountApplication
 
 
 class LineItem(Node):
@@ -81,7 +89,7 @@ class LineItem(Node):
     sku: str | None
     quantity: Count
     current_quantity: Count
-    is_gift_card: bool
+    is_gift_card: StrictBool
     original_unit_price_set: MoneyBag
     discount_allocations: tuple[DiscountAllocation, ...]
     tax_lines: tuple[TaxLine, ...]
@@ -96,24 +104,34 @@ class RefundLine(Node):
     total_tax_set: MoneyBag
 
 
+class Attribute(Node):
+    """A property of the cart."""
+
+    key: str
+    value: str | None
+
+
 class Order(Node):
     """An order's head with its first lines and the names of its refunds."""
 
     legacy_resource_id: LegacyId
     name: str
-    created_at: AwareDatetime
-    processed_at: AwareDatetime
-    updated_at: AwareDatetime
-    cancelled_at: AwareDatetime | None
+    created_at: Moment
+    processed_at: Moment
+    updated_at: Moment
+    cancelled_at: Moment | None
     display_financial_status: str | None
     display_fulfillment_status: str
     currency_code: str
-    taxes_included: bool
-    test: bool
+    taxes_included: StrictBool
+    test: StrictBool
     email: str | None
     phone: str | None
     retail_location: Legacy | None
+    source_name: str | None
+    source_identifier: str | None
     customer: Legacy | None
+    custom_attributes: tuple[Attribute, ...]
     total_shipping_price_set: MoneyBag
     line_items: Slice[LineItem]
     refunds: tuple[Ref, ...]
@@ -137,8 +155,8 @@ class Customer(Node):
     legacy_resource_id: LegacyId
     first_name: str | None
     last_name: str | None
-    updated_at: AwareDatetime
-    verified_email: bool
+    updated_at: Moment
+    verified_email: StrictBool
     default_email_address: EmailAddress | None
     default_phone_number: PhoneNumber | None
 
@@ -149,10 +167,34 @@ class MoreLines(Node):
     line_items: Slice[LineItem]
 
 
-class RefundLines(Node):
-    """The lines of a refund."""
+class RefundShippingLine(Node):
+    """Shipping that was given back."""
+
+    subtotal_amount_set: MoneyBag
+    tax_amount_set: MoneyBag
+
+
+class RefundDuty(Node):
+    """Customs duty that was given back."""
+
+    amount_set: MoneyBag
+
+
+class Transaction(Node):
+    """Money that moved, or was to."""
+
+    kind: str
+    status: str
+    amount_set: MoneyBag
+
+
+class Refund(Node):
+    """A refund with its first lines."""
 
     refund_line_items: Slice[RefundLine]
+    refund_shipping_lines: Slice[RefundShippingLine]
+    duties: tuple[RefundDuty, ...] | None
+    transactions: Slice[Transaction]
 
 
 class Metafield(Node):

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from renkei_contracts.connection import Connection
-from renkei_shopify.check import TOPICS, ShopifyCheck
+from renkei_shopify import topics
+from renkei_shopify.check import ShopifyCheck
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.twin_app import TwinApp
 
@@ -15,7 +16,7 @@ Connect = Callable[..., Connection[ShopifySettings]]
 @pytest.fixture
 def ready(twin: TwinApp) -> TwinApp:
     """A twin with every webhook subscription."""
-    twin.topics = dict.fromkeys(TOPICS, "https://hub.example.com/webhooks/shop-a")
+    twin.topics = dict.fromkeys(topics.NEEDED, "https://hub.example.com/webhooks/shop-a")
     return twin
 
 

@@ -1,6 +1,8 @@
 """Every document, and the part of the schema that the twin checks by, against the whole."""
 
+import importlib.util
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from graphql import (
@@ -13,15 +15,14 @@ from graphql import (
     validate,
 )
 
-from renkei_shopify import documents
-from renkei_shopify.check import TOPICS
+from renkei_shopify import documents, topics
 from renkei_shopify.twin_schema import graphql
 
 PAGE = {"filter": "", "first": 10, "after": None}
 EXAMPLES: dict[str, dict[str, object]] = {
     "RenkeiOrder": {"id": "1"},
     "RenkeiOrderLines": {"id": "1", "after": None},
-    "RenkeiRefundLines": {"id": "1", "after": None},
+    "RenkeiRefund": {"id": "1", "after": None},
     "RenkeiOrdersChanged": PAGE,
     "RenkeiCustomer": {"id": "1"},
     "RenkeiCustomersChanged": PAGE,
@@ -52,9 +53,20 @@ def test_no_document_is_forgotten_in_the_list() -> None:
 
 
 def test_the_topics_we_check_for_exist(schema: GraphQLSchema) -> None:
-    topics = schema.type_map["WebhookSubscriptionTopic"]
-    assert isinstance(topics, GraphQLEnumType)
-    assert set(TOPICS) <= set(topics.values)
+    known = schema.type_map["WebhookSubscriptionTopic"]
+    assert isinstance(known, GraphQLEnumType)
+    assert set(topics.NEEDED) <= topics.KNOWN <= set(known.values)
+
+
+def test_the_twins_schema_is_what_the_documents_ask_for(schema: GraphQLSchema) -> None:
+    file = Path(__file__).parent / "schema" / "take_part.py"
+    spec = importlib.util.spec_from_file_location("take_part", file)
+    assert spec is not None
+    assert spec.loader is not None
+    taking = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(taking)
+    told = f"run python {file}"
+    assert taking.PART.read_text(encoding="utf-8") == taking.part_of(schema), told
 
 
 def test_the_twins_schema_is_a_part_of_shopifys(schema: GraphQLSchema) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import NotFound, SignatureInvalid
-from renkei_contracts.event import Changed, MemberLeft, MemberSeen, OrderSeen
+from renkei_contracts.event import Changed, MemberLeft, MemberSeen, MembersMerged, OrderSeen
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.paging import Window
 from renkei_contracts.stage import STRAIGHT, Mischief, Shopper
@@ -188,9 +188,11 @@ class TestCustomers:
         assert gone is not None
         kept = await stage.register(Shopper("taro@example.com", "鈴木", "太郎"))
         (sent,) = await bench.deliveries(lambda: stage.merge(kept, gone.id))
-        (seen,) = bench.webhooks().read(sent)
-        assert isinstance(seen, Changed)
-        assert seen.ref.id == kept
+        merged, hint = bench.webhooks().read(sent)
+        assert isinstance(merged, MembersMerged)
+        assert (merged.kept.id, merged.gone.id) == (kept, gone.id)
+        assert isinstance(hint, Changed)
+        assert hint.ref.id == kept
         order = await bench.orders().fetch(sold)
         assert order.customer is not None
         assert order.customer.id == kept

@@ -20,6 +20,7 @@ from renkei_contracts.event import (
     Ignored,
     MemberLeft,
     MemberSeen,
+    MembersMerged,
     Observation,
     OrderSeen,
 )
@@ -355,12 +356,40 @@ class TestMembers:
         seen = read("customers/delete", {"id": 7123456789})
         assert seen == MemberLeft(ref=ExternalRef(connection="shop-a", id="7123456789"), at=now)
 
-    def test_after_a_merge_the_one_kept_is_read_again(
-        self, read: Callable[[str, Any], Observation], payload: Payload
+    def test_a_merge_tells_who_was_kept_and_the_one_kept_is_read_again(
+        self, hooks: ShopifyWebhooks, deliver: Deliver, payload: Payload, now: datetime
     ) -> None:
-        seen = read("customers/merge", payload("customers_merged"))
+        kept, gone = (
+            ExternalRef(connection="shop-a", id=id) for id in ("7123456789", "7123456790")
+        )
+        assert hooks.read(deliver("customers/merge", payload("customers_merged"))) == [
+            MembersMerged(kept=kept, gone=gone, at=now),
+            Changed(kind="member", ref=kept),
+        ]
+
+    @pytest.mark.parametrize("status", ["failed", "requested", "in_progress"])
+    def test_a_merge_that_was_not_done_is_none(
+        self, read: Callable[[str, Any], Observation], payload: Payload, status: str
+    ) -> None:
+        seen = read("customers/merge", payload("customers_merged") | {"status": status})
+        assert isinstance(seen, Ignored)
+
+    @pytest.mark.parametrize("status", [None, "surprising"])
+    def test_a_merge_of_which_the_outcome_is_not_clear_is_read_up(
+        self, read: Callable[[str, Any], Observation], payload: Payload, status: str | None
+    ) -> None:
+        seen = read("customers/merge", payload("customers_merged") | {"status": status})
         assert isinstance(seen, Changed)
         assert (seen.kind, seen.ref.id) == ("member", "7123456789")
+
+    def test_a_customer_to_be_erased_is_a_member_somebody_must_look_at(
+        self, hooks: ShopifyWebhooks, deliver: Deliver, now: datetime
+    ) -> None:
+        body = {"shop_id": 1, "customer": {"id": 7123456789, "email": "a@example.com"}}
+        left, asked = hooks.read(deliver("customers/redact", body))
+        assert left == MemberLeft(ref=ExternalRef(connection="shop-a", id="7123456789"), at=now)
+        assert isinstance(asked, Ignored)
+        assert "a person must" in asked.reason
 
     @pytest.mark.parametrize(
         "kept", [None, "", "7123456789", "gid://shopify/Customer/", "gid://shopify/Customer/0"]
