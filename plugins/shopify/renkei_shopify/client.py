@@ -15,16 +15,15 @@ from renkei_contracts.errors import (
     Rejected,
     Unavailable,
 )
+from renkei_contracts.toolkit.tokens import KeptTokens
 from renkei_contracts.toolkit.transport import json_of, send
 from renkei_contracts.toolkit.wire import parse
 from renkei_shopify.documents import Document
+from renkei_shopify.pace import pace_of
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.wire_graphql import Answer, Extensions, TokenAnswer
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a secret
-
-EARLY = timedelta(minutes=1)
-"""A token this close to its end is not used any more."""
 
 
 class ShopifyClient:
@@ -33,13 +32,17 @@ class ShopifyClient:
     def __init__(self, connection: Connection[ShopifySettings]) -> None:
         self._connection = connection
         self._settings = connection.settings
+        self._tokens = KeptTokens(connection, self._fetch_token)
 
     async def run(
         self, document: Document, variables: Mapping[str, object], *, writes: bool = False
     ) -> dict[str, Any]:
         """The data of the answer; ``writes`` as in ``toolkit.transport.send``."""
+        pace = pace_of(self._connection.http)
+        await pace.turn(document.name)
         response = await self._authorized(document, variables, writes)
         answer = parse(Answer, json_of(response), document.name)
+        pace.learn(document.name, answer.extensions.cost if answer.extensions else None)
         _raise_for_errors(answer, document.name, writes=writes)
         if answer.data is None:
             raise PayloadInvalid(f"{document.name}: the answer holds no data")
@@ -51,13 +54,9 @@ class ShopifyClient:
         static = self._settings.access_token.get_secret_value()
         if static:
             return await self._send(document, variables, static, writes)
-        token = await self._token()
-        try:
-            return await self._send(document, variables, token.access, writes)
-        except AuthenticationFailed:
-            # Refused before anything ran, so that even a write is safe to send again.
-            fresh = await self._connection.tokens.replace(token, self._fetch_token)
-        return await self._send(document, variables, fresh.access, writes)
+        return await self._tokens.authorized(
+            lambda token: self._send(document, variables, token.access, writes)
+        )
 
     async def _send(
         self, document: Document, variables: Mapping[str, object], token: str, writes: bool
@@ -75,15 +74,6 @@ class ShopifyClient:
             headers={"X-Shopify-Access-Token": token},
         )
         return await send(self._connection.http, request, writes=writes)
-
-    async def _token(self) -> Token:
-        token = await self._connection.tokens.current()
-        if token is not None and not self._ends_soon(token):
-            return token
-        return await self._connection.tokens.replace(token, self._fetch_token)
-
-    def _ends_soon(self, token: Token) -> bool:
-        return token.expires_at is not None and token.expires_at - EARLY <= self._connection.now()
 
     async def _fetch_token(self, _refused: Token | None) -> Token:
         grant = {

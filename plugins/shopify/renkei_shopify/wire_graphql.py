@@ -267,8 +267,15 @@ class ConnectionCheck(Node):
 class ThrottleStatus(Node):
     """The leaky bucket of query cost, in points and points a second."""
 
+    maximum_available: Decimal | None = None
     currently_available: Decimal | None = None
     restore_rate: Decimal | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether one can count with it."""
+        figures = (self.maximum_available, self.currently_available, self.restore_rate)
+        return None not in figures
 
 
 class Cost(Node):
