@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeVar
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
 from renkei_shopify import wire
-from renkei_shopify.codes import HOLD
 
 V = TypeVar("V")
 
@@ -33,36 +32,33 @@ def whole_yen(amount: Decimal | None, what: str) -> int:
 
 
 class LineYen(NamedTuple):
-    """A line in yen: ``amount`` before discounts of ours, ``held`` and ``coupons`` what these took.
+    """A line in yen: ``amount`` before discounts of ours, ``ours`` what these took off.
 
-    What was paid for it is what is left; tax is in all of it where the order says so.
+    Tax is in both where the order says so.
     """
 
     amount: int
-    held: int = 0
-    coupons: int = 0
+    ours: int = 0
 
     @property
     def paid(self) -> int:
         """What the buyer paid, or owes."""
-        return self.amount - self.held - self.coupons
+        return self.amount - self.ours
 
 
 def line_yen(line: wire.LineItem, what: str) -> LineYen:
     """Price times pieces less every discount but those by codes of ours, and what these took."""
     gross = whole_yen(line.price, f"{what}.price") * needed(line.quantity, f"{what}.quantity")
-    others = held = coupons = 0
+    others = ours = 0
     for one in needed(line.discount_allocations, f"{what}.discount_allocations"):
         yen = whole_yen(one.amount, f"{what}.discount")
-        if HOLD.fullmatch(one.code_of_ours):
-            held += yen
-        elif one.code_of_ours:
-            coupons += yen
+        if one.code_of_ours:
+            ours += yen
         else:
             others += yen
-    if others + held + coupons > gross:
+    if others + ours > gross:
         raise PayloadInvalid(f"{what}: its discounts exceed its price")
-    return LineYen(gross - others, held, coupons)
+    return LineYen(gross - others, ours)
 
 
 def tax_rate(line: wire.LineItem, what: str) -> int:
@@ -105,7 +101,7 @@ def returned(
     if gone == quantity:
         return gone, yen.amount
     back = refunded_yen(line, refunds, tax_included=tax_included, what=what)
-    if yen.paid != yen.amount:
+    if yen.ours:
         return gone, yen.amount * gone // quantity
     removed = yen.amount * gone // quantity - yen.amount * refunded // quantity
     return gone, min(yen.amount, back + removed)

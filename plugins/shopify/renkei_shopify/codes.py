@@ -1,9 +1,9 @@
-"""Codes of the hub's on an order: a hold's name and a coupon's digits. Pure."""
+"""Codes of the hub's on an order: a hold's, or its name, and a coupon's digits. Pure."""
 
 import re
 from collections.abc import Iterable
 
-HOLD = re.compile(r"hld_[a-z0-9_-]{1,60}")
+HOLD = re.compile(r"hld[-_][a-z0-9_-]{1,60}")
 COUPON = re.compile(r"[0-9]{18}")
 
 HOLD_ATTRIBUTE = "hub_hold_id"

@@ -110,7 +110,6 @@ def to_order(
 
 def _order(order: wire.Order, id: str, connection: str, registers: Mapping[str, str]) -> Order:
     shopper = order.customer.id if order.customer else None
-    lines = _lines(order)
     return Order(
         ref=ExternalRef(connection=connection, id=id),
         changed_at=needed(order.updated_at, "order.updated_at"),
@@ -121,9 +120,8 @@ def _order(order: wire.Order, id: str, connection: str, registers: Mapping[str, 
         currency=needed(order.currency, "order.currency"),
         customer=ExternalRef(connection=connection, id=str(shopper)) if shopper else None,
         identities=_asserted(order.email, order.phone),
-        lines=lines,
+        lines=_lines(order),
         shipping=_shipping(order),
-        points_value=_points_value(order, lines),
         hold_codes=_codes(order, codes.HOLD),
         coupons=_codes(order, codes.COUPON),
         same_as=_same_as(order, registers),
@@ -175,16 +173,6 @@ def _lines(order: wire.Order) -> tuple[LineItem, ...]:
         return sold  # worth nothing whatever was given back for what
     given_back = goodwill.kept_back(order)
     return goodwill.less(sold, given_back) if given_back else sold
-
-
-def _points_value(order: wire.Order, lines: Sequence[LineItem]) -> int:
-    """Yen that holds paid of what is still sold: a piece that comes back takes its part along."""
-    value = 0
-    for line, sold in zip(order.line_items or (), lines, strict=True):
-        held = line_yen(line, f"line {sold.id}").held
-        if held and sold.amount > sold.returned_amount:
-            value += held - held * sold.returned_quantity // sold.quantity
-    return value
 
 
 def _codes(order: wire.Order, kind: re.Pattern[str]) -> tuple[str, ...]:
