@@ -138,12 +138,61 @@ POINTS_WRITE = Document(
 }""",
 )
 
+COUPON = Document(
+    "RenkeiCoupon",
+    """query RenkeiCoupon($code: String!) {
+  codeDiscountNodeByCode(code: $code) {
+    id
+    codeDiscount {
+      __typename
+      ... on DiscountCodeBasic {
+        endsAt usageLimit
+        codes(first: 2) { nodes { code } }
+        customerGets { value { __typename ... on DiscountAmount { amount { amount } } } }
+      }
+    }
+  }
+}""",
+)
+
+COUPON_ISSUE = Document(
+    "RenkeiCouponIssue",
+    """mutation RenkeiCouponIssue($discount: DiscountCodeBasicInput!) {
+  discountCodeBasicCreate(basicCodeDiscount: $discount) {
+    codeDiscountNode { id }
+    userErrors { field message code }
+  }
+}""",
+)
+
+COUPON_REVOKE = Document(
+    "RenkeiCouponRevoke",
+    """mutation RenkeiCouponRevoke($id: ID!) {
+  discountCodeDelete(id: $id) {
+    deletedCodeDiscountId
+    userErrors { field message code }
+  }
+}""",
+)
+
 CONNECTION_CHECK = Document(
     "RenkeiConnectionCheck",
     """query RenkeiConnectionCheck {
   shop { currencyCode myshopifyDomain }
   currentAppInstallation { accessScopes { handle } }
   webhookSubscriptions(first: 100) { nodes { topic uri } }
+}""",
+)
+
+SUBSCRIBE = Document(
+    "RenkeiSubscribe",
+    """mutation RenkeiSubscribe(
+  $topic: WebhookSubscriptionTopic!, $subscription: WebhookSubscriptionInput!
+) {
+  webhookSubscriptionCreate(topic: $topic, webhookSubscription: $subscription) {
+    webhookSubscription { topic uri }
+    userErrors { field message }
+  }
 }""",
 )
 
@@ -156,6 +205,10 @@ ALL = (
     CUSTOMERS_CHANGED,
     POINTS_READ,
     POINTS_WRITE,
+    COUPON,
+    COUPON_ISSUE,
+    COUPON_REVOKE,
     CONNECTION_CHECK,
+    SUBSCRIBE,
 )
 """For the test that validates them all."""

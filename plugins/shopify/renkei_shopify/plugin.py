@@ -6,6 +6,7 @@ from renkei_contracts.hookspecs import hookimpl
 from renkei_contracts.stage import CartStage, StageContext
 from renkei_contracts.vendor import Vendor
 from renkei_shopify.check import ShopifyCheck
+from renkei_shopify.coupons import ShopifyCoupons
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.sync import ShopifyBalances, ShopifyMembers, ShopifyOrders
 from renkei_shopify.webhooks import ShopifyWebhooks
@@ -26,6 +27,7 @@ VENDOR = Vendor(
     orders=ShopifyOrders,
     members=ShopifyMembers,
     balances=ShopifyBalances,
+    coupons=ShopifyCoupons,
     check=ShopifyCheck,
     twin=_twin,
 )

@@ -46,6 +46,11 @@ class ShopifySettings(BaseModel):
         description="Whether Shopify's verified_email proves an address; turn it on only where no "
         "staff and no app creates customers, since Shopify marks those verified without a proof",
     )
+    delivery_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = Field(
+        default="",
+        description="Address of this connection's webhooks: the check makes subscriptions that are "
+        "missing or were removed by Shopify (empty: it only says so)",
+    )
     registers: dict[Source, Slug] = Field(
         default_factory=dict,
         description="Other vendors' registers that put their sales into the store: the source name "

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext, Webhook
@@ -66,7 +67,8 @@ class ShopifyTwin(TwinBase):
     async def listen(self, webhook: Webhook) -> None:
         """Subscribe the hub to every topic it needs."""
         await super().listen(webhook)
-        self.twin.topics.update(dict.fromkeys(topics.NEEDED, webhook.url))
+        every = (*topics.NEEDED, topics.MERGES)
+        self.twin.topics.update(dict.fromkeys(every, webhook.url))
 
     async def catalogue(self) -> Sequence[Item]:
         """Tea and what belongs to it; the first two together are worth 132 points at 1 in 100."""
@@ -152,6 +154,13 @@ class ShopifyTwin(TwinBase):
         """The points metafield in the app's own namespace."""
         value = self._customer(customer).metafields.get(POINTS)
         return None if value is None else int(value)
+
+    async def coupon_shown(self, code: str) -> tuple[int, datetime] | None:
+        """What the discount of exactly this code is worth, and until when."""
+        found = self.twin.shop.discounts.get(code.lower())
+        if found is None or found.code != code or found.ends_at is None:
+            return None
+        return int(found.yen), found.ends_at
 
     def _customer(self, id: str) -> TwinCustomer:
         return self.twin.shop.customers[int(id)]

@@ -36,6 +36,7 @@ SCOPES = (
     "write_customers",
     "read_locations",
     "read_customer_merge",
+    "write_discounts",
 )
 
 MAXIMUM, RESTORED = 2000, 100

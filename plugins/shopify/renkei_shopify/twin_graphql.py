@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from renkei_shopify import twin_coupons
 from renkei_shopify.mapping_graphql import number_of
 from renkei_shopify.twin_records import (
     D,
@@ -54,7 +56,11 @@ class Desk:
             "RenkeiCustomersChanged": self._customers_changed,
             "RenkeiPointsRead": self._points_read,
             "RenkeiPointsWrite": self._points_write,
+            "RenkeiCoupon": partial(twin_coupons.coupon, self.shop),
+            "RenkeiCouponIssue": partial(twin_coupons.issue, self.shop),
+            "RenkeiCouponRevoke": partial(twin_coupons.revoke, self.shop),
             "RenkeiConnectionCheck": self._check,
+            "RenkeiSubscribe": self._subscribe,
         }
         run = known.get(operation)
         return run(variables) if run else None
@@ -116,6 +122,17 @@ class Desk:
                 "nodes": [{"topic": topic, "uri": uri} for topic, uri in self.topics.items()]
             },
         }
+
+    def _subscribe(self, variables: Variables) -> dict[str, Any]:
+        topic, uri = variables["topic"], variables["subscription"]["uri"]
+        errors = []
+        if self.topics.get(topic) == uri:
+            taken = "Address for this topic has already been taken"
+            errors = [{"field": ["webhookSubscription", "callbackUrl"], "message": taken}]
+        self.topics[topic] = uri
+        made = None if errors else {"topic": topic, "uri": uri}
+        done = {"webhookSubscription": made, "userErrors": errors}
+        return {"webhookSubscriptionCreate": done}
 
     def _changed(self, things: Iterable[D], variables: Variables) -> tuple[list[D], dict[str, Any]]:
         return _changed(things, variables, self._most(variables["first"]))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from renkei_contracts.stage import Item
@@ -77,6 +78,17 @@ class TwinRefund:
     lines: tuple[TwinRefundLine, ...]
     money: int
     shipping: int = 0
+
+
+@dataclass(frozen=True)
+class TwinDiscount:
+    """A discount code for an amount."""
+
+    id: int
+    code: str
+    yen: Decimal
+    ends_at: datetime | None
+    usage_limit: int | None
 
 
 @dataclass

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from renkei_contracts.stage import Item, Shopper
 from renkei_shopify.twin_records import (
     Dated,
     TwinCustomer,
+    TwinDiscount,
     TwinLine,
     TwinOrder,
     TwinRefund,
@@ -36,6 +38,7 @@ class TwinShop:
         self.taxes_included = taxes_included
         self.customers: dict[int, TwinCustomer] = {}
         self.orders: dict[int, TwinOrder] = {}
+        self.discounts: dict[str, TwinDiscount] = {}
         self._now = now or (lambda: datetime.now(UTC))
         self._ids = self._numbers(5_000_000_000_000 + seed * 1_000_000)
 
@@ -156,6 +159,16 @@ class TwinShop:
         refund = self._refunded(order, [(self._line_of(order, sku, quantity), quantity)])
         self.touch(order)
         return refund
+
+    def discount(
+        self, code: str, yen: Decimal, ends_at: datetime | None, usage_limit: int | None
+    ) -> TwinDiscount:
+        """A new discount code; raises KeyError where there is one, in whatever case."""
+        if code.lower() in self.discounts:
+            raise KeyError(code)
+        made = TwinDiscount(next(self._ids), code, yen, ends_at, usage_limit)
+        self.discounts[code.lower()] = made
+        return made
 
     def owed(self, order: TwinOrder) -> Mapping[int, int]:
         """What the buyer owes now for the goods, by tax rate."""

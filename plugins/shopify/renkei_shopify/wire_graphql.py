@@ -256,6 +256,18 @@ class Subscriptions(Node):
     nodes: tuple[Subscription, ...]
 
 
+class PlainError(Node):
+    """Why a mutation was refused, where no code says it."""
+
+    message: str
+
+
+class Subscribed(Node):
+    """What became of subscribing."""
+
+    user_errors: tuple[PlainError, ...]
+
+
 class ConnectionCheck(Node):
     """Everything the connection check asks for."""
 

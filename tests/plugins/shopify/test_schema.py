@@ -28,7 +28,11 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "RenkeiCustomersChanged": PAGE,
     "RenkeiPointsRead": {"id": "1", "key": "points"},
     "RenkeiPointsWrite": {"metafields": [{"ownerId": "1", "key": "points", "value": "1"}]},
+    "RenkeiCoupon": {"code": "A"},
+    "RenkeiCouponIssue": {"discount": {"code": "A", "context": {"all": "ALL"}}},
+    "RenkeiCouponRevoke": {"id": "1"},
     "RenkeiConnectionCheck": {},
+    "RenkeiSubscribe": {"topic": "ORDERS_PAID", "subscription": {"uri": "https://a.example"}},
 }
 
 
