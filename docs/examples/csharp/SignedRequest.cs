@@ -5,8 +5,8 @@ using System.Text;
 using System.Threading.Tasks;
 
 /// <summary>
-/// Signs and sends one request of a till (docs/pos-v1.md, "Signed requests"). .NET 6 and later, no
-/// dependency.
+/// Signs and sends one request of a till (docs/pos-v1.md, "Signed requests"). .NET Framework 4.6 and
+/// later, .NET 6 and later, Mono; no dependency.
 /// Arguments: URL KEY SECRET METHOD PATH [QUERY] [BODY] send it and print the answer;
 /// --sign SECRET METHOD PATH QUERY TIMESTAMP NONCE BODY [STORE TILL] only prints the signature.
 /// </summary>
@@ -21,19 +21,35 @@ public static class SignedRequest
         string secret, string method, string path, string query, string timestamp, string nonce,
         byte[] body, params string[] named)
     {
-        var digest = Convert.ToHexString(SHA256.HashData(body)).ToLowerInvariant();
+        string digest;
+        using (var sha = SHA256.Create())
+        {
+            digest = Hex(sha.ComputeHash(body));
+        }
         var text = string.Join("\n", method, path, query, timestamp, nonce, digest);
         foreach (var name in named)
         {
             text += "\n" + name;
         }
-        using var mac = new HMACSHA256(Encoding.UTF8.GetBytes(secret));
-        return Convert.ToBase64String(mac.ComputeHash(Encoding.UTF8.GetBytes(text)));
+        using (var mac = new HMACSHA256(Encoding.UTF8.GetBytes(secret)))
+        {
+            return Convert.ToBase64String(mac.ComputeHash(Encoding.UTF8.GetBytes(text)));
+        }
     }
 
     /// <summary>A nonce that was never used before: 32 random hex digits.</summary>
-    public static string Nonce() =>
-        Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant();
+    public static string Nonce()
+    {
+        var random = new byte[16];
+        using (var source = RandomNumberGenerator.Create())
+        {
+            source.GetBytes(random);
+        }
+        return Hex(random);
+    }
+
+    private static string Hex(byte[] bytes) =>
+        BitConverter.ToString(bytes).Replace("-", "").ToLowerInvariant();
 
     /// <summary>
     /// Sends it once. After a time-out ask GET /pos/v1/transactions whether it was booked.
@@ -56,14 +72,18 @@ public static class SignedRequest
             request.Content = new ByteArrayContent(body);
             request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
         }
-        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-        return await client.SendAsync(request);
+        using (var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) })
+        {
+            return await client.SendAsync(request);
+        }
     }
 
     private static string At(string[] arguments, int place) =>
         arguments.Length > place ? arguments[place] : "";
 
-    public static async Task Main(string[] a)
+    public static void Main(string[] a) => Run(a).GetAwaiter().GetResult();
+
+    private static async Task Run(string[] a)
     {
         if (At(a, 0) == "--sign")
         {

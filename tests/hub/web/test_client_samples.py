@@ -60,7 +60,18 @@ async def csharp(folder: Path) -> Sample:
     return Sample(("dotnet", str(folder / "out" / "sample.dll")))
 
 
-@pytest.mark.parametrize(("compiler", "made"), [("javac", java), ("dotnet", csharp)])
+async def csharp_of_old(folder: Path) -> Sample:
+    """The same for the .NET Framework, as tills have it still."""
+    program = str(folder / "sample.exe")
+    source = str(SAMPLES / "csharp/SignedRequest.cs")
+    await output_of("mcs", "-r:System.Net.Http.dll", f"-out:{program}", source)
+    return Sample(("mono", program))
+
+
+COMPILERS = [("javac", java), ("dotnet", csharp), ("mcs", csharp_of_old)]
+
+
+@pytest.mark.parametrize(("compiler", "made"), COMPILERS)
 async def test_a_sample_signs_as_documented_and_is_let_in(
     compiler: str, made: Any, tmp_path: Path, app: FastAPI, register: Any
 ) -> None:
