@@ -6,6 +6,7 @@ cut off, is told by the status besides.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from starlette.responses import Response
 
 from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
-from renkei.errors import UnknownConnection
+from renkei.errors import TillRefused, UnknownConnection
 from renkei.services.own_format import obey, scope_for, terminal_of, till_said
 from renkei.services.receive import require_genuine
 from renkei.services.terminals import TerminalAccess
@@ -31,7 +32,7 @@ from renkei.web.trace import trace_of
 from renkei.web.webhooks import ANY_BODY, CONNECTION, SLUG, DeliveryRoute, headers_of, parameter
 from renkei_contracts import capability
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import RenkeiError, SignatureInvalid
+from renkei_contracts.errors import Forged, RenkeiError, SignatureInvalid
 from renkei_contracts.till import TillAnswer
 
 log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ class _Asking:
 
     async def answered(self, delivery: Delivery) -> TillAnswer:
         """What the hub says to it; raises what refusal_of() understands."""
-        access = await self._let_in(delivery)
+        access = await self._counted(delivery)
         what = f"connection {self.opened.id}: a request of a register"
         command = ask(what, lambda: self.till.command(delivery))
         if access is not None and scope_for(command) not in access.scopes:
@@ -88,6 +89,18 @@ class _Asking:
         terminal = await self._terminal(access, named)
         trace_of(self.request.scope).facts["terminal"] = terminal.id
         return await obey(self.hub.till, terminal, command)
+
+    async def _counted(self, delivery: Delivery) -> TerminalAccess | None:
+        """Who is let in; counted as a delivery is, so that many refused ones raise an alarm."""
+        count = partial(self.hub.receiver.counts.add, self.opened.id, delivery.received_at)
+        try:
+            access = await self._let_in(delivery)
+        except (Forged, TillRefused) as error:
+            if refusal_of(self.request, error).problem.code == "unauthorized":
+                count(genuine=False)
+            raise
+        count(genuine=True)
+        return access
 
     async def _let_in(self, delivery: Delivery) -> TerminalAccess | None:
         """The credential it shows; None: the plugin says that it is the vendor's."""

@@ -19,6 +19,7 @@ from renkei.bootstrap import Hub, new_id
 from renkei.errors import Busy
 from renkei.services import credentials, terminals
 from renkei.services.terminals import NewCredential
+from renkei.services.watch_deliveries import WatchDeliveries
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import PayloadInvalid
@@ -253,6 +254,22 @@ async def test_what_is_not_from_the_shop_is_told_so_in_its_format(
         http.headers["X-Shop-Key"] = key
         assert code(await tell(http, lookup(regular.card)), 401) == "unauthorized"
     assert await count("lookup") == before
+
+
+async def test_registers_that_are_refused_raise_the_alarm_of_their_connection(
+    http: httpx.AsyncClient, regular: Any, hub: Hub
+) -> None:
+    assert heard(await tell(http, lookup(regular.card)))[0] == "MEMBER"
+    http.headers["X-Shop-Key"] = "another"
+    for _ in range(3):
+        assert code(await tell(http, lookup(regular.card)), 401) == "unauthorized"
+    await hub.counts.write()
+    await WatchDeliveries(hub.database, hub.clock).look()
+    async with hub.database.begin() as conn:
+        rows = (await conn.execute(text("SELECT kind, connection_id, message FROM alert"))).all()
+    ((kind, connection, message),) = [row for row in rows if row.kind.startswith("deliveries")]
+    assert (kind, connection) == ("deliveries_refused", "shop")
+    assert "3 of 4 deliveries" in message
 
 
 @pytest.mark.parametrize(
