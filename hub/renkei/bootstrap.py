@@ -21,7 +21,9 @@ from renkei.services import installation
 from renkei.services.attempt import Command
 from renkei.services.batch import ledger_lanes
 from renkei.services.booking import Booking
+from renkei.services.callers import Callers
 from renkei.services.connect import Connecting
+from renkei.services.feed_head import FeedHead
 from renkei.services.receive import Receiver
 from renkei.services.till import TillService
 from renkei.storage import embedded
@@ -50,6 +52,8 @@ class Hub:
     intake: GroupCommitter[Incoming, bool]
     counts: DeliveryCounts
     ledger: Committer[Command[Any], Any]
+    callers: Callers
+    feed_head: FeedHead
     clock: Clock
     wakers: Wakers
 
@@ -176,6 +180,8 @@ async def _build(
         intake=intake,
         counts=counts,
         ledger=ledger,
+        callers=await stack.enter_async_context(Callers(database, ring)),
+        feed_head=await stack.enter_async_context(FeedHead(database)),
         clock=clock,
         wakers=wakers,
     )

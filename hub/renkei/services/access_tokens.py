@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.services import terminals
 from renkei.services.terminals import TerminalAccess
 from renkei.signing import Signer, seconds
 from renkei.storage.sealed import KeyRing
@@ -46,15 +44,10 @@ def read(ring: KeyRing, token: str) -> AccessClaims:
     return Signer(ring).read(TOKEN_TYPE, token, AccessClaims)
 
 
-async def access_by(
-    conn: AsyncConnection, ring: KeyRing, claims: AccessClaims, now: datetime
-) -> TerminalAccess | None:
-    """What the token gives access to: no more than its credential has now, and None with it."""
-    access = await terminals.by_key(conn, ring, claims.sub, now)
-    if access is None:
-        return None
-    granted = set(claims.scope.split())
-    return replace(access, scopes=tuple(one for one in access.scopes if one in granted))
+def granted(access: TerminalAccess, claims: AccessClaims) -> TerminalAccess:
+    """What the token gives access to: no more than its credential has now."""
+    asked = set(claims.scope.split())
+    return replace(access, scopes=tuple(one for one in access.scopes if one in asked))
 
 
 def scopes_asked(access: TerminalAccess, asked: str | None) -> tuple[str, ...] | None:

@@ -12,20 +12,28 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.errors import TillRefused
 from renkei.ledger.journal import FEED_LANE
+from renkei.services.feed_head import FeedHead
 from renkei.services.feed_objects import Names, objects
 from renkei.services.refusals import refused
 from renkei.services.till import Terminal
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei.storage.wakers import Wakers
-from renkei_contracts.feed import ChangePage, SnapshotPage
+from renkei_contracts.feed import KINDS, ChangePage, SnapshotPage
 
 CHANGES = """
-SELECT feed_seq, kind, object_id FROM feed
-WHERE lane = :lane AND feed_seq > :after ORDER BY feed_seq LIMIT :limit"""
+SELECT h.seq, f.feed_seq, f.kind, f.object_id FROM feed_head h
+LEFT JOIN LATERAL (
+  SELECT feed_seq, kind, object_id FROM feed
+  WHERE lane = h.lane AND feed_seq > :after AND feed_seq <= least(h.seq, :until)
+    AND kind = ANY(:kinds)
+  ORDER BY feed_seq LIMIT :limit) f ON true
+WHERE h.lane = :lane ORDER BY f.feed_seq"""
 
-HEAD = "SELECT seq FROM feed_head WHERE lane = :lane"
+FARTHEST = 10_000
+"""Changes of any kind that one page looks through for those that are asked for."""
 
 MEMBERS_AFTER = """
 SELECT member_id FROM member_profile WHERE member_id > :after ORDER BY member_id LIMIT :limit"""
@@ -48,31 +56,35 @@ class Feed:
     ring: KeyRing
     terminal: Terminal
     types: frozenset[str]
+    head: FeedHead
 
     async def changes(self, cursor: str | None, limit: int) -> ChangePage:
         """Changes after the cursor, each thing once and as it is now; raises TillRefused."""
         after = position(cursor)
-        values = {"lane": FEED_LANE, "after": after, "limit": limit + 1}
+        until = after + FARTHEST
+        values = {"lane": FEED_LANE, "after": after, "until": until, "limit": limit + 1}
         async with self.database.begin() as conn:
-            rows = (await conn.execute(text(CHANGES), values)).all()
-            page = rows[:limit]
+            rows = (await conn.execute(text(CHANGES), values | {"kinds": list(self.types)})).all()
+            page = [row[1:] for row in rows[:limit] if row[1] is not None]
             newest = dict.fromkeys((row[1], row[2]) for row in reversed(page))
-            wanted = [name for name in reversed(newest) if name[0] in self.types]
-            data = await objects(conn, self.ring, self.terminal, wanted)
-        last = page[-1][0] if page else after
-        return ChangePage(data=data, next_cursor=cursor_of(last), has_more=len(rows) > limit)
+            data = await objects(conn, self.ring, self.terminal, list(reversed(newest)))
+        head = max(after, rows[0][0])
+        last = page[-1][0] if len(rows) > limit else min(head, until)
+        return ChangePage(data=data, next_cursor=cursor_of(last), has_more=last < head)
 
-    async def head(self) -> int:
-        """The newest number of all."""
-        async with self.database.begin() as conn:
-            return int((await conn.execute(text(HEAD), {"lane": FEED_LANE})).scalar_one())
+    async def knows_all(self, cursor: str) -> bool:
+        """Whether nothing that is asked for has changed since; a mark of nobody's knows nothing."""
+        try:
+            return await self.head.newest(self.types) <= position(cursor)
+        except TillRefused:
+            return False
 
     async def wait(self, cursor: str | None, seconds: float, wakers: Wakers) -> None:
         """Until something is there after the cursor, or for so long."""
         after, woken = position(cursor), wakers.register()
         end = asyncio.get_running_loop().time() + seconds
         try:
-            while await self.head() <= after:
+            while await self.head.newest(self.types) <= after:
                 left = end - asyncio.get_running_loop().time()
                 if left <= 0:
                     return
@@ -83,7 +95,7 @@ class Feed:
 
     async def snapshot(self, token: str | None, limit: int) -> SnapshotPage:
         """Everything a register keeps a copy of, members in the order of their ids."""
-        cursor, after = _place(token) if token else (cursor_of(await self.head()), "")
+        cursor, after = _place(token) if token else (await self._end(), "")
         async with self.database.begin() as conn:
             values = {"after": after, "limit": limit + 1}
             members = (await conn.execute(text(MEMBERS_AFTER), values)).scalars().all()
@@ -98,6 +110,10 @@ class Feed:
         more = len(members) > limit
         leads_on = _token(cursor, page[-1]) if more else None
         return SnapshotPage(data=data, next=leads_on, cursor=cursor)
+
+    async def _end(self) -> str:
+        """Where the feed ends, of whatever kind."""
+        return cursor_of(await self.head.newest(frozenset(KINDS)))
 
     async def _masters(self, conn: AsyncConnection) -> Names:
         """The program's rules and the connection's stores, on the first page."""

@@ -45,21 +45,10 @@ ADD_CREDENTIAL = """
 INSERT INTO terminal_credential (key_id, terminal_id, secret, scopes, static_from, valid_from)
 VALUES (:key, :id, :secret, :scopes, CAST(:networks AS inet[]), :now)"""
 
-BY_KEY = """
-SELECT t.terminal_id, t.connection_id, t.store, t.till, c.secret, c.scopes,
-       ARRAY(SELECT n::text FROM unnest(c.static_from) AS n)
-FROM terminal_credential c JOIN terminal t USING (terminal_id)
-WHERE c.key_id = :key AND t.disabled_at IS NULL AND c.valid_from <= :now
-  AND (c.valid_until IS NULL OR c.valid_until > :now)"""
-
 BY_NAME = """
 SELECT terminal_id, connection_id, store, till FROM terminal
 WHERE (connection_id, store, till) = (:c, :store, :till) AND store <> ''
   AND disabled_at IS NULL"""
-
-NONCE = """
-INSERT INTO terminal_nonce (key_id, nonce, seen_at) VALUES (:key, :nonce, :now)
-ON CONFLICT DO NOTHING"""
 
 FORGET_NONCES = "DELETE FROM terminal_nonce WHERE seen_at < :before"
 
@@ -199,32 +188,11 @@ def _require_names(**names: str) -> None:
             ) from None
 
 
-async def by_key(
-    conn: AsyncConnection, ring: KeyRing, key_id: str, now: datetime
-) -> TerminalAccess | None:
-    """What the credential gives access to now; None when it is unknown, over or disabled."""
-    row = (await conn.execute(text(BY_KEY), {"key": key_id, "now": now})).first()
-    if row is None:
-        return None
-    secret = ring.open(bytes(row[4]), f"terminal/{key_id}").decode()
-    terminal = Terminal(row[0], row[1], row[2], row[3])
-    scopes = tuple(row[5])
-    return TerminalAccess(
-        key_id, terminal, secret, scopes, tuple(row[6]), gateway=ANY_TILL in scopes
-    )
-
-
 async def by_name(conn: AsyncConnection, connection: str, store: str, till: str) -> Terminal | None:
     """The connection's till of this name; None when it is unknown or disabled."""
     place = {"c": connection, "store": store, "till": till}
     row = (await conn.execute(text(BY_NAME), place)).first()
     return None if row is None else Terminal(*row)
-
-
-async def nonce_is_new(conn: AsyncConnection, key_id: str, nonce: str, now: datetime) -> bool:
-    """Whether this nonce comes for the first time; it is remembered."""
-    done = await conn.execute(text(NONCE), {"key": key_id, "nonce": nonce, "now": now})
-    return done.rowcount == 1
 
 
 async def forget_old_nonces(conn: AsyncConnection, now: datetime) -> int:

@@ -13,8 +13,8 @@ from renkei.storage.trip import Statement, end
 
 APP_ROLE = "renkei_app"
 POOL_SIZE = 6
-BATCHES = 3
-"""Connections of committers: a lane each."""
+BATCHES = 5
+"""Connections of committers, a lane each: two of the ledger, intake, callers, the feed's head."""
 
 OLDEST = 15
 """The oldest major version of PostgreSQL that will do."""

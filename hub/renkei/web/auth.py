@@ -94,8 +94,14 @@ def tell_who(request: Request, access: TerminalAccess) -> None:
         facts["gateway"] = access.key_id
 
 
-def _allowed(request: Request, wanted: SecurityScopes) -> TerminalAccess:
+def access_of(request: Request) -> TerminalAccess:
+    """What the caller has proven."""
     access: TerminalAccess = request.scope[ACCESS]
+    return access
+
+
+def _allowed(request: Request, wanted: SecurityScopes) -> TerminalAccess:
+    access = access_of(request)
     if not set(wanted.scopes) <= set(access.scopes):
         raise refused("scope_missing")
     return access

@@ -3,13 +3,15 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from renkei.services.feed import Feed, cursor_of
+from renkei.services.feed import Feed
 from renkei.services.till import Terminal
-from renkei.web.auth import SCHEMES, Reader, TerminalRoute
+from renkei.web.auth import SCHEMES, Reader, TerminalRoute, access_of
 from renkei.web.feed_table import table
 from renkei.web.problems import documented
+from renkei.web.proof import require_let_in_still
 from renkei.web.served import ServedHub, TheHub
 from renkei.web.till import ALWAYS
 from renkei_contracts.feed import KINDS, ChangePage, SnapshotPage
@@ -20,7 +22,7 @@ LONGEST_WAIT = 55
 Cursor = Annotated[
     str | None, Query(max_length=200, description="`next_cursor` of the page before; none: start")
 ]
-Limit = Annotated[int, Query(ge=1, le=200, description="changes to look through")]
+Limit = Annotated[int, Query(ge=1, le=200, description="things to tell of, at most")]
 Types = Annotated[
     str,
     Query(
@@ -42,17 +44,17 @@ Responses = dict[int | str, dict[str, Any]]
 
 EVERYTHING = ",".join(KINDS)
 TABLE: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
-NOTHING_NEW: Responses = {304: {"description": "Nothing has changed since this `ETag`"}}
+NOTHING_NEW: Responses = {304: {"description": "Nothing of these types since this `ETag`"}}
 
 router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["feed"], dependencies=SCHEMES)
 
 
 def _feed(hub: ServedHub, terminal: Terminal, types: str) -> Feed:
-    return Feed(hub.database, hub.ring, terminal, frozenset(types.split(",")))
+    return Feed(hub.database, hub.ring, terminal, frozenset(types.split(",")), hub.feed_head)
 
 
 def _tag(cursor: str) -> str:
-    """Nothing after this cursor: an answer that has this tag cannot have become another."""
+    """The answer with which a register knows all up to this cursor."""
     return f'"{cursor}"'
 
 
@@ -63,6 +65,7 @@ def _tag(cursor: str) -> str:
     responses=documented(*ALWAYS, "cursor_unknown") | NOTHING_NEW | TABLE,
 )
 async def changes(
+    request: Request,
     terminal: Reader,
     hub: TheHub,
     cursor: Cursor = None,
@@ -77,7 +80,8 @@ async def changes(
     feed = _feed(hub, terminal, types)
     if wait:
         await feed.wait(cursor, wait, hub.wakers)
-    if known is not None and known == _tag(cursor_of(await feed.head())):
+        await require_let_in_still(hub, access_of(request))
+    if known is not None and await feed.knows_all(known.removeprefix("W/").strip('"')):
         return Response(status_code=304, headers={"ETag": known})
     page = await feed.changes(cursor, limit)
     headers = {} if page.has_more else {"ETag": _tag(page.next_cursor)}

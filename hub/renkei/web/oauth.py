@@ -20,7 +20,6 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from renkei.services import terminals
 from renkei.services.access_tokens import TOKEN_SECONDS, issue, scopes_asked
 from renkei.services.terminals import TerminalAccess
 from renkei.web.problems import documented
@@ -114,8 +113,7 @@ async def _token(request: Request, hub: ServedHub) -> AccessToken:
 async def _proven(hub: ServedHub, key_id: str, secret: str) -> TerminalAccess:
     access = None
     if KEY_ID.fullmatch(key_id):
-        async with hub.database.begin() as conn:
-            access = await terminals.by_key(conn, hub.ring, key_id, hub.clock())
+        access = await hub.callers.access_by(key_id, hub.clock())
     if not same(access.secret if access else UNKNOWN, secret) or access is None:
         raise _not_the_client()
     return access

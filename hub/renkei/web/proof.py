@@ -28,7 +28,8 @@ WINDOW = timedelta(seconds=300)
 KEY_ID = re.compile(r"[A-Za-z0-9_]{1,80}")
 NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UNKNOWN = "-"
-"""Compared against when the key is unknown, so that it takes as long as a wrong secret."""
+"""Compared against when the key is unknown. That a key is known may show by the time it takes to
+refuse it: a key id is no secret, and cannot be guessed."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,15 @@ async def for_till(hub: ServedHub, access: TerminalAccess, store: str, till: str
     return replace(access, terminal=found)
 
 
+async def require_let_in_still(hub: ServedHub, access: TerminalAccess) -> None:
+    """Raise TillRefused where the credential or the till has been shut out meanwhile."""
+    now = await hub.callers.access_by(access.key_id, hub.clock())
+    if now is None:
+        raise refused("unauthorized")
+    if access.gateway and not access.names_no_till:
+        await for_till(hub, now, access.terminal.store, access.terminal.till)
+
+
 def _claim(request: Request, signature: str) -> Signed:
     key_id, timestamp, nonce = (
         request.headers.get(f"renkei-{name}", "") for name in ("key", "timestamp", "nonce")
@@ -104,27 +114,26 @@ async def _by_signature(
     except SignatureInvalid:
         raise refused("clock_skew") from None
     body = await request.body()
-    async with hub.database.begin() as conn:
-        access = await terminals.by_key(conn, hub.ring, claim.key_id, now)
-        if not _signature_fits(request, claim, body, access) or access is None:
-            raise refused("unauthorized")
-        # Only who holds the secret can fill the table of nonces.
-        new = await terminals.nonce_is_new(conn, claim.key_id, claim.nonce, now)
-    if not new:
+    secret = await hub.callers.secret_of(claim.key_id, now)
+    if not _signature_fits(request, claim, body, secret):
+        raise refused("unauthorized")
+    # Only who holds the secret can fill the table of nonces.
+    known = await hub.callers.access_once(claim.key_id, claim.nonce, now)
+    if known is None:
+        raise refused("unauthorized")
+    if not known.nonce_is_new:
         raise refused("nonce_reused")
-    return access
+    return known.access
 
 
-def _signature_fits(
-    request: Request, claim: Signed, body: bytes, access: TerminalAccess | None
-) -> bool:
+def _signature_fits(request: Request, claim: Signed, body: bytes, secret: str | None) -> bool:
     scope = request.scope
     path = scope.get("raw_path") or scope["path"].encode()
     query = scope["query_string"]
     named = _till_named(request)
     text = signed_text(scope["method"], path, query, claim.timestamp, claim.nonce, body, named)
-    secret = access.secret if access else UNKNOWN
-    return same(hmac_sha256_base64(secret, text), claim.signature)
+    fits = same(hmac_sha256_base64(secret or UNKNOWN, text), claim.signature)
+    return fits and secret is not None
 
 
 async def _by_token(token: str, hub: ServedHub, now: datetime) -> TerminalAccess:
@@ -134,11 +143,10 @@ async def _by_token(token: str, hub: ServedHub, now: datetime) -> TerminalAccess
         raise refused("unauthorized") from None
     if seconds(now) >= claims.exp:
         raise refused("token_expired")
-    async with hub.database.begin() as conn:
-        access = await access_tokens.access_by(conn, hub.ring, claims, now)
+    access = await hub.callers.access_by(claims.sub, now)
     if access is None:
         raise refused("unauthorized")
-    return access
+    return access_tokens.granted(access, claims)
 
 
 async def _by_secret(
@@ -147,8 +155,7 @@ async def _by_secret(
     key_id, _, secret = credential.partition(".")
     if not KEY_ID.fullmatch(key_id):
         raise refused("unauthorized")
-    async with hub.database.begin() as conn:
-        access = await terminals.by_key(conn, hub.ring, key_id, now)
+    access = await hub.callers.access_by(key_id, now)
     if not same(access.secret if access else UNKNOWN, secret) or access is None:
         raise refused("unauthorized")
     if not _may_send_secret(request, access):

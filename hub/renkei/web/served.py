@@ -8,6 +8,8 @@ from starlette.requests import Request
 from renkei.clock import Clock
 from renkei.config import Settings
 from renkei.connections.opened import OpenConnections
+from renkei.services.callers import Callers
+from renkei.services.feed_head import FeedHead
 from renkei.services.receive import Receiver
 from renkei.services.till import TillService
 from renkei.storage.committer import Committer
@@ -35,6 +37,10 @@ class ServedHub(Protocol):
     def intake(self) -> Committer[Any, Any]: ...
     @property
     def ledger(self) -> Committer[Any, Any]: ...
+    @property
+    def callers(self) -> Callers: ...
+    @property
+    def feed_head(self) -> FeedHead: ...
     @property
     def wakers(self) -> Wakers: ...
     @property

@@ -11,6 +11,8 @@ from sqlalchemy import text
 from renkei.ledger.journal import FEED_LANE
 from renkei.ledger.statements import FEED
 from renkei.loyalty.program import Program
+from renkei.services import credentials
+from renkei.services.feed import cursor_of
 from renkei.services.merge import MergeMembers
 from renkei.services.programs import publish
 from renkei.services.stores import set_store
@@ -109,6 +111,39 @@ class TestCheapPolls:
         answer = await register.get(CHANGES, f"cursor={cursor}")
         assert (answer.status_code, len(answer.json()["data"])) == (200, 1)
 
+    async def test_sales_are_no_news_for_who_keeps_rules_and_stores(
+        self, register: Any, regular: Any, new_sale: Any, hub: Any
+    ) -> None:
+        query = "types=rule,store"
+        answer = await register.get(CHANGES, query)
+        tag, cursor = answer.headers["etag"], answer.json()["next_cursor"]
+        for receipt in ("1001", "1002", "1003"):
+            await register.post(SALES, new_sale(receipt, regular.id))
+        register.headers = {"If-None-Match": tag}
+        again = f"{query}&cursor={cursor}"
+        assert (await register.get(CHANGES, again)).status_code == 304
+        await set_store(hub.database, "pos", "shibuya", "tokyo", 120)
+        page = (await register.get(CHANGES, f"{again}&limit=1")).json()
+        assert [one["type"] for one in page["data"]] == ["store"]
+        assert (page["has_more"], page["next_cursor"]) == (False, await at_the_end(register))
+
+    async def test_a_mark_of_nobodys_is_no_tag(self, register: Any, regular: Any) -> None:
+        register.headers = {"If-None-Match": 'W/"nobody\'s"'}
+        assert (await register.get(CHANGES)).status_code == 200
+
+    async def test_a_page_looks_only_so_far_for_what_is_asked(
+        self, register: Any, regular: Any, hub: Any, monkeypatch: Any
+    ) -> None:
+        await set_store(hub.database, "pos", "shibuya", "tokyo", 120)
+        monkeypatch.setattr("renkei.services.feed.FARTHEST", 1)
+        page: dict[str, Any] = {"next_cursor": cursor_of(0), "has_more": True}
+        pages = []
+        while page["has_more"]:
+            page = await since(register, page["next_cursor"], "store")
+            pages.append([one["store"] for one in page["data"]])
+        assert len(pages) > 2
+        assert (pages[0], pages[-1]) == ([], ["shibuya"])
+
     async def test_a_long_poll_is_answered_by_the_next_change(
         self, register: Any, regular: Any, new_sale: Any
     ) -> None:
@@ -118,6 +153,26 @@ class TestCheapPolls:
         async with asyncio.timeout(20):
             page = (await waiting).json()
         assert [one["spendable"] for one in page["data"]] == [600]
+
+    async def test_a_till_that_is_disabled_while_it_waits_hears_nothing_more(
+        self, register: Any, regular: Any, hub: Any, monkeypatch: Any
+    ) -> None:
+        cursor, waits, begin = await at_the_end(register), asyncio.Event(), hub.wakers.register
+
+        def registered() -> asyncio.Event:
+            waits.set()
+            event: asyncio.Event = begin()
+            return event
+
+        monkeypatch.setattr(hub.wakers, "register", registered)
+        waiting = asyncio.create_task(register.get(CHANGES, f"cursor={cursor}&wait=50"))
+        await waits.wait()
+        async with hub.database.begin() as conn:
+            await credentials.disable(conn, register.credential.terminal, hub.clock())
+        await set_store(hub.database, "pos", "shibuya", "tokyo", 120)
+        hub.wakers.wake()
+        answer = await waiting
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
 class TestTable:
