@@ -2,16 +2,25 @@
 
 import asyncio
 import time
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import Literal
 
+from renkei_contracts.errors import RenkeiError
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import CHECKS, Check, CheckFailed, NotApplicable
+from renkei_contracts.testing.quality import package_of
 from renkei_contracts.vendor import Vendor
 
 DEADLINE = 20.0
 """Seconds for one check; a plugin that hangs fails it."""
+
+SLOW = (
+    f"it did not end within {DEADLINE:.0f} s: the plugin must neither wait nor call again and "
+    "again; it raises Unavailable, and the hub tries later"
+)
 
 Status = Literal["passed", "failed", "not applicable", "exempt"]
 
@@ -41,7 +50,7 @@ async def run_check(vendor: Vendor, check: Check, exempt: str = "") -> Outcome:
     if exempt and lacking:
         return Outcome(check, "exempt", exempt, seconds)
     if exempt and status == "passed":
-        told = f"it passes: take the exemption away that says {exempt!r}"
+        told = f"it passes: take out of quality.toml the exemption that says {exempt!r}"
         return Outcome(check, "failed", told, seconds)
     return Outcome(check, status, text, seconds)
 
@@ -53,22 +62,40 @@ async def run_checks(vendor: Vendor, exempt: Mapping[str, str] | None = None) ->
 
 
 async def _verdict(vendor: Vendor, check: Check) -> tuple[Status, str]:
+    limit = asyncio.timeout(DEADLINE)
     try:
-        async with asyncio.timeout(DEADLINE), Bench(vendor) as bench:
+        async with limit, Bench(vendor) as bench:
             if lacking := check.actions - _can(bench, check.actions):
-                return "not applicable", f"the vendor does not: {', '.join(sorted(lacking))}"
+                return "not applicable", f"the twin does not: {', '.join(sorted(lacking))}"
             await check.run(bench)
     except NotApplicable as reason:
         return "not applicable", str(reason)
     except CheckFailed as failure:
         return "failed", str(failure)
-    except TimeoutError:
-        return "failed", f"it did not end within {DEADLINE:.0f} s: answer, or raise Unavailable"
     except NotImplementedError as hole:
         return "failed", f"not written yet: {hole}"
     except Exception as error:  # whatever a plugin raises is its failure
-        return "failed", f"it raised {type(error).__name__}: {error}; raise a canonical error"
+        return "failed", SLOW if limit.expired() else _raised(vendor, error)
     return "passed", ""
+
+
+def _raised(vendor: Vendor, error: Exception) -> str:
+    """What was raised, where in the plugin or its twin, and what to do about it."""
+    told = f"it raised {type(error).__name__}{_place(vendor, error)}: {error}"
+    if isinstance(error, RenkeiError):
+        return f"{told}; the vendor is well in this check: the call must succeed"
+    return f"{told}; raise one of renkei_contracts.errors instead"
+
+
+def _place(vendor: Vendor, error: Exception) -> str:
+    package = package_of(vendor)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    own = [one for one in frames if _module(one).startswith(package)]
+    return f" in {_module(own[-1])}, line {own[-1].f_lineno}" if own else ""
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 def _can(bench: Bench, actions: Iterable[str]) -> frozenset[str]:
