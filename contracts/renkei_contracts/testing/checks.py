@@ -1,6 +1,7 @@
 """A check: one behaviour every plugin must have, with the words that say what to do about it."""
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,3 +74,14 @@ def must(holds: bool, what: str) -> None:
     """Fail the check unless it holds; ``what`` says what the plugin must do."""
     if not holds:
         raise CheckFailed(what)
+
+
+@contextlib.contextmanager
+def succeeds(what: str) -> Iterator[None]:
+    """Fail the check when the block raises; ``what`` says what must happen instead."""
+    try:
+        yield
+    except (CheckFailed, NotApplicable, NotImplementedError):
+        raise
+    except Exception as error:  # whatever a plugin raises is what is wrong with it
+        raise CheckFailed(f"{what}, not raise {type(error).__name__}") from error

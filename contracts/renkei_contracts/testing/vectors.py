@@ -1,6 +1,7 @@
 """Changed copies of a delivery, derived from what the vendor really sends."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -12,7 +13,7 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import SignatureInvalid
 from renkei_contracts.stage import Shopper
 from renkei_contracts.testing.bench import Bench
-from renkei_contracts.testing.checks import must
+from renkei_contracts.testing.checks import must, succeeds
 from renkei_contracts.testing.shop import Buyer, enrolled, sale
 
 PATH = "(address)"
@@ -20,6 +21,8 @@ PATH = "(address)"
 
 NUMBERS = count(1)
 """Of people who are only to be somebody else than those before."""
+
+HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
 
 ODD_TEXTS = ("", "é", "署名", "\ud800", "\x00", "-1", "1e9", "９９", "nan", "=", "A" * 100_000)
 """What a stranger may put into a header."""
@@ -44,10 +47,12 @@ async def sample(bench: Bench, buyer: Buyer | None = None) -> list[Delivery]:
 
 def accepts(bench: Bench, delivery: Delivery, **settings: object) -> bool:
     """Whether the plugin takes the delivery for genuine, now and with these settings changed."""
-    try:
-        bench.webhooks(bench.settings(**settings)).verify(delivery, bench.clock())
-    except SignatureInvalid:
-        return False
+    hooks = bench.webhooks(bench.settings(**settings))
+    with succeeds("verify() must raise nothing but SignatureInvalid"):
+        try:
+            hooks.verify(delivery, bench.clock())
+        except SignatureInvalid:
+            return False
     return True
 
 
@@ -100,11 +105,27 @@ def proving(bench: Bench, delivery: Delivery) -> dict[str, str]:
     found = {
         name: value
         for name, value in secrets_of(bench).items()
-        if valid(bench, **{name: f"not-{value}"})
-        and not accepts(bench, delivery, **{name: f"not-{value}"})
+        for others in [[one for one in strangers(value) if valid(bench, **{name: one})]]
+        if not all(accepts(bench, delivery, **{name: one}) for one in others)
     }
     must(bool(found), "verify() must depend on a secret of the connection's settings")
     return found
+
+
+def strangers(secret: str) -> Sequence[str]:
+    """Secrets of somebody else: a long one, a short one, a number, and some of the same form."""
+    return ("another-secret-5e1f0c-7a44-91d2", "x", "0", secret[::-1], other_first(secret))
+
+
+def likenesses(secret: str) -> Sequence[str]:
+    """What is nearly the secret: a part of it, more of it, and in another case."""
+    half = len(secret) // 2
+    parts = (secret[:-1], secret[1:], secret[:half], secret[half:], secret[:1])
+    more = (f"{secret}x", f"x{secret}", secret * 2)
+    # The digits of a hexadecimal number mean the same in either case.
+    case = () if HEXADECIMAL.fullmatch(secret) else (secret.swapcase(), secret.upper())
+    found = dict.fromkeys((*parts, *more, *case))
+    return [one for one in found if one and one != secret]
 
 
 def other_first(text: str) -> str:

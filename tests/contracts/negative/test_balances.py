@@ -86,9 +86,13 @@ class Sets(Written):
         return await super().write(id, write.model_copy(update={"change": change}))
 
 
-class OneForAll(Written):
-    async def read(self, id: str) -> int:
-        return await super().read("M1")
+class ToTheFirstOfAll(Written):
+    """Whoever's points they are, the first customer gets them as well."""
+
+    async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
+        if id != "M1":
+            await super().write("M1", write)
+        return await super().write(id, write)
 
 
 class AnswersWhatWasWanted(Written):
@@ -194,7 +198,7 @@ BALANCES: dict[str, Vendor] = {
     "many points are written whole or refused": balances(CutsOff),
     "the same write again does what is declared": balances(SaysIdempotent),
     "what is written is what the mode says": balances(Sets),
-    "one customers points are nobody elses": balances(OneForAll),
+    "one customers points are nobody elses": balances(ToTheFirstOfAll),
     "an answer says what the vendor shows now": balances(AnswersWhatWasWanted),
     "points changed by hand are read": balances(RemembersWhatItWrote),
     "a write whose outcome is unknown says so": balances(TakesItForAway),
@@ -308,4 +312,4 @@ def test_every_check_has_a_wrong_plugin() -> None:
 
 @pytest.mark.parametrize("id", TABLE)
 async def test_the_wrong_plugin_fails(id: str) -> None:
-    await must_fail(TABLE, id)
+    await must_fail(TABLE[id], id)

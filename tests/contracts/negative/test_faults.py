@@ -165,7 +165,7 @@ def test_every_check_has_a_wrong_plugin() -> None:
 
 @pytest.mark.parametrize("id", TABLE)
 async def test_the_wrong_plugin_fails(id: str) -> None:
-    await must_fail(TABLE, id)
+    await must_fail(TABLE[id], id)
 
 
 class NeverCreatedIt(Around):

@@ -230,7 +230,7 @@ def test_every_check_has_a_wrong_plugin() -> None:
 
 @pytest.mark.parametrize("id", TABLE)
 async def test_the_wrong_plugin_fails(id: str) -> None:
-    await must_fail(TABLE, id)
+    await must_fail(TABLE[id], id)
 
 
 async def test_a_twin_that_cannot_ask_fails_every_check() -> None:
@@ -241,10 +241,7 @@ async def test_a_twin_that_cannot_ask_fails_every_check() -> None:
 
 
 async def test_who_calls_somebody_to_answer_is_caught() -> None:
-    await must_fail(
-        {"till: translating calls nobody": till(CallsWhenItAnswers)},
-        "till: translating calls nobody",
-    )
+    await must_fail(till(CallsWhenItAnswers), "till: translating calls nobody")
 
 
 def lacking(vendor: Vendor, *kinds: type[TillCommand]) -> Vendor:

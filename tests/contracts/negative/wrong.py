@@ -1,16 +1,23 @@
 """How a plugin is made wrong: one capability of a right one, wrapped."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+import contextlib
+import inspect
+import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from renkei_contracts.connection import Connection
 from renkei_contracts.paging import Page, Window
-from renkei_contracts.testing import CHECKS, run_check
+from renkei_contracts.testing import CHECKS, Bench, CheckFailed, checks, paged
+from renkei_contracts.testing.running import DEADLINE
 from renkei_contracts.vendor import Vendor
 
-CRASHES = ("AttributeError", "NameError", "TypeError", "KeyError", "AssertionError", "IndexError")
-"""What a wrong plugin raises when it is badly made, and not when it is wrong."""
+CLAIMS = ("accepts",)
+"""Functions of many checks by which a plugin fails what they check: to crash is no judgement."""
 
 
 class Around:
@@ -35,15 +42,26 @@ def checks_of(suite: str) -> set[str]:
     return {check.id for check in CHECKS.values() if check.suite == suite}
 
 
-async def must_fail(table: Mapping[str, Vendor], id: str, *, crashes: bool = False) -> None:
-    """The wrong plugin of the table fails this check, and by what it does.
+async def must_fail(vendor: Vendor, id: str) -> str:
+    """The vendor fails this check by what the check itself claims; the words.
 
-    ``crashes``: that it raises what is no canonical error is what is wrong with it.
+    Not by a crash, and not by what is only prepared for it, which other checks prepare as well.
     """
-    outcome = await run_check(table[id], CHECKS[id])
-    assert outcome.status == "failed", f"{outcome.status}: {outcome.text}"
-    crashed = any(crash in outcome.text for crash in CRASHES)
-    assert crashed == crashes, outcome.text
+    check = CHECKS[id]
+    async with asyncio.timeout(DEADLINE), Bench(vendor) as bench:
+        assert not check.actions - bench.twin.can
+        with pytest.raises(CheckFailed) as caught:
+            await check.run(bench)
+    place, told = claimed_at(caught.value), str(caught.value)
+    allowed = (inspect.getfile(check.run), paged.__file__)
+    assert place.filename in allowed or place.name in CLAIMS, f"{place.name}: {told}"
+    return told
+
+
+def claimed_at(failure: CheckFailed) -> traceback.FrameSummary:
+    """The function whose claim was not so."""
+    frames = traceback.extract_tb(failure.__traceback__)
+    return [one for one in frames if one.filename not in (checks.__file__, contextlib.__file__)][-1]
 
 
 def altered(change: Callable[[Any], Any], *, polled: bool = True, fetched: bool = True) -> Any:

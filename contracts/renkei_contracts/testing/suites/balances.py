@@ -15,7 +15,7 @@ from renkei_contracts.errors import (
 from renkei_contracts.point import Balance, BalanceWrite, BalanceWritten
 from renkei_contracts.stage import Shopper
 from renkei_contracts.testing.bench import Bench, OnTheWay
-from renkei_contracts.testing.checks import NotApplicable, Suite, must
+from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
 from renkei_contracts.testing.lists import walk, whole_window
 from renkei_contracts.testing.shop import HANAKO, TARO, Buyer, points_shown
 from renkei_contracts.testing.spoiling import at_call, broken, unreadable
@@ -74,10 +74,9 @@ async def what_was_written_is_shown_to_the_customer(bench: Bench) -> None:
 async def a_new_customer_has_no_points(bench: Bench) -> None:
     """A vendor may have no row for them yet."""
     id = await customer(bench)
-    must(
-        await bench.balances().read(id) == 0,
-        "read() must give 0 for a customer who never had points: no row is no error",
-    )
+    told = "read() must give 0 for a customer who never had points: no row is no error"
+    with succeeds(told):
+        must(await bench.balances().read(id) == 0, told)
 
 
 @suite.check("register")
@@ -137,9 +136,10 @@ async def what_is_written_is_what_the_mode_says(bench: Bench) -> None:
 async def one_customers_points_are_nobody_elses(bench: Bench) -> None:
     """Each by their own id."""
     hers, his = await customer(bench, points=30), await customer(bench, TARO, points=7)
-    await show(bench, hers, 50)
-    both = [await bench.balances().read(id) for id in (hers, his)]
-    must(both == [50, 7], "read() and write() must be about the customer they are asked for")
+    for id, points, wanted in ((hers, 50, [50, 7]), (his, 9, [50, 9])):
+        await show(bench, id, points)
+        both = [await bench.balances().read(one) for one in (hers, his)]
+        must(both == wanted, "read() and write() must be about the customer they are asked for")
 
 
 @suite.check("register")

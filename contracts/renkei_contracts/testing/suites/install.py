@@ -9,7 +9,7 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import RenkeiError
 from renkei_contracts.testing import consent
 from renkei_contracts.testing.bench import CONNECTION, Bench
-from renkei_contracts.testing.checks import Suite, must
+from renkei_contracts.testing.checks import Suite, must, succeeds
 from renkei_contracts.testing.vectors import other_first, secrets_of
 
 suite = Suite("install", "install")
@@ -17,10 +17,12 @@ suite = Suite("install", "install")
 
 async def _accepted(bench: Bench, connection: Connection[Any], callback: Delivery) -> bool:
     """Whether the callback is taken; a canonical error refuses it."""
-    try:
-        await bench.install(connection).finish(callback)
-    except RenkeiError:
-        return False
+    install = bench.install(connection)
+    with succeeds("finish() must refuse a callback by a canonical error"):
+        try:
+            await install.finish(callback)
+        except RenkeiError:
+            return False
     return True
 
 

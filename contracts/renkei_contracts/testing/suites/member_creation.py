@@ -4,7 +4,7 @@ from renkei_contracts.errors import GiveUp, OutcomeUnknown, RenkeiError
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import IdentityKind, Member, MemberState, NewMember
 from renkei_contracts.testing.bench import Bench, OnTheWay, made
-from renkei_contracts.testing.checks import Suite, must
+from renkei_contracts.testing.checks import Suite, must, succeeds
 from renkei_contracts.testing.lists import walk, whole_window
 from renkei_contracts.testing.shop import HANAKO
 from renkei_contracts.testing.spoiling import at_call, broken, unreadable
@@ -46,8 +46,9 @@ async def asking_again_creates_no_second_member(bench: Bench) -> None:
 async def a_card_that_the_vendor_knows_is_found(bench: Bench) -> None:
     """The register may have issued it."""
     id = await bench.twin.register(HANAKO)
-    ref = await _create(bench, HERS)
-    must(ref.id == id, "create() must give the member who holds the card, and create nobody")
+    told = "create() must give the member who holds the card, and create nobody"
+    with succeeds(told):
+        must((await _create(bench, HERS)).id == id, told)
 
 
 @suite.check(needs=("members",))
@@ -95,13 +96,12 @@ async def a_card_whose_holder_left_gives_nobody_who_left(bench: Bench) -> None:
 async def a_creation_that_broke_off_is_found_again(bench: Bench) -> None:
     """The vendor has acted; the next try must find it."""
     await _spoiled(bench, broken)
-    await _create(bench, NEW)
+    told = "after a broken connection create() must look for the card before it creates again"
+    with succeeds(told):
+        await _create(bench, NEW)
     walked = await walk(bench.members(), whole_window(bench))
     holders = {member.ref.id for member in walked.items if NEW.card in _cards(member)}
-    must(
-        len(holders) == 1,
-        "after a broken connection create() must look for the card before it creates again",
-    )
+    must(len(holders) == 1, told)
 
 
 @suite.check()

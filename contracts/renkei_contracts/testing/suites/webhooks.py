@@ -14,12 +14,14 @@ from renkei_contracts.testing.vectors import (
     accepts,
     changed,
     json_body,
+    likenesses,
     many,
     other_first,
     proofs,
     proving,
     sample,
     secrets_of,
+    strangers,
     unsigned,
     valid,
     value_of,
@@ -101,32 +103,38 @@ async def an_unsigned_delivery_is_refused(bench: Bench) -> None:
 async def without_a_configured_secret_everything_is_refused(bench: Bench) -> None:
     """An endpoint without a secret is closed, not open."""
     for delivery in await sample(bench):
-        none = dict.fromkeys(proving(bench, delivery), "")
-        if not valid(bench, **none):
+        names = list(proving(bench, delivery))
+        empty = [dict.fromkeys(names, ""), *({name: ""} for name in names)]
+        nothing = [one for one in empty if valid(bench, **one)]
+        if not nothing:
             raise NotApplicable("the settings demand a secret: there is no connection without one")
-        for one in (delivery, unsigned(bench, delivery)):
-            told = "verify() must refuse everything while no secret is configured: fail closed"
-            must(not accepts(bench, one, **none), told)
+        bare = unsigned(bench, delivery)
+        for settings in nothing:
+            told = f"verify() must refuse everything while {', '.join(settings)} is empty"
+            must(not accepts(bench, delivery, **settings), f"{told}: fail closed")
+            must(not accepts(bench, bare, **settings), f"{told}: fail closed")
 
 
 @suite.check()
 async def a_delivery_of_another_connection_is_refused(bench: Bench) -> None:
-    """Signed with a secret that is not this connection's."""
+    """Every secret of the settings is another connection's."""
+    others = {name: strangers(value) for name, value in secrets_of(bench).items()}
     for delivery in await sample(bench):
-        for name, secret in proving(bench, delivery).items():
-            other = {name: f"another-{secret[::-1]}"}
-            told = f"verify() must refuse what was made with another secret than {name}"
-            must(not accepts(bench, delivery, **other), told)
+        for several in zip(*others.values(), strict=True):
+            theirs = dict(zip(others, several, strict=True))
+            theirs = {name: one for name, one in theirs.items() if valid(bench, **{name: one})}
+            told = "verify() must refuse what was made with the secrets of another connection"
+            must(not theirs or not accepts(bench, delivery, **theirs), told)
 
 
 @suite.check()
 async def a_secret_that_only_begins_alike_is_refused(bench: Bench) -> None:
-    """Secrets are compared whole, too."""
+    """Secrets are compared whole, too, from the first character to the last."""
     for delivery in await sample(bench):
         for name, secret in proving(bench, delivery).items():
-            for alike in (f"{secret}x", secret[:-1]):
+            for alike in likenesses(secret):
                 if valid(bench, **{name: alike}):
-                    told = f"verify() must use the whole of {name}, and nothing but it"
+                    told = f"verify() must use the whole of {name} as it is, and nothing but it"
                     must(not accepts(bench, delivery, **{name: alike}), told)
 
 
@@ -161,14 +169,17 @@ async def a_rotated_secret_and_the_one_before_it_are_both_accepted(bench: Bench)
 @suite.check("rotate")
 async def a_secret_that_was_taken_out_is_refused(bench: Bench) -> None:
     """The rotation ends when the old secret leaves the settings."""
-    before, old = await sample(bench), set(secrets_of(bench).values())
+    before, given = await sample(bench), secrets_of(bench)
     await bench.twin.rotate()
-    out = {name: "" for name, value in secrets_of(bench).items() if value in old}
+    moved = {name for name, value in secrets_of(bench).items() if given.get(name) != value}
+    out = {name: "" for name in moved if secrets_of(bench)[name] in given.values()}
+    if not out or not valid(bench, **out):
+        raise NotApplicable("the settings have no place for the secret that is being replaced")
     for delivery in before:
-        gone = {name: "" for name in out if valid(bench, **{name: ""})}
-        still = [name for name in proving(bench, delivery) if name in gone]
-        told = "verify() must refuse what an old secret signed once it is out of the settings"
-        must(not accepts(bench, delivery, **dict.fromkeys(still, "")), told)
+        known = "verify() must accept the secret that is being replaced while it is in the settings"
+        must(accepts(bench, delivery), known)
+        told = f"verify() must refuse what an old secret signed once {', '.join(out)} is empty"
+        must(not accepts(bench, delivery, **out), told)
 
 
 @suite.check()

@@ -19,7 +19,7 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import MemberState
 from renkei_contracts.stage import Shopper
 from renkei_contracts.testing.bench import CONNECTION, Bench
-from renkei_contracts.testing.checks import NotApplicable, must
+from renkei_contracts.testing.checks import NotApplicable, must, succeeds
 from renkei_contracts.testing.shop import HANAKO, TARO, enrolled, sale
 from renkei_contracts.testing.suites.webhooks import suite
 from renkei_contracts.testing.vectors import (
@@ -40,10 +40,12 @@ INVALID = "read() must raise PayloadInvalid for a body it cannot understand"
 
 def read(bench: Bench, delivery: Delivery) -> Sequence[Observation] | None:
     """What it tells; None where the plugin says that it cannot be understood."""
-    try:
-        return bench.webhooks().read(delivery)
-    except PayloadInvalid:
-        return None
+    hooks = bench.webhooks()
+    with succeeds(INVALID):
+        try:
+            return hooks.read(delivery)
+        except PayloadInvalid:
+            return None
 
 
 async def heard(bench: Bench, act: Callable[[], Awaitable[object]]) -> list[Observation]:
