@@ -7,7 +7,10 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class ShowsCoupons(Protocol):
-    """A twin of a vendor with coupons."""
+    """A twin of a vendor with coupons.
+
+    One whose coupons end with a day of Japan's says ``coupons_end_with_days = True``.
+    """
 
     async def coupon_shown(self, code: str) -> tuple[int, datetime] | None:
         """What the coupon is worth in yen and until when; None: there is none."""

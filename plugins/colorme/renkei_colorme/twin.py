@@ -23,6 +23,7 @@ class ColormeTwin(TwinBase):
     """
 
     kind: Literal["cart", "till"] = "cart"
+    coupons_end_with_days = True
     can: frozenset[Action] = frozenset(
         {"register", "guest", "cancel", "fulfil", "adjust", "rename"}
     )

@@ -4,9 +4,9 @@ import html
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
 from wrong import Around, checks_of, must_fail, wrapped
@@ -18,9 +18,15 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.reference.cart import VENDOR
 from renkei_contracts.reference.cart.client import ReferenceClient, credentials, iso
+from renkei_contracts.reference.cart.install import ReferenceInstall
+from renkei_contracts.reference.cart.twin import ReferenceTwin
 from renkei_contracts.reference.cart.twin_shop import CATALOGUE
+from renkei_contracts.testing import CHECKS, run_check
+from renkei_contracts.testing.consent import STATE
 from renkei_contracts.toolkit.oauth import fetch_grant
 from renkei_contracts.vendor import Vendor
+
+JST = timezone(timedelta(hours=9))
 
 SUITES = ("install", "coupons", "stock", "products", "messages", "facts")
 
@@ -59,6 +65,14 @@ class BelievesAnybody(Around):
         await given.tokens.replace(None, fetch)
 
 
+class StateOfItsOwn(Around):
+    """Takes the state it would have made for the one that is brought."""
+
+    async def finish(self, callback: Delivery) -> None:
+        given = {**dict(parse_qsl(callback.body.decode())), "state": STATE}
+        await self.right.finish(replace(callback, body=urlencode(given).encode()))
+
+
 class Unguarded(Around):
     async def finish(self, callback: Delivery) -> None:
         callback.body.decode()
@@ -71,6 +85,31 @@ class TakesItAsDone(Around):
             await self.right.finish(callback)
         except RenkeiError:
             return
+
+
+class TwinOfDays(ReferenceTwin):
+    """A vendor whose coupons end with a day."""
+
+    coupons_end_with_days = True
+
+
+class ByDay(Around):
+    """The last day in Japan that is over by the moment asked for."""
+
+    zone: tzinfo = JST
+    more = timedelta(0)
+
+    async def issue(self, code: str, yen: int, until: datetime) -> None:
+        day = until.astimezone(self.zone).date() + self.more
+        await self.right.issue(code, yen, datetime.combine(day, time(), JST))
+
+
+class ByDayOfGreenwich(ByDay):
+    zone = UTC
+
+
+class ByTheNextDay(ByDay):
+    more = timedelta(days=1)
 
 
 class Sen(Around):
@@ -240,6 +279,7 @@ WRONG: dict[str, Any] = {
     "install: the address of consent holds no secret": SecretInTheAddress,
     "install: the merchants consent brings a token": ChecksOnly,
     "install: a changed callback brings no token": BelievesAnybody,
+    "install: a changed state brings no token": StateOfItsOwn,
     "install: a callback of any bytes is refused": Unguarded,
     "install: a code that was used is refused": TakesItAsDone,
     "coupons: an issued coupon is worth what was said": Sen,
@@ -280,3 +320,43 @@ def test_every_check_has_a_wrong_plugin() -> None:
 @pytest.mark.parametrize("id", TABLE)
 async def test_the_wrong_plugin_fails(id: str) -> None:
     await must_fail(TABLE[id], id)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "wrong"),
+    [
+        (ByDay, set()),
+        (ByDayOfGreenwich, {"a coupons end is read with its zone"}),
+        (
+            ByTheNextDay,
+            {
+                "an issued coupon is worth what was said",
+                "a coupons end is read with its zone",
+                "a coupon issued again is the same coupon",
+            },
+        ),
+    ],
+)
+async def test_a_coupon_that_ends_with_a_day_never_ends_too_late_or_a_day_too_soon(
+    wrap: type[ByDay], wrong: set[str]
+) -> None:
+    vendor = replace(wrapped(VENDOR, "coupons", wrap), twin=TwinOfDays)
+    told = [CHECKS[id] for id in sorted(checks_of("coupons")) if "names only" not in id]
+    failed = {one.name for one in told if (await run_check(vendor, one)).status == "failed"}
+    assert failed == wrong
+
+
+class Unsigned(ReferenceInstall):
+    """Of a vendor that signs no callback."""
+
+    async def finish(self, callback: Delivery) -> None:
+        await BelievesAnybody(self, self._connection).finish(callback)
+
+
+async def test_where_no_callback_is_signed_the_state_is_the_hubs() -> None:
+    check = CHECKS["install: a changed state brings no token"]
+    outcome = await run_check(replace(VENDOR, install=Unsigned), check)
+    assert (outcome.status, outcome.text) == (
+        "not applicable",
+        "the vendor signs no callback: the hub compares the state",
+    )

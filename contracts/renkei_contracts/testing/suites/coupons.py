@@ -1,6 +1,6 @@
 """Coupons: issued once, worth what was said, and gone when revoked."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 
 from renkei_contracts.errors import UnsupportedFeature
 from renkei_contracts.testing.bench import Bench
@@ -9,7 +9,7 @@ from renkei_contracts.twin.shown import ShowsCoupons
 
 suite = Suite("coupons", "coupons")
 
-CODE = "SPRING-100"
+CODE, YEN = "SPRING-100", 100
 JST = timezone(timedelta(hours=9))
 
 
@@ -24,22 +24,37 @@ async def _shown(bench: Bench, code: str = CODE) -> tuple[int, datetime] | None:
     return await twin.coupon_shown(code)
 
 
+def _right(bench: Bench, shown: tuple[int, datetime] | None, until: datetime) -> bool:
+    """Whether it is worth the yen until this moment; where it ends with a day, the last one."""
+    if shown is None or shown[0] != YEN:
+        return False
+    end = shown[1]
+    if not getattr(bench.twin, "coupons_end_with_days", False):
+        return end == until
+    midnight = end.astimezone(JST).time() == time()
+    return midnight and timedelta(0) <= until - end < timedelta(days=1)
+
+
 @suite.check()
 async def an_issued_coupon_is_worth_what_was_said(bench: Bench) -> None:
     """Yen, and no other unit."""
-    await bench.coupons().issue(CODE, 100, _until(bench))
-    told = "issue() must make a coupon of this code, worth these yen, until this moment"
-    must(await _shown(bench) == (100, _until(bench)), told)
+    await bench.coupons().issue(CODE, YEN, _until(bench))
+    told = (
+        "issue() must make a coupon of this code, worth these yen, until this moment; where it "
+        "ends with a day (the twin's coupons_end_with_days), with the last one over by then"
+    )
+    must(_right(bench, await _shown(bench), _until(bench)), told)
 
 
 @suite.check()
 async def a_coupons_end_is_read_with_its_zone(bench: Bench) -> None:
     """Midnight in Japan is not midnight."""
-    until = _until(bench).astimezone(JST)
-    await bench.coupons().issue(CODE, 100, until)
-    shown = await _shown(bench)
-    told = "issue() must tell the vendor the same moment, whatever zone it is written in"
-    must(shown is not None and shown[1] == until, told)
+    half_past_midnight = _until(bench).astimezone(JST).replace(hour=0, minute=30)
+    for number, zone in enumerate((JST, UTC)):
+        code, until = f"{CODE}-{number}", half_past_midnight.astimezone(zone)
+        await bench.coupons().issue(code, YEN, until)
+        told = "issue() must tell the vendor the same moment, whatever zone it is written in"
+        must(_right(bench, await _shown(bench, code), until), told)
 
 
 @suite.check()
@@ -48,14 +63,14 @@ async def a_coupon_issued_again_is_the_same_coupon(bench: Bench) -> None:
     told = "issue() must take the same coupon again: one that is there already is done"
     with succeeds(told):
         for _ in range(2):
-            await bench.coupons().issue(CODE, 100, _until(bench))
-    must(await _shown(bench) == (100, _until(bench)), told)
+            await bench.coupons().issue(CODE, YEN, _until(bench))
+    must(_right(bench, await _shown(bench), _until(bench)), told)
 
 
 @suite.check()
 async def a_revoked_coupon_is_gone(bench: Bench) -> None:
     """Nobody can use it any more."""
-    await bench.coupons().issue(CODE, 100, _until(bench))
+    await bench.coupons().issue(CODE, YEN, _until(bench))
     await bench.coupons().revoke(CODE)
     must(await _shown(bench) is None, "revoke() must take the coupon away at the vendor")
 
@@ -63,7 +78,7 @@ async def a_revoked_coupon_is_gone(bench: Bench) -> None:
 @suite.check()
 async def revoking_twice_is_the_same_as_once(bench: Bench) -> None:
     """Nor is one that never was an error."""
-    await bench.coupons().issue(CODE, 100, _until(bench))
+    await bench.coupons().issue(CODE, YEN, _until(bench))
     with succeeds("revoke() must take a coupon that is not there for revoked"):
         for _ in range(2):
             await bench.coupons().revoke(CODE)
@@ -73,7 +88,7 @@ async def revoking_twice_is_the_same_as_once(bench: Bench) -> None:
 @suite.check()
 async def a_code_names_only_itself(bench: Bench) -> None:
     """Codes are made by programs of the shop's: marks in them are no part of an address."""
-    await bench.coupons().issue(CODE, 100, _until(bench))
+    await bench.coupons().issue(CODE, YEN, _until(bench))
     for code in (f"{CODE}/../X", f"X/{CODE}", f"{CODE}?a=b", f"{CODE}#2", "50% OFF"):
         try:
             await bench.coupons().issue(code, 200, _until(bench))

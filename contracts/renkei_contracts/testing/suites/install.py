@@ -9,7 +9,7 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import RenkeiError
 from renkei_contracts.testing import consent
 from renkei_contracts.testing.bench import CONNECTION, Bench
-from renkei_contracts.testing.checks import Suite, must, succeeds
+from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
 from renkei_contracts.testing.vectors import other_first, secrets_of
 
 suite = Suite("install", "install")
@@ -55,17 +55,39 @@ async def the_merchants_consent_brings_a_token(bench: Bench) -> None:
 
 @suite.check()
 async def a_changed_callback_brings_no_token(bench: Bench) -> None:
-    """Each of its values in turn has another first character, or is left out."""
+    """Each of its values but the state in turn has another first character, or is left out."""
     callback = await consent.callback(bench)
-    pairs = parse_qsl(callback.body.decode())
-    for place, (name, value) in enumerate(pairs):
-        for new in ([(name, other_first(value))], []):
-            body = urlencode([*pairs[:place], *new, *pairs[place + 1 :]]).encode()
-            connection = bench.connection()
-            taken = await _accepted(bench, connection, replace(callback, body=body))
-            token = await connection.tokens.current()
+    for name, value in parse_qsl(callback.body.decode()):
+        for new in (other_first(value), None) if value != consent.STATE else ():
+            taken, _ = await _forged(bench, callback, name, new)
             told = f"finish() must refuse a callback with another {name}, and keep no token"
-            must(not taken and token is None, told)
+            must(not taken, told)
+
+
+@suite.check()
+async def a_changed_state_brings_no_token(bench: Bench) -> None:
+    """Where the vendor proves its callback; elsewhere the hub alone knows whose state it made."""
+    callback = await consent.callback(bench)
+    pairs = dict(parse_qsl(callback.body.decode()))
+    others = {name: value for name, value in pairs.items() if value != consent.STATE}
+    forged = [await _forged(bench, callback, one, other_first(others[one])) for one in others]
+    if not any(not taken and not calls for taken, calls in forged):
+        raise NotApplicable("the vendor signs no callback: the hub compares the state")
+    for name in pairs.keys() - others.keys():
+        for new in (other_first(consent.STATE), None):
+            taken, _ = await _forged(bench, callback, name, new)
+            told = f"finish() must refuse a callback with another {name}: it is under the signature"
+            must(not taken, told)
+
+
+async def _forged(bench: Bench, callback: Delivery, name: str, new: str | None) -> tuple[bool, int]:
+    """Whether a callback with another value (None: without it) is taken, and the calls made."""
+    pairs = [(one, value) for one, value in parse_qsl(callback.body.decode()) if one != name]
+    body = urlencode([*pairs, *([(name, new)] if new is not None else [])]).encode()
+    connection, before = bench.connection(), bench.begun
+    taken = await _accepted(bench, connection, replace(callback, body=body))
+    kept = await connection.tokens.current() is not None
+    return taken or kept, bench.begun - before
 
 
 @suite.check()
