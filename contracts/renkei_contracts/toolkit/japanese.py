@@ -1,6 +1,9 @@
-"""Japanese text as people and scanners give it, made comparable."""
+"""Japan's time, and Japanese text as people and scanners give it, made comparable."""
 
 import unicodedata
+from datetime import timedelta, timezone
+
+JST = timezone(timedelta(hours=9), "JST")
 
 
 def fold(text: str) -> str:

@@ -9,8 +9,8 @@ import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
-from renkei.cli.moments import JST
 from renkei.cli.screen import as_json, errors, local, say, table
+from renkei_contracts.toolkit.japanese import JST
 
 if TYPE_CHECKING:
     from renkei.services.facts import NewFact, Stating

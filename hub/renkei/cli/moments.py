@@ -2,13 +2,12 @@
 
 import re
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import typer
 
 from renkei_contracts.base import EARLIEST_YEAR, LATEST_YEAR
+from renkei_contracts.toolkit.japanese import JST
 
-JST = ZoneInfo("Asia/Tokyo")
 INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 

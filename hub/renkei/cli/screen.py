@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from renkei.cli.moments import JST
+from renkei_contracts.toolkit.japanese import JST
 
 PIPED_WIDTH = 120
 """Columns of a table that goes into a file or another program."""

@@ -6,7 +6,6 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -15,7 +14,7 @@ from renkei.services.spreadsheets import MOST_FAULTS, read_lines, said
 from renkei_contracts.base import DATED, Canonical, Day, Key, Points, Text, Yen
 from renkei_contracts.order import LineItem, TillKey
 from renkei_contracts.till import CommitRequest
-from renkei_contracts.toolkit.japanese import fold
+from renkei_contracts.toolkit.japanese import JST, fold
 
 HEADINGS = {
     "会社": "company",
@@ -134,7 +133,7 @@ class JournalRow(Canonical):
     @field_validator("sold_at")
     @classmethod
     def _zoned(cls, at: datetime) -> datetime:
-        return at if at.tzinfo else at.replace(tzinfo=ZoneInfo("Asia/Tokyo"))
+        return at if at.tzinfo else at.replace(tzinfo=JST)
 
     @model_validator(mode="after")
     def _names_a_receipt(self) -> Self:

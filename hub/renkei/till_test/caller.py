@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.till_signature import sign
 
 TIMEOUT = httpx.Timeout(10, connect=3)
-JST = ZoneInfo("Asia/Tokyo")
-
 Json = dict[str, Any]
 
 

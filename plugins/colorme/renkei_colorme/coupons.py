@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from renkei_colorme import wire
 from renkei_colorme.client import ColormeClient
 from renkei_colorme.settings import ColormeSettings
-from renkei_colorme.walk import JST
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import (
     NotFound,
@@ -16,6 +15,7 @@ from renkei_contracts.errors import (
     Rejected,
     UnsupportedFeature,
 )
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.transport import json_of
 from renkei_contracts.toolkit.wire import parse
 

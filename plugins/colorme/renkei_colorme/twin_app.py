@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from renkei_colorme.twin_shop import Refused, Row, TwinShop
-from renkei_colorme.walk import JST
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.signature import same
 from renkei_contracts.twin.bucket import Bucket
 from renkei_contracts.twin.faults import Fault, FaultScript

@@ -11,14 +11,13 @@ is still to be read never moves away from us.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from math import ceil, floor
 
 from renkei_colorme.wire import LATEST, Meta
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.paging import Window
-
-JST = timezone(timedelta(hours=9))
+from renkei_contracts.toolkit.japanese import JST
 
 FILLED = 80
 """Percent of an answer that a slice is cut to hold, so that it seldom holds more."""

@@ -2,14 +2,13 @@
 
 import json
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
 from renkei_contracts.twin.emitter import Outgoing
 from renkei_shopify.twin_records import TwinCustomer, TwinLine, TwinOrder, TwinRefund, tax_within
-
-SHOP_ZONE = timezone(timedelta(hours=9))
 
 
 def delivery(
@@ -156,4 +155,4 @@ def _discounts(line: TwinLine) -> list[int]:
 
 
 def _local(at: datetime) -> str:
-    return at.astimezone(SHOP_ZONE).isoformat()
+    return at.astimezone(JST).isoformat()

@@ -1,16 +1,15 @@
 """Smaregi's transactions and members as the hub's. Pure tables and functions."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.wire import canonical
 from renkei_smaregi import amounts, wire
-
-JST = timezone(timedelta(hours=9))
 
 SALE = "1"
 """The one transactionHeadDivision that is a sale; 6, 7 and 8 are points, 2 to 5 cash, and so on."""

@@ -8,12 +8,11 @@ only where one second fills a whole page does the number go up. Some rows come t
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.paging import Window
-
-JST = timezone(timedelta(hours=9))
+from renkei_contracts.toolkit.japanese import JST
 
 SECOND = timedelta(seconds=1)
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from renkei_contracts.stage import Item, Shopper
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.shares import divide
-from renkei_smaregi.mapping import JST
 from renkei_smaregi.twin_wire import Row, detail, head, moment
 
 CATALOGUE = (

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from renkei_contracts.stage import Item
-from renkei_smaregi.mapping import JST
+from renkei_contracts.toolkit.japanese import JST
 
 Row = dict[str, Any]
 

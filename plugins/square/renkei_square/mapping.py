@@ -2,17 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.wire import canonical, known
 from renkei_square import amounts, returns, wire
 from renkei_square.settings import PointsBy
-
-JST = timezone(timedelta(hours=9))
 
 STATES = {
     "OPEN": OrderState.PLACED,

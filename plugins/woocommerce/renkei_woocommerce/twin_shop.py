@@ -1,17 +1,17 @@
 """The twin's shop: its rows exactly as the REST API shows them, with its clock of whole seconds."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import count
 from typing import Any
 
 from renkei_contracts.stage import Item, Shopper
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.twin.shop import CATALOGUE
 
 Row = dict[str, Any]
 
-JST = timezone(timedelta(hours=9))
 POSTAGE, POSTAGE_TAX = 455, 45
 POINTS_KEY = "_renkei_points"
 RATES = {1000: 1, 800: 2}

@@ -10,9 +10,9 @@ import pytest
 from renkei_colorme.coupons import ColormeCoupons, days
 from renkei_colorme.settings import ColormeSettings
 from renkei_colorme.twin_shop import TwinShop
-from renkei_colorme.walk import JST
 from renkei_contracts.connection import Connection
 from renkei_contracts.errors import OutcomeUnknown, Rejected, UnsupportedFeature
+from renkei_contracts.toolkit.japanese import JST
 
 Connect = Callable[..., Connection[ColormeSettings]]
 

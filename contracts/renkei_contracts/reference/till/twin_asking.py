@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from renkei_contracts.order import LineItem, Tender, TillKey
-from renkei_contracts.reference.till.twin_pos import JST, REGISTER, STORE, PosLine, PosSale
+from renkei_contracts.reference.till.twin_pos import REGISTER, STORE, PosLine, PosSale
 from renkei_contracts.stage import Item
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.twin.hub_client import HubClient, HubRefused
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from renkei_contracts.stage import Item, Shopper
+from renkei_contracts.toolkit.japanese import JST
 
-JST = timezone(timedelta(hours=9))
 SECOND = timedelta(seconds=1)
 
 STORE, REGISTER = "main", "1"

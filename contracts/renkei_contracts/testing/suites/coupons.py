@@ -1,16 +1,16 @@
 """Coupons: issued once, worth what was said, and gone when revoked."""
 
-from datetime import UTC, datetime, time, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta
 
 from renkei_contracts.errors import UnsupportedFeature
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.twin.shown import ShowsCoupons
 
 suite = Suite("coupons", "coupons")
 
 CODE, YEN = "SPRING-100", 100
-JST = timezone(timedelta(hours=9))
 
 
 def _until(bench: Bench) -> datetime:
