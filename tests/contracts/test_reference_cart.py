@@ -33,7 +33,7 @@ async def test_nothing_it_asks_or_hears_is_outside_its_schema() -> None:
         seen = await bench.orders().fetch(order)
         assert (seen.customer and seen.customer.id, seen.ref.id) == (buyer.id, order)
         assert (await bench.members().fetch(buyer.id)).family_name == HANAKO.family_name
-        assert twin_of(bench).app.checked.complaints == []
+        assert twin_of(bench).app.checked.log.complaints == []
 
 
 async def test_a_token_ends_after_an_hour_and_another_is_fetched() -> None:

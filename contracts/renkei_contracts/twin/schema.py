@@ -70,11 +70,6 @@ class Checked:
     refusal: str = ""
     log: SchemaLog = field(default_factory=SchemaLog)
 
-    @property
-    def complaints(self) -> list[str]:
-        """All problems so far."""
-        return self.log.complaints
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, let the application answer, and check the answer."""
         request = Request(scope, receive) if scope["type"] == "http" else None
