@@ -36,24 +36,29 @@ def described() -> Json:
 def promise(spec: Json) -> Json:
     """The part of a document that tills rely on: /pos/v1 and the schemas it names, no words."""
     paths = {
-        path: {method: _answered(operation) for method, operation in item.items()}
+        path: {method: answered(operation) for method, operation in item.items()}
         for path, item in spec["paths"].items()
         if path.startswith(PREFIX)
     }
     known = spec["components"]["schemas"]
+    schemas = {name: known[name] for name in sorted(reached(known, paths))}
+    bare: Json = _wordless({"paths": paths, "components": {"schemas": schemas}})
+    return bare
+
+
+def reached(known: Json, part: object) -> set[str]:
+    """The schemas that a part of a document needs, directly or by another."""
     names: set[str] = set()
-    waiting = list(_named(paths))
+    waiting = list(_named(part))
     while waiting:
         name = waiting.pop()
         if name not in names:
             names.add(name)
             waiting += _named(known[name])
-    schemas = {name: known[name] for name in sorted(names)}
-    bare: Json = _wordless({"paths": paths, "components": {"schemas": schemas}})
-    return bare
+    return names
 
 
-def _answered(operation: Json) -> Json:
+def answered(operation: Json) -> Json:
     """Without its refusals: new ones may come, since a till goes by `action` and `retryable`."""
     told = {
         code: one for code, one in operation["responses"].items() if code.startswith(("2", "3"))

@@ -7,19 +7,16 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+from frozen import PREFIX, REF, Json, answered, described, reached
 from interface_words import ACTIONS, FIELDS, MODELS, OPERATIONS, PARAMETERS, VALUES
 
 from renkei.till_test.cases import CASES
-from renkei.web.app import build_app
 from renkei.web.problems import PROBLEMS
 
 DOCUMENT = Path(__file__).with_name("pos-v1.ja.md")
 TEMPLATE = Path(__file__).with_name("pos-v1.ja.in.md")
-PREFIX = "/pos/v1/"
-REF = "#/components/schemas/"
 LIMITS = {
     "minimum": "{} 以上",
     "maximum": "{} 以下",
@@ -39,8 +36,6 @@ TYPES = {
 }
 PLACES = {"query": "クエリ", "path": "パス", "header": "ヘッダー"}
 FORMATS = {"date": "日付", "date-time": "日時"}
-
-Json = dict[str, Any]
 
 missing: list[str] = []
 """What the words do not describe."""
@@ -64,8 +59,7 @@ def main() -> int:
 
 def document() -> str:
     """The whole document."""
-    bare: Any = SimpleNamespace(settings=SimpleNamespace(body_limit_bytes=2_000_000))
-    spec = build_app(bare).openapi()
+    spec = described()
     operations = [
         (method.upper(), path, operation)
         for path, item in spec["paths"].items()
@@ -140,32 +134,10 @@ def _refusals(operation: Json) -> set[str]:
 def _models(spec: Json, operations: list[tuple[str, str, Json]]) -> Iterator[str]:
     known = spec["components"]["schemas"]
     yield "\n## 4. データ項目\n\n必須の欄は、要求では送る項目、応答では必ず含まれる項目。"
-    for name in sorted(_reached(known, operations)):
+    told = [answered(operation) for *_, operation in operations]
+    for name in sorted(reached(known, told)):
         if "properties" in known[name]:
             yield from _model(name, known[name])
-
-
-def _reached(known: Json, operations: list[tuple[str, str, Json]]) -> set[str]:
-    """The models that the operations name, less those of refusals."""
-    waiting = list(_named([operation for *_, operation in operations]))
-    found: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name not in ("Problem", "Fault", "TokenRefused"):
-            found.add(name)
-            waiting += _named(known[name])
-    return found
-
-
-def _named(part: object) -> Iterator[str]:
-    if isinstance(part, dict):
-        if "$ref" in part:
-            yield str(part["$ref"]).removeprefix(REF)
-        for value in part.values():
-            yield from _named(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _named(value)
 
 
 def _model(name: str, schema: Json) -> Iterator[str]:
