@@ -59,6 +59,7 @@ CONFIG = """
 [tool.mutmut]
 source_paths = ["renkei", "renkei_contracts"]
 only_mutate = {mutated}
+also_copy = ["docs"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
 pytest_add_cli_args_test_selection = {tests}
 timeout_multiplier = 20.0
@@ -85,8 +86,8 @@ def main(folder: Path, filters: list[str]) -> int:
 
 
 def prepare(folder: Path) -> None:
-    """A copy of the hub's package, of the contracts and of the tests, where mutmut finds them."""
-    for source in ("hub/renkei", "contracts/renkei_contracts", "tests"):
+    """A copy of both packages, of the tests and of the documents that tests read."""
+    for source in ("hub/renkei", "contracts/renkei_contracts", "tests", "docs"):
         copy = folder / Path(source).name
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(ROOT / source, copy, ignore=shutil.ignore_patterns("__pycache__"))
