@@ -38,11 +38,11 @@ class ShopifyClient:
         self, document: Document, variables: Mapping[str, object], *, writes: bool = False
     ) -> dict[str, Any]:
         """The data of the answer; ``writes`` as in ``toolkit.transport.send``."""
-        pace = pace_of(self._connection.http)
-        await pace.turn(document.name)
+        pace, now = pace_of(self._connection.http), self._connection.now
+        await pace.turn(document.name, now())
         response = await self._authorized(document, variables, writes)
         answer = parse(Answer, json_of(response), document.name)
-        pace.learn(document.name, answer.extensions.cost if answer.extensions else None)
+        pace.learn(document.name, answer.extensions.cost if answer.extensions else None, now())
         _raise_for_errors(answer, document.name, writes=writes)
         if answer.data is None:
             raise PayloadInvalid(f"{document.name}: the answer holds no data")

@@ -54,7 +54,8 @@ class ShopifyCoupons:
 
     async def _find(self, code: str) -> CodeDiscountNode | None:
         """The discount of this code, in upper or lower case."""
-        data = await self._client.run(documents.COUPON, {"code": code})
+        # Part of a write: where it breaks off, whether the code is there is what nobody knows.
+        data = await self._client.run(documents.COUPON, {"code": code}, writes=True)
         node = data.get("codeDiscountNodeByCode")
         return None if node is None else parse(CodeDiscountNode, node, "discount code")
 

@@ -1,7 +1,6 @@
 """Money given back for goods that the buyer keeps: how much, and off which lines. Pure."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.order import LineItem
@@ -19,8 +18,8 @@ def kept_back(order: wire.Order) -> int:
 def is_told_by_lines(refund: wire.Refund) -> bool:
     """Whether the money of a refund is for its pieces alone, by one of the readings of its tax."""
     parts = refund.refund_line_items or ()
-    goods = sum((one.subtotal or Decimal(0) for one in parts), Decimal(0))
-    tax = sum((one.total_tax or Decimal(0) for one in parts), Decimal(0))
+    goods = sum(whole_yen(one.subtotal, "refund.subtotal") for one in parts)
+    tax = sum(whole_yen(one.total_tax, "refund.tax") for one in parts)
     return _money(refund) in (0, goods, goods + tax)
 
 
@@ -47,7 +46,7 @@ def less(lines: Sequence[LineItem], yen: int) -> tuple[LineItem, ...]:
 
 
 def _of(refund: wire.Refund, lines: Mapping[int | None, wire.LineItem], included: bool) -> int:
-    money = whole_yen(_money(refund), "refund.transactions")
+    money = _money(refund)
     if not money:
         return 0
     parts = refund.refund_line_items or ()
@@ -65,15 +64,12 @@ def _of(refund: wire.Refund, lines: Mapping[int | None, wire.LineItem], included
     return readings.pop()
 
 
-def _money(refund: wire.Refund) -> Decimal:
+def _money(refund: wire.Refund) -> int:
     """What really went back: a transaction may fail, or wait."""
     return sum(
-        (
-            needed(one.amount, "refund.transactions.amount")
-            for one in refund.transactions or ()
-            if (one.kind, one.status) == ("refund", "success")
-        ),
-        Decimal(0),
+        whole_yen(one.amount, "refund.transactions.amount")
+        for one in refund.transactions or ()
+        if (one.kind, one.status) == ("refund", "success")
     )
 
 

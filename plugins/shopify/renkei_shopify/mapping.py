@@ -66,12 +66,12 @@ def is_thin(order: wire.Order, registers: Mapping[str, str] = NO_REGISTERS) -> b
         bool(ORDER_KEYS - order.model_fields_set)
         or bool(registers and SOURCE_KEYS - order.model_fields_set)
         or _uses_ours(order)
-        or any(one.refund_shipping_lines or not goodwill.is_told_by_lines(one) for one in refunds)
         or (order.customer is not None and order.customer.id is None)
         or not SHIPPING_KEYS & order.model_fields_set
         or any(LINE_KEYS - line.model_fields_set for line in order.line_items or ())
         or any(REFUND_KEYS - refund.model_fields_set for refund in refunds)
         or any(REFUND_LINE_KEYS - one.model_fields_set for one in refund_lines)
+        or any(one.refund_shipping_lines or not goodwill.is_told_by_lines(one) for one in refunds)
     )
 
 
@@ -221,4 +221,5 @@ def _shipping(order: wire.Order) -> int:
     total = order.total_shipping_price_set
     if total and total.shop_money:
         return whole_yen(total.shop_money.amount, "order.shipping")
-    return sum(whole_yen(line.price, "order.shipping") for line in order.shipping_lines or ())
+    lines = needed(order.shipping_lines, "order.shipping_lines")
+    return sum(whole_yen(line.price, "order.shipping") for line in lines)

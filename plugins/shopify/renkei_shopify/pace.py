@@ -6,9 +6,9 @@ with THROTTLED, and tried later.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -28,23 +28,22 @@ class Pace:
     """What is left in the store's leaky bucket of query cost, as far as answers have told.
 
     Shopify refuses a query whose *requested* cost the bucket does not hold, and then takes only its
-    actual one. ``clock`` gives seconds and never goes back.
+    actual one. Times are the hub's clock's.
     """
 
-    clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _requested: dict[str, float] = field(default_factory=dict)
     _left: float = 0.0
     _most: float = 0.0
     _rate: float = 0.0
-    _at: float = 0.0
+    _at: datetime | None = None
 
-    async def turn(self, document: str) -> None:
+    async def turn(self, document: str, now: datetime) -> None:
         """Wait until the bucket holds this document; raises RateLimited where that takes long."""
-        if wait := self._wait(document):
+        if wait := self._wait(document, now):
             await self.sleep(wait)
 
-    def learn(self, document: str, cost: Cost | None) -> None:
+    def learn(self, document: str, cost: Cost | None, now: datetime) -> None:
         """Take over what an answer says of its document's cost and of what is left."""
         status = cost.throttle_status if cost else None
         if cost is None or status is None or not status.is_complete:
@@ -54,13 +53,13 @@ class Pace:
         self._left = float(status.currently_available or 0)
         self._most = float(status.maximum_available or 0)
         self._rate = float(status.restore_rate or 0)
-        self._at = self.clock()
+        self._at = now
 
-    def _wait(self, document: str) -> float:
-        if self._rate <= 0:
+    def _wait(self, document: str, now: datetime) -> float:
+        if self._at is None or self._rate <= 0:
             return 0.0  # no answer has told anything yet
-        now = self.clock()
-        left = min(self._most, self._left + (now - self._at) * self._rate)
+        passed = max(0.0, (now - self._at).total_seconds())
+        left = min(self._most, self._left + passed * self._rate)
         cost = min(self._requested.get(document, 0.0), self._most)
         wait = (cost - left) / self._rate + MARGIN if cost > left else 0.0
         if wait > LONGEST:

@@ -19,7 +19,16 @@ def _told(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("not a number")
+    return value
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_told)]
+
+Amount = Annotated[Decimal, BeforeValidator(_number)]
+"""Money or a rate: a decimal text, or a JSON number."""
 Count = Annotated[int, Field(strict=True, ge=0)]
 Id = Annotated[int, Field(strict=True, gt=0, lt=2**64)]
 
@@ -28,7 +37,7 @@ class TaxLine(Wire):
     """One tax on a line; ``rate`` is a proportion (0.1), sent as a JSON number."""
 
     title: str | None = None
-    rate: Decimal | None = None
+    rate: Amount | None = None
 
 
 class DiscountAllocation(Wire):
@@ -37,7 +46,7 @@ class DiscountAllocation(Wire):
     ``code_of_ours`` is the hold or coupon it comes from; no webhook says that.
     """
 
-    amount: Decimal | None = None
+    amount: Amount | None = None
     code_of_ours: str = ""
 
 
@@ -49,7 +58,7 @@ class LineItem(Wire):
     title: str | None = None
     quantity: Count | None = None
     current_quantity: Count | None = None
-    price: Decimal | None = None
+    price: Amount | None = None
     gift_card: StrictBool = False
     discount_allocations: tuple[DiscountAllocation, ...] | None = None
     tax_lines: tuple[TaxLine, ...] | None = None
@@ -60,8 +69,8 @@ class RefundLine(Wire):
 
     line_item_id: Id | None = None
     quantity: Count | None = None
-    subtotal: Decimal | None = None
-    total_tax: Decimal | None = None
+    subtotal: Amount | None = None
+    total_tax: Amount | None = None
 
 
 class Transaction(Wire):
@@ -69,14 +78,14 @@ class Transaction(Wire):
 
     kind: str | None = None
     status: str | None = None
-    amount: Decimal | None = None
+    amount: Amount | None = None
 
 
 class RefundShippingLine(Wire):
     """Shipping that was given back; read by GraphQL only."""
 
-    subtotal: Decimal | None = None
-    total_tax: Decimal | None = None
+    subtotal: Amount | None = None
+    total_tax: Amount | None = None
 
 
 class Refund(Wire):
@@ -102,13 +111,13 @@ class Customer(Wire):
 class ShippingLine(Wire):
     """One way of shipping and its price."""
 
-    price: Decimal | None = None
+    price: Amount | None = None
 
 
 class ShopMoney(Wire):
     """An amount in the shop's own currency."""
 
-    amount: Decimal | None = None
+    amount: Amount | None = None
 
 
 class MoneySet(Wire):

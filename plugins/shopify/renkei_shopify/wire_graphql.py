@@ -3,16 +3,24 @@
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
 from renkei_contracts.toolkit.wire import Moment, Wire
+from renkei_shopify.wire import Amount
 
 T = TypeVar("T")
 
 Count = Annotated[int, Field(strict=True, ge=0)]
 
-LegacyId = Annotated[int, Field(gt=0, lt=2**64)]
+
+def _digits(value: object) -> object:
+    if not (isinstance(value, str) and value.isascii() and value.isdigit()):
+        raise ValueError("not a text of digits")
+    return value
+
+
+LegacyId = Annotated[int, BeforeValidator(_digits), Field(gt=0, lt=2**64)]
 """A REST id, sent as a string of digits."""
 
 
@@ -51,7 +59,7 @@ class Legacy(Node):
 class Money(Node):
     """An amount in one currency."""
 
-    amount: Decimal
+    amount: Amount
 
 
 class MoneyBag(Node):
@@ -64,7 +72,7 @@ class TaxLine(Node):
     """One tax on a line; ``rate`` is a proportion."""
 
     title: str
-    rate: Decimal | None
+    rate: Amount | None
 
 
 class DiscountApplication(Node):

@@ -1,8 +1,8 @@
 """Calls keep to the query cost that the store has left, proven against the twin's own bucket."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -21,6 +21,8 @@ from renkei_shopify.twin_app import COST, TwinApp
 from renkei_shopify.twin_shop import CATALOGUE
 from renkei_shopify.wire_graphql import Cost
 
+NOW = datetime(2026, 11, 26, 3, 0, 0, tzinfo=UTC)
+
 Connect = Callable[..., Connection[ShopifySettings]]
 
 
@@ -34,66 +36,83 @@ class Seconds:
     def __call__(self) -> float:
         return self.now
 
+    def hub(self) -> datetime:
+        return NOW + timedelta(seconds=self.now)
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
 
 
 @pytest.fixture
-def seconds(twin: TwinApp, http: httpx.AsyncClient) -> Seconds:
-    """The clock of the twin's bucket and of the client's pace."""
-    clock = Seconds()
-    twin.bucket = Bucket(300, 100, clock=clock)
-    PACES[http] = Pace(clock=clock, sleep=clock.sleep)
-    return clock
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def small(twin: TwinApp, seconds: Seconds) -> Bucket:
+    """A bucket that holds one order at a time."""
+    twin.bucket = Bucket(300, 100, clock=seconds)
+    return twin.bucket
+
+
+@pytest.fixture
+def paced(
+    connect: Connect, http: httpx.AsyncClient, small: Bucket, seconds: Seconds
+) -> Connection[ShopifySettings]:
+    """A connection whose clock is the bucket's."""
+    PACES[http] = Pace(sleep=seconds.sleep)
+    return replace(connect(), now=seconds.hub)
+
+
+@pytest.fixture
+def window(twin: TwinApp) -> Window:
+    """Ten orders of three lines are in it."""
+    for _ in range(10):
+        twin.shop.place(None, CATALOGUE[:3])
+    return Window(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
 
 
 async def test_a_long_page_never_asks_for_more_than_the_bucket_holds(
-    connect: Connect, twin: TwinApp, transport: Any, seconds: Seconds, now: Any
+    paced: Connection[ShopifySettings], transport: Any, seconds: Seconds, window: Window
 ) -> None:
-    for _ in range(10):
-        twin.shop.place(None, CATALOGUE[:3])
-    hour = timedelta(hours=1)
-    page = await ShopifyOrders(connect()).changed(Window(now - hour, now + hour), None)
+    page = await ShopifyOrders(paced).changed(window, None)
     assert len(page.items) == 10
     assert transport.operations.count("RenkeiOrder") == 10
     assert seconds.slept, "the bucket holds one order at a time"
 
 
 async def test_without_a_pace_the_same_page_is_throttled(
-    connect: Connect, twin: TwinApp, http: httpx.AsyncClient, seconds: Seconds, now: Any
+    paced: Connection[ShopifySettings], window: Window
 ) -> None:
-    for _ in range(10):
-        twin.shop.place(None, CATALOGUE[:3])
-    PACES[http] = Reckless()
-    hour = timedelta(hours=1)
+    PACES[paced.http] = Reckless()
     with pytest.raises(RateLimited):
-        await ShopifyOrders(connect()).changed(Window(now - hour, now + hour), None)
+        await ShopifyOrders(paced).changed(window, None)
 
 
 class Reckless(Pace):
     """Takes no heed."""
 
-    async def turn(self, document: str) -> None:
+    async def turn(self, document: str, now: datetime) -> None:
         return None
 
 
 async def test_what_others_have_used_up_is_seen_in_the_next_answer(
-    connect: Connect, twin: TwinApp, seconds: Seconds
+    paced: Connection[ShopifySettings], small: Bucket, seconds: Seconds
 ) -> None:
-    client = ShopifyClient(connect())
+    client = ShopifyClient(paced)
     await client.run(CONNECTION_CHECK, {})
-    twin.bucket.take(twin.bucket.available - COST)
+    small.take(small.available - COST)
     await client.run(CONNECTION_CHECK, {})
     await client.run(CONNECTION_CHECK, {})
     assert len(seconds.slept) == 1
 
 
 async def test_a_throttled_call_teaches_how_long_to_wait(
-    connect: Connect, twin: TwinApp, seconds: Seconds
+    paced: Connection[ShopifySettings], small: Bucket, seconds: Seconds
 ) -> None:
-    twin.bucket.take(290)
-    client = ShopifyClient(connect())
+    small.take(290)
+    client = ShopifyClient(paced)
     with pytest.raises(RateLimited) as refused:
         await client.run(CONNECTION_CHECK, {})
     assert refused.value.retry_after == pytest.approx((COST - 10) / 100)
@@ -113,39 +132,39 @@ class TestPace:
 
     @pytest.fixture
     def pace(self, clock: Seconds) -> Pace:
-        return Pace(clock=clock, sleep=clock.sleep)
+        return Pace(sleep=clock.sleep)
 
     async def test_the_first_call_waits_for_nothing(self, pace: Pace, clock: Seconds) -> None:
-        await pace.turn("A")
+        await pace.turn("A", clock.hub())
         assert clock.slept == []
 
-    async def test_a_wait_that_is_long_is_the_hubs(self, pace: Pace) -> None:
-        pace.learn("A", told(-300.0))
+    async def test_a_wait_that_is_long_is_the_hubs(self, pace: Pace, clock: Seconds) -> None:
+        pace.learn("A", told(-300.0), clock.hub())
         with pytest.raises(RateLimited) as refused:
-            await pace.turn("A")
+            await pace.turn("A", clock.hub())
         assert refused.value.retry_after == pytest.approx(5.35 + MARGIN)
         assert refused.value.retry_after is not None
         assert refused.value.retry_after > LONGEST
 
     async def test_time_fills_the_bucket(self, pace: Pace, clock: Seconds) -> None:
-        pace.learn("A", told(35.0))
+        pace.learn("A", told(35.0), clock.hub())
         clock.now += 2.0
-        await pace.turn("A")
+        await pace.turn("A", clock.hub())
         assert clock.slept == []
 
     async def test_calls_at_the_same_time_count_each_other(
         self, pace: Pace, clock: Seconds
     ) -> None:
-        pace.learn("A", told(235.0))
-        await pace.turn("A")
-        await pace.turn("A")
+        pace.learn("A", told(235.0), clock.hub())
+        await pace.turn("A", clock.hub())
+        await pace.turn("A", clock.hub())
         assert clock.slept == [pytest.approx(2.35 + MARGIN)]
 
     async def test_what_costs_more_than_a_bucket_is_asked_of_a_full_one(
         self, pace: Pace, clock: Seconds
     ) -> None:
-        pace.learn("A", told(100.0, most=100.0, cost=1_000.0))
-        await pace.turn("A")
+        pace.learn("A", told(100.0, most=100.0, cost=1_000.0), clock.hub())
+        await pace.turn("A", clock.hub())
         assert clock.slept == []
 
     @pytest.mark.parametrize(
@@ -161,6 +180,6 @@ class TestPace:
     async def test_figures_that_say_nothing_hold_nobody_back(
         self, pace: Pace, clock: Seconds, cost: Cost | None
     ) -> None:
-        pace.learn("A", cost)
-        await pace.turn("A")
+        pace.learn("A", cost, clock.hub())
+        await pace.turn("A", clock.hub())
         assert clock.slept == []
