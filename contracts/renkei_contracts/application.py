@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
-from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text
+from renkei_contracts.base import Canonical, Instant, Key, Points, Slug, Text, Yen
 from renkei_contracts.order import CouponCodes, Lines, Tender
+from renkei_contracts.till import HoldAnswer
 
 
 class CartQuote(Canonical):
@@ -114,10 +115,24 @@ class CartExtend(Canonical):
     ttl_seconds: HoldSeconds = 900
 
 
+class CartHoldAnswer(HoldAnswer):
+    """The hold, and the ``code`` for one use that stands for it in a vendor's shop.
+
+    The code takes ``code_yen`` yen off an order until ``code_until``, as soon as it is issued there
+    (HoldSeen says when). None: the channel is no shop that takes codes.
+    """
+
+    code: Key | None = None
+    code_yen: Yen | None = None
+    code_until: Instant | None = None
+
+
 class HoldSeen(Canonical):
     """A hold as it stands: ``points`` are held now, until ``lapses_at``; of one that ended, none.
 
-    ``order`` is the order that captured it.
+    ``order`` is the order that captured it. ``code_state``: the code is ``wanted`` until it is
+    ``issued`` in the vendor's shop, or has ``failed`` there for good; ``used`` once an order
+    brought it; ``unwanted`` and then ``revoked`` where the hold ended otherwise.
     """
 
     hold: Key
@@ -126,6 +141,9 @@ class HoldSeen(Canonical):
     points: Points
     lapses_at: Instant | None = None
     order: Key | None = None
+    code: Key | None = None
+    code_state: Literal["wanted", "issued", "failed", "used", "unwanted", "revoked"] | None = None
+    code_until: Instant | None = None
 
 
 class OrderAnswer(Canonical):

@@ -262,3 +262,14 @@ class Coupons(Protocol):
     async def revoke(self, code: str) -> None:
         """Take it back; revoking twice is the same as once."""
         ...
+
+
+@runtime_checkable
+class CodesTold(Protocol):
+    """Beside Coupons, where orders say which codes of holds they used (``Order.hold_codes``).
+
+    Only then does a code stand for a hold: of one that orders do not tell, the points would come
+    back although they were used. The amounts of such an order's lines are before the code.
+    """
+
+    codes_told: bool

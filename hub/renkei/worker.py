@@ -24,6 +24,7 @@ from renkei.services import look_ups, terminals
 from renkei.services.booking import Booking
 from renkei.services.create_member import CreateMember
 from renkei.services.ingest import Ingest
+from renkei.services.issue_codes import IssueCodes
 from renkei.services.lanes import Tools
 from renkei.services.push import Push
 from renkei.services.read_changed import ReadChanged
@@ -116,6 +117,7 @@ class Worker:
             "changed": ReadChanged(self.tools),
             "polls": self.polls,
             "mirror": Push(self.tools, create),
+            "codes": IssueCodes(self.tools),
         }
 
     async def run(self, stop: asyncio.Event) -> None:

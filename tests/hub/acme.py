@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,6 +54,8 @@ class Cloud:
     acts_before_failing: bool = False
     calls: list[str] = field(default_factory=list)
     cards: dict[str, str] = field(default_factory=dict)
+    coupons: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    during_issue: Callable[[], Awaitable[object]] | None = None
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fail(self, call: str) -> None:
@@ -139,6 +141,25 @@ class Balances:
 
 
 @dataclass
+class Coupons:
+    """Codes for one use, by their code."""
+
+    cloud: Cloud
+    codes_told: bool = True
+
+    async def issue(self, code: str, yen: int, until: datetime) -> None:
+        if self.cloud.during_issue is not None:
+            await self.cloud.during_issue()
+        if self.cloud.acts_before_failing or not self.cloud.failures:
+            self.cloud.coupons[code] = (yen, until)
+        self.cloud.fail(f"issue {yen}")
+
+    async def revoke(self, code: str) -> None:
+        self.cloud.fail("revoke")
+        self.cloud.coupons.pop(code, None)
+
+
+@dataclass
 class Creation:
     """Creating customers by card."""
 
@@ -151,7 +172,9 @@ class Creation:
         return ExternalRef(connection=self.connection, id=id)
 
 
-def vendor(name: str, cloud: Cloud, mode: str, *, creates: bool = False) -> Vendor:
+def vendor(
+    name: str, cloud: Cloud, mode: str, *, creates: bool = False, coupons: bool = False
+) -> Vendor:
     """A vendor on this cloud."""
     return Vendor(
         name=name,
@@ -162,6 +185,7 @@ def vendor(name: str, cloud: Cloud, mode: str, *, creates: bool = False) -> Vend
         members=lambda _: Reader(cloud, "member"),
         balances=lambda _: Balances(cloud, mode),
         member_creation=(lambda c: Creation(cloud, c.id)) if creates else None,
+        coupons=(lambda _: Coupons(cloud)) if coupons else None,
     )
 
 
@@ -225,7 +249,7 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     cart, shop = Cloud(), Cloud()
     vendors = {
-        "acme": vendor("acme", cart, "absolute"),
+        "acme": vendor("acme", cart, "absolute", coupons=True),
         "till": vendor("till", shop, "delta", creates=True),
     }
     monkeypatch.setattr("renkei.bootstrap.load_registry", lambda disabled: Registry(vendors))

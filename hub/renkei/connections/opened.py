@@ -84,6 +84,17 @@ class OpenConnection:
         return self._made("till", self.vendor.till)
 
     @cached_property
+    def coupons(self) -> capability.Coupons | None:
+        """Codes for one use in its shop."""
+        return self._made("coupons", self.vendor.coupons)
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether a code can stand for a hold in its shop: it is issued, and its use is told."""
+        coupons: object = self.coupons
+        return isinstance(coupons, capability.CodesTold) and coupons.codes_told
+
+    @cached_property
     def facts(self) -> capability.Facts | None:
         """Dated facts."""
         return self._made("facts", self.vendor.facts)

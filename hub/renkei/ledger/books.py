@@ -94,6 +94,10 @@ ALLOWANCE = "allowance/"
 """How the scope of a hold begins that funds an allowance."""
 
 
+CODED = "code/"
+"""How the scope of a hold begins for which a code stands in a vendor's shop."""
+
+
 class Hold(NamedTuple):
     """The open part of a hold that lies in one home: which of its lots, and how much of each.
 
@@ -116,6 +120,11 @@ class Hold(NamedTuple):
     def funds_allowance(self) -> bool:
         """Whether it stands behind an allowance, so that no sale may name it by itself."""
         return self.scope.startswith(ALLOWANCE)
+
+    @property
+    def has_code(self) -> bool:
+        """Whether a code stands for it in a vendor's shop."""
+        return self.scope.startswith(CODED)
 
 
 class Books(NamedTuple):

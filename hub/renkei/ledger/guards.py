@@ -14,6 +14,7 @@ FROZEN_TABLES = (
     "hold",
     "hold_extension",
     "hold_end",
+    "hold_code",
     "quota_claim",
     "request_key",
     "order_revision",
@@ -36,6 +37,7 @@ FROZEN_TABLES = (
 STATE = {
     "lot": ("pending", "available", "held", "expired", "netted", "open"),
     "delivery": ("state", "reason", "tries", "due", "owner"),
+    "hold_code": ("state", "due", "tries", "owner", "leased_until", "last_error"),
 }
 """The columns of these tables that may change. A delivery may also be deleted when it is old."""
 

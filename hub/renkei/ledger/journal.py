@@ -15,6 +15,7 @@ from renkei.ledger import rows as as_rows
 from renkei.ledger import statements as sql
 from renkei.ledger.allowances import allowance_rows, use_rows
 from renkei.ledger.coupons import coupon_rows, move_rows
+from renkei.ledger.hold_codes import code_rows, over_rows
 from renkei.ledger.world import Staged, World
 from renkei.storage.committer import LostRace, sqlstate
 from renkei.storage.trip import Statement, as_json, travel
@@ -209,6 +210,8 @@ def _keys(page: Page, world: World) -> None:
     page.put(sql.COUPON_MOVES, move_rows(world.staged.coupon_moves, world.now), exact=True)
     page.put(sql.ALLOWANCES, allowance_rows(world.staged.allowances), exact=True)
     page.put(sql.ALLOWANCE_USES, use_rows(world.staged.allowance_uses, world.now), exact=True)
+    page.put(sql.HOLD_CODES, code_rows(world.staged.hold_codes, world.now), exact=True)
+    page.put(sql.CODES_OVER, over_rows(world.staged.codes_over, world.now))
     page.put(sql.REQUESTS, as_rows.request_rows(world), exact=True)
 
 

@@ -28,7 +28,7 @@ from renkei.ledger.read_allowances import allowance_statement, owners_statement
 from renkei.ledger.read_coupons import coupon_members_statement, coupon_statement
 from renkei.ledger.read_past import past_statement
 from renkei.ledger.read_places import place_statement, product_statement
-from renkei.ledger.settlement import Settled
+from renkei.ledger.settlement import Settled, homes_of
 from renkei.ledger.world import (
     IdentityKey,
     Known,
@@ -38,7 +38,6 @@ from renkei.ledger.world import (
     ProgramVersion,
     Sighting,
     World,
-    homes_of,
 )
 from renkei.storage.committer import LostRace
 from renkei.storage.trip import Rows, Statement, as_json, joined, travel

@@ -74,6 +74,11 @@ class Settled(NamedTuple):
     typed: tuple[tuple[str, int], ...] = ()
 
 
+def homes_of(settled: Settled) -> set[str]:
+    """The homes of what an order used."""
+    return {home for (home, _), _ in settled.used}
+
+
 class OrderName(NamedTuple):
     """The order a settlement is for: (connection, order)."""
 

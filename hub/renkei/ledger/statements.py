@@ -92,6 +92,23 @@ INSERT INTO hold_end (member_id, version, end_version, how, captured)
 SELECT m, v, e, how, captured FROM json_to_recordset(CAST(:p AS json))
   AS x(m text, v bigint, e bigint, how text, captured bigint)"""
 
+HOLD_CODES = """
+INSERT INTO hold_code (code, connection_id, member_id, version, for_member, points, yen_per_point,
+                       usable_until, recorded_at, due)
+SELECT code, c, m, v, "for", points, yen, until, at, at FROM json_to_recordset(CAST(:p AS json))
+  AS x(code text, c text, m text, v bigint, "for" text, points bigint, yen bigint,
+       until timestamptz, at timestamptz)
+ORDER BY code ON CONFLICT DO NOTHING"""
+
+# What was never tried at the vendor need not be revoked there.
+CODES_OVER = """
+UPDATE hold_code SET due = x.at, state = CASE
+    WHEN x.how = 'captured' THEN 'used'
+    WHEN hold_code.state = 'wanted' AND hold_code.tries = 0 THEN 'revoked' ELSE 'unwanted' END
+FROM json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint, how text, at timestamptz)
+WHERE (hold_code.member_id, hold_code.version) = (x.m, x.v)
+  AND hold_code.state IN ('wanted', 'issued', 'failed')"""
+
 # Numbered from the last one on; a batch may extend a hold more than once.
 EXTENSIONS = """
 INSERT INTO hold_extension (member_id, version, n, lapses_at, recorded_at)

@@ -4,7 +4,7 @@
 commands decided. Commands of one batch decide in order over the same world.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from itertools import chain
@@ -12,9 +12,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from renkei.ledger.allowances import Allowance, AllowanceUse
-from renkei.ledger.books import Books, HoldExtension, HoldName, Lot, LotRef
+from renkei.ledger.books import Books, HoldExtension, HoldName, Lot
 from renkei.ledger.coupons import CouponMove, CouponName, IssuedCoupon
 from renkei.ledger.groups import groups_in, root_of
+from renkei.ledger.hold_codes import HoldCode
 from renkei.ledger.past import NewReach, Past, PastOf
 from renkei.ledger.places import Code, KnownPlace, KnownProduct, Place
 from renkei.ledger.quotas import Quota
@@ -297,6 +298,7 @@ class Staged:
     """What the batch wants written.
 
     ``tiers_due``: when members' tiers must be looked at; ``tiers_seen``: whose were.
+    ``codes_over``: how holds ended for which codes stand.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -330,6 +332,8 @@ class Staged:
     coupon_moves: list[CouponMove] = field(default_factory=list)
     allowances: list[Allowance] = field(default_factory=list)
     allowance_uses: list[tuple[str, AllowanceUse]] = field(default_factory=list)
+    hold_codes: list[HoldCode] = field(default_factory=list)
+    codes_over: dict[HoldName, str] = field(default_factory=dict)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
@@ -390,9 +394,3 @@ class World:
             if member is not None and grade != "asserted":
                 return member
         return None
-
-
-def homes_of(settled: Settled) -> set[str]:
-    """The homes of what an order used."""
-    used: Iterable[LotRef] = (ref for ref, _ in settled.used)
-    return {home for home, _ in used}

@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Queue = Literal["deliveries", "changed", "polls", "mirror"]
+Queue = Literal["deliveries", "changed", "polls", "mirror", "codes"]
 
 # Each branch reads an index of what is waiting, never the whole table. Deliveries are only thought
 # about; the other queues call the vendor, who must be willing.
@@ -22,6 +22,10 @@ WITH waiting AS (
     UNION
     SELECT 'polls', connection_id FROM poll
     WHERE due <= :now AND (leased_until IS NULL OR leased_until <= :now)
+    UNION
+    SELECT 'codes', connection_id FROM hold_code
+    WHERE state IN ('wanted', 'unwanted') AND due <= :now
+      AND (leased_until IS NULL OR leased_until <= :now)
     UNION
     SELECT 'mirror', connection_id FROM mirror
     WHERE NOT parked AND written_version < wanted_version AND due <= :now

@@ -40,6 +40,9 @@ FROM (SELECT 'a delivery' AS what, connection_id, owner, due AS free
       SELECT 'a balance to show', connection_id, owner, greatest(due, leased_until)
       FROM mirror WHERE NOT parked AND (written_version < wanted_version OR next_change_at <= :now)
       UNION ALL
+      SELECT 'the code of a hold', connection_id, owner, greatest(due, leased_until)
+      FROM hold_code WHERE state IN ('wanted', 'unwanted')
+      UNION ALL
       SELECT 'a poll of ' || kind || 's', connection_id, owner, greatest(due, leased_until)
       FROM poll WHERE until IS NOT NULL) AS work
 JOIN connection USING (connection_id)

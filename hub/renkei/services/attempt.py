@@ -206,6 +206,8 @@ class Attempt:
             version = entries[part.home].version
             self.staged.hold_ends.append(HoldEnd(part.home, part.version, version, how, used))
             self.books[part.home] = without_hold(self.books[part.home], part.version)
+            if part.has_code:
+                self.staged.codes_over[part.lead] = how
 
     def extend_hold(self, part: Hold, lapses_at: datetime) -> None:
         """Record that a part of a hold ends later."""

@@ -15,6 +15,7 @@ from renkei.services.attempt import Command
 from renkei.services.enrol import Enrol, EnrolAnswer
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds
+from renkei.services.hold_codes import Paid, codes_of, paid_with
 from renkei.services.rules import rules_of
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.services.tiers import ReachTiers
@@ -84,7 +85,9 @@ class Booking:
         member: str | None = None,
     ) -> SettleAnswer:
         """Book an order as it is now (services/settle.py); ``member``: it is known to be theirs."""
-        command = self.settling(order, read_at=read_at, delivery_key=delivery_key, member=member)
+        command = await self.settling(
+            order, read_at=read_at, delivery_key=delivery_key, member=member
+        )
         answer: SettleAnswer = await self.committer.submit(command)
         if answer.outcome == "unlinked" and command.identities:
             # Whoever made the customer known meanwhile may have looked before this was committed.
@@ -92,7 +95,7 @@ class Booking:
             return again if again.member is not None else answer
         return answer
 
-    def settling(
+    async def settling(
         self,
         order: Order,
         *,
@@ -101,10 +104,15 @@ class Booking:
         member: str | None = None,
     ) -> SettleOrder:
         """The command that books an order, whoever tells of it."""
+        paid = Paid(order)
+        if order.hold_codes:
+            async with self.database.begin() as conn:
+                paid = paid_with(order, await codes_of(conn, order))
         seen = [*self._customer(order), *order.identities]
         keys = tuple(key for key, identity in self.keyed(seen) if identity.grade != Grade.ASSERTED)
         return SettleOrder(
-            order=order,
+            order=paid.order,
+            payer=paid.payer,
             read_at=read_at,
             delivery_key=delivery_key,
             identities=keys,

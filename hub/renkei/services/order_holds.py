@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from renkei.errors import TillRefused
 from renkei.ledger.books import Hold, HoldName
+from renkei.ledger.entry import digest_of
+from renkei.ledger.world import Alert, OrderKey
 from renkei.services.attempt import Attempt
 from renkei.services.hold import parse_hold_id
 from renkei_contracts.order import Order
@@ -28,6 +30,23 @@ def parts_claimed(
         and known.for_member in mates
         for part in attempt.parts_of(name)
     )
+
+
+def paying(attempt: Attempt, payer: str | None, buyer: str | None, order: OrderKey) -> str | None:
+    """Whose sale it is that was paid with a code: the member's whose points the code holds.
+
+    Another buyer's points would be taken for what was paid already, and the payer's come back.
+    """
+    if payer is None or not attempt.knows(payer):
+        return None
+    mates = {books.member for books in attempt.group_of(payer).homes}
+    if buyer in mates:
+        return buyer
+    if buyer is not None:
+        message = f"bought by {buyer}, paid with points of {payer}, whose sale it is now"
+        id = f"alr_{digest_of({'order': order, 'payer': payer}).hex()[:32]}"
+        attempt.staged.alerts.append(Alert(id, "code_of_other_member", payer, order, message))
+    return payer
 
 
 def _named(codes: Iterable[str]) -> Iterable[HoldName]:

@@ -1,5 +1,6 @@
 """What a merchant's own cart does besides: set points aside, tell of orders and customers."""
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -10,10 +11,12 @@ from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.lots import spendable
 from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
+from renkei.messaging import codes
 from renkei.services.application import member_named
 from renkei.services.attempt import Attempt
 from renkei.services.channels import channels_of
 from renkei.services.hold import ExtendHold, PlaceHold, ReleaseHold, hold_id, parse_hold_id
+from renkei.services.hold_codes import PlaceCodedHold
 from renkei.services.order_holds import claimed
 from renkei.services.refusals import refused
 from renkei.services.seen_order import known_order
@@ -24,11 +27,13 @@ from renkei_contracts.aftersale import ExtendRequest
 from renkei_contracts.application import (
     CartExtend,
     CartHold,
+    CartHoldAnswer,
     CustomerAnswer,
     HoldSeconds,
     HoldSeen,
     OrderAnswer,
 )
+from renkei_contracts.errors import RenkeiError
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member, MemberState
 from renkei_contracts.order import Order
@@ -43,14 +48,29 @@ class _Extended(ExtendRequest):
     ttl_seconds: HoldSeconds = 900
 
 
-async def hold(till: TillService, caller: Terminal, ask: CartHold) -> HoldAnswer:
-    """Set points aside under the cart's own key."""
+async def hold(
+    till: TillService, connections: OpenConnections, caller: Terminal, ask: CartHold
+) -> CartHoldAnswer:
+    """Set points aside under the cart's own key; with a code where the vendor's shop takes one."""
     member = await member_named(till, caller, ask)
     assert member is not None
     asked = _Held(key=ask.key, member=member, points=ask.points, ttl_seconds=ask.ttl_seconds)
+    if await _takes_codes(connections, caller.connection):
+        code = f"hld-{secrets.token_hex(10)}"
+        coded = PlaceCodedHold(asked, caller.id, caller.channel, code)
+        answer: CartHoldAnswer = await till.booking.committer.submit(coded)
+        return answer
     command = PlaceHold(asked, caller.id, caller.channel)
-    answer: HoldAnswer = await till.booking.committer.submit(command)
-    return answer
+    held: HoldAnswer = await till.booking.committer.submit(command)
+    return CartHoldAnswer(**held.model_dump())
+
+
+async def _takes_codes(connections: OpenConnections, id: str) -> bool:
+    """Whether the channel is a vendor's in whose shop a code can stand for a hold."""
+    try:
+        return (await connections.get(id)).takes_codes
+    except RenkeiError:  # it has no vendor, or its plugin cannot be used now
+        return False
 
 
 async def extend(till: TillService, caller: Terminal, hold: str, ask: CartExtend) -> HoldAnswer:
@@ -71,14 +91,19 @@ async def release(till: TillService, caller: Terminal, hold: str) -> HoldAnswer:
 async def look(till: TillService, caller: Terminal, hold: str) -> HoldSeen:
     """How a hold stands."""
     command = LookAtHold(parse_hold_id(hold), caller.channel)
-    answer: HoldSeen = await till.booking.committer.submit(command)
-    return answer
+    seen: HoldSeen = await till.booking.committer.submit(command)
+    async with till.booking.database.begin() as conn:
+        code = await codes.of_hold(conn, command.name)
+    if code is None:
+        return seen
+    said = {"code": code.code, "code_state": code.state, "code_until": code.usable_until}
+    return seen.model_copy(update=said)
 
 
 async def order(till: TillService, caller: Terminal, told: Order) -> OrderAnswer:
     """Book an order as it is now, as one that a vendor tells of."""
     _require_own(caller, told.ref, told.customer)
-    command = RestateOrder(till.booking.settling(told), caller.channel)
+    command = RestateOrder(await till.booking.settling(told), caller.channel)
     answer: OrderAnswer = await till.booking.committer.submit(command)
     if answer.outcome == "unlinked" and command.settling.identities:
         # Whoever made the customer known meanwhile may have looked before this was committed.

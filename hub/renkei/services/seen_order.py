@@ -58,3 +58,12 @@ def compare(
 def content_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """What makes two states of an order different: everything but the vendor's clock."""
     return {name: value for name, value in document.items() if name != "changed_at"}
+
+
+def record(attempt: Attempt, row: OrderRow | None, new: OrderRow, delivery_key: str | None) -> None:
+    """Keep the state; a newer clock with the same content is no new revision."""
+    if row is not None and not row.awaited and row.digest == new.digest:
+        new = new._replace(revision=row.revision)
+    else:
+        attempt.staged.revisions.append((new, delivery_key))
+    attempt.staged.orders[new.key] = new

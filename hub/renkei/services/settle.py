@@ -11,7 +11,7 @@ from renkei.ledger.allowances import Allowance
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of
 from renkei.ledger.lots import catch_up_with_slides
-from renkei.ledger.settlement import OrderName, Settled, Target, settle
+from renkei.ledger.settlement import OrderName, Settled, Target, homes_of, settle
 from renkei.ledger.transaction import Draft
 from renkei.ledger.world import (
     Alert,
@@ -21,7 +21,6 @@ from renkei.ledger.world import (
     OrderKey,
     OrderRow,
     Sighting,
-    homes_of,
 )
 from renkei.loyalty.basket import RateSum
 from renkei.loyalty.earn import Evaluation, still_sold
@@ -35,7 +34,7 @@ from renkei.services.circumstances import codes_asked, places_asked
 from renkei.services.coupons import coupon_needs, issue_coupons, terms_used, use_coupons
 from renkei.services.hold import book_lapses
 from renkei.services.member_facts import keep_facts, look_at_tiers, pasts_asked
-from renkei.services.order_holds import claimed, parts_claimed
+from renkei.services.order_holds import claimed, parts_claimed, paying
 from renkei.services.rules import require_plausible
 from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
 from renkei.services.seen_order import (
@@ -43,6 +42,7 @@ from renkei.services.seen_order import (
     content_of,
     known_order,
     names_of,
+    record,
     refunds_of,
 )
 from renkei.services.target import evaluation_of, nothing, rules_for, rules_known, target_of
@@ -75,9 +75,10 @@ class SettleOrder:
 
     ``identities`` name the member, best proof first; ``member`` overrides them (a till that looked
     the member up). ``hold`` is a hold this sale captures, beside those the order claims itself;
-    ``allowance`` is what it was paid from offline. ``happened_at`` is when the change
-    happened in the shop, where that is told apart from the vendor's clock. ``again``: this is no
-    new sighting, and where the sale is counted is known. ``request``: the sale might have been
+    ``allowance`` is what it was paid from offline, ``payer`` whose code it was paid with.
+    ``happened_at`` is when the change happened in the shop, where that is told apart from the
+    vendor's clock. ``again``: this is no new sighting, and where the sale is counted is known.
+    ``request``: the sale might have been
     refused still, so that it uses only what can be spent now. ``alert_id`` is an id nobody can
     guess: alerts are named by it, and the codes of coupons drawn from it.
     """
@@ -93,6 +94,7 @@ class SettleOrder:
     again: bool = False
     request: bool = False
     allowance: Allowance | None = None
+    payer: str | None = None
 
     @cached_property
     def key(self) -> OrderKey:
@@ -125,7 +127,7 @@ class SettleOrder:
             connections=frozenset({self.key[0]} | {connection for connection, _ in also}),
             orders=frozenset({*names_of(self.order), *also}),
             sales=frozenset({sale_key(self.key[0], self.order.till)} if self.order.till else ()),
-            members=frozenset({self.member} if self.member else ()),
+            members=frozenset(one for one in (self.member, self.payer) if one),
             identities=frozenset(self.identities),
             holds=frozenset(self._holds),
             coupons=frozenset(self.order.coupons),
@@ -142,7 +144,8 @@ class SettleOrder:
         if facts is None or rules is None:
             return Needs(orders=places)
         named = (known.identities.get(key, ("", "")) for key in self.identities)
-        members = {self.member, row.member if row else None, *(member for member, _ in named)}
+        members = {self.member, self.payer, row.member if row else None}
+        members |= {member for member, _ in named}
         claims = {
             claim for member in members - {""} for claim in claims_for(self.order, rules, member)
         }
@@ -173,7 +176,8 @@ class SettleOrder:
 
     def _member(self, attempt: Attempt, row: OrderRow | None) -> str | None:
         """Whom the sale belongs to; what is known is not forgotten by a state that says less."""
-        named = self.member or attempt.world.proven(list(self.identities))
+        proven = attempt.world.proven(list(self.identities))
+        named = self.member or paying(attempt, self.payer, proven, self.key) or proven
         return named or (row.member if row and not self._names_another(row) else None)
 
     def _names_another(self, row: OrderRow) -> bool:
@@ -189,7 +193,7 @@ class SettleOrder:
         seen = seen_before(row) if self.again else same_sale(attempt, self.order, row, member)
         frozen = rules_for(attempt, facts.program, self.order, row)
         new = self._row(row, member, seen, facts.program, frozen, digest)
-        _record(attempt, row, new, self)
+        record(attempt, row, new, self.delivery_key)
         use_coupons(attempt, self.order, row, self.alert_id)
         counts = self.order.placed_at >= facts.settles_from
         if counts and row and row.member and row.member != new.member:
@@ -373,15 +377,6 @@ class SettleOrder:
         if taken > 0:
             message = f"{taken} points were missing and became debt"
             _alert(attempt, self.alert_id, "overdraft", member, self.key, message)
-
-
-def _record(attempt: Attempt, row: OrderRow | None, new: OrderRow, command: SettleOrder) -> None:
-    """Keep the state; a newer clock with the same content is no new revision."""
-    if row is not None and not row.awaited and row.digest == new.digest:
-        new = new._replace(revision=row.revision)
-    else:
-        attempt.staged.revisions.append((new, command.delivery_key))
-    attempt.staged.orders[new.key] = new
 
 
 def _standing(

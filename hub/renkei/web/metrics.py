@@ -36,7 +36,10 @@ SELECT 'changed_object', connection_id, count(*),
 FROM changed_object WHERE NOT dead AND due <= clock_timestamp() GROUP BY 2
 UNION ALL
 SELECT 'mirror', connection_id, count(*), extract(epoch FROM clock_timestamp() - min(due))
-FROM mirror WHERE NOT parked AND written_version < wanted_version GROUP BY 2"""
+FROM mirror WHERE NOT parked AND written_version < wanted_version GROUP BY 2
+UNION ALL
+SELECT 'hold_code', connection_id, count(*), extract(epoch FROM clock_timestamp() - min(due))
+FROM hold_code WHERE state IN ('wanted', 'unwanted') GROUP BY 2"""
 
 DEAD = """
 SELECT 'delivery' AS queue, connection_id AS c, count(*) AS n

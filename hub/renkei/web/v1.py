@@ -20,6 +20,7 @@ from renkei_contracts.application import (
     ActivityTold,
     CartExtend,
     CartHold,
+    CartHoldAnswer,
     CartQuote,
     CustomerAnswer,
     FactsKept,
@@ -83,11 +84,21 @@ async def member(told: Member, caller: MemberTeller, hub: TheHub) -> CustomerAns
     "/holds",
     name="cart_hold",
     summary="Set points aside at checkout",
-    responses=documented(*ALWAYS, "member_not_found", "insufficient_points", "key_reused", "busy"),
+    responses=documented(
+        *ALWAYS,
+        "member_not_found",
+        "insufficient_points",
+        "points_not_usable",
+        "key_reused",
+        "busy",
+    ),
 )
-async def hold(ask: CartHold, caller: Holder, hub: TheHub) -> HoldAnswer:
-    """The same key with the same content gives the first answer again."""
-    return await own_cart.hold(hub.till, caller, ask)
+async def hold(ask: CartHold, caller: Holder, hub: TheHub) -> CartHoldAnswer:
+    """The same key with the same content gives the first answer again.
+
+    In a vendor's shop that takes codes, a code for one use stands for the hold.
+    """
+    return await own_cart.hold(hub.till, hub.connections, caller, ask)
 
 
 @router.get(

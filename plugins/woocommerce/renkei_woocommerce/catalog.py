@@ -93,6 +93,8 @@ class WooCommerceStock:
 class WooCommerceCoupons:
     """Coupons worth an amount of the cart, for one use and beside no other."""
 
+    codes_told = True
+
     def __init__(self, connection: Connection[WooCommerceSettings]) -> None:
         self._client = WooCommerceClient(connection)
 

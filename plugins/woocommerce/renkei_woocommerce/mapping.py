@@ -36,9 +36,9 @@ STATES = {
 DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 """The block checkout makes drafts and deletes them later: they are no orders."""
 
-HOLD = re.compile(r"hld_[a-z0-9_-]{1,60}")
+HOLD = re.compile(r"hld[_-][a-z0-9_-]{1,60}")
 COUPON = re.compile(r"[0-9]{18}")
-"""Codes of ours: a hold's name, and a coupon's eighteen digits."""
+"""Codes of ours: one that stands for a hold, and a coupon's eighteen digits."""
 
 
 JAN = re.compile(r"[0-9]{8}|[0-9]{13}")

@@ -188,7 +188,7 @@ def test_a_refund_that_does_not_name_a_line_is_refused(order: Make, refund: Make
 
 @pytest.mark.parametrize(
     ("code", "holds", "coupons"),
-    [("hld_01h", ("hld_01h",), ()), ("294000000000000018", (), ("294000000000000018",))],
+    [("hld-01h", ("hld-01h",), ()), ("294000000000000018", (), ("294000000000000018",))],
 )
 def test_lines_count_before_a_coupon_of_ours(
     order: Make, code: str, holds: tuple[str, ...], coupons: tuple[str, ...]

@@ -1,0 +1,69 @@
+"""The lane of hold codes: issued at the vendor once their hold is booked, revoked at its end."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from renkei.connections.calling import call
+from renkei.connections.opened import OpenConnection
+from renkei.messaging import codes
+from renkei.messaging.codes import Claimed
+from renkei.messaging.reason import reason_of
+from renkei.messaging.retry import dies, pause
+from renkei.services.lanes import Tools, log_or_raise, together
+from renkei_contracts.errors import Rejected, UnsupportedFeature
+
+log = structlog.get_logger(__name__)
+
+LIMIT = 4
+"""Codes of one connection worked on at the same time; each must be done within the lease."""
+
+
+@dataclass(frozen=True)
+class IssueCodes:
+    """Issues and revokes a connection's codes."""
+
+    tools: Tools
+
+    async def work(self, connection: str) -> int:
+        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        opened = await self.tools.connections.get(connection)
+        async with self.tools.database.begin() as conn:
+            now = self.tools.clock()
+            claimed = await codes.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await together(self._one(opened, one) for one in claimed)
+        return len(claimed)
+
+    async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
+        try:
+            await self._call(opened, claimed)
+            await self.tools.trouble.worked(opened)
+        except Exception as error:
+            log_or_raise(error, connection=opened.id, code=claimed.state)
+            await self.tools.trouble.failed(opened, error)
+            await self._failed(opened, claimed, error)
+            return
+        async with self.tools.database.begin() as conn:
+            await codes.done(conn, claimed)
+
+    async def _call(self, opened: OpenConnection, claimed: Claimed) -> None:
+        coupons = opened.coupons
+        if coupons is None:
+            raise UnsupportedFeature(f"the plugin {opened.row.vendor} issues no codes")
+        if claimed.state == "unwanted":
+            what = f"connection {opened.id}: revoking a code"
+            return await call(what, coupons.revoke(claimed.code), writes=True)
+        if claimed.usable_until <= self.tools.clock():
+            raise Rejected(f"connection {opened.id}: the time of the code is over")
+        what = f"connection {opened.id}: issuing a code"
+        issued = coupons.issue(claimed.code, claimed.yen, claimed.usable_until)
+        return await call(what, issued, writes=True)
+
+    async def _failed(self, opened: OpenConnection, claimed: Claimed, error: Exception) -> None:
+        """A code that cannot be issued fails; one that cannot be revoked is tried for ever."""
+        failed = claimed.state == "wanted" and dies(error, claimed.tries)
+        due = self.tools.clock() + pause(claimed.tries)
+        async with self.tools.database.begin() as conn:
+            await codes.again(conn, claimed, due, reason_of(error), failed=failed)
+        if failed:
+            log.warning("code_not_issued", connection=opened.id, reason=reason_of(error))
