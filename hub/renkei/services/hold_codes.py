@@ -112,15 +112,20 @@ async def codes_of(conn: AsyncConnection, order: Order) -> list[HoldCode]:
 def paid_with(order: Order, codes: list[HoldCode]) -> Paid:
     """The order as if its member had used the points of these codes.
 
-    A code takes off no more than the goods cost; the shop says nothing of the rest, which stays
-    with the member.
+    A code takes off no more than the goods cost; what is left of it stays with the member. Of what
+    comes back the shop repays only the rest, so that the same share of the points comes back, too.
     """
     if not codes:
         return Paid(order)
-    left, points, value = gross_of(order.lines), order.points_used, order.points_value
+    whole = sum(line.amount for line in order.lines)
+    back = sum(line.returned_amount for line in order.lines)
+    points, value = order.points_used, order.points_value
+    left = max(0, gross_of(order.lines) - value)
     for one in codes:
-        used = min(one.points, max(0, left - value) // one.yen_per_point)
-        points, value = points + used, value + used * one.yen_per_point
+        used = min(one.points, left // one.yen_per_point)
+        left -= used * one.yen_per_point
+        stays = used - used * back // whole if whole else 0
+        points, value = points + stays, value + stays * one.yen_per_point
     names = {one.code: hold_id(one.hold) for one in codes}
     claimed = tuple(names.get(code, code) for code in order.hold_codes)
     said = {"hold_codes": claimed, "points_used": points, "points_value": value}

@@ -18,6 +18,8 @@ CODE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 class ShopifyCoupons:
     """A code is looked for before it is made, so that asking again makes no second discount."""
 
+    codes_told = True
+
     def __init__(self, connection: Connection[ShopifySettings]) -> None:
         self._now = connection.now
         self._client = ShopifyClient(connection)

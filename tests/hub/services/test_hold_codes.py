@@ -114,6 +114,21 @@ async def test_points_used_by_code_come_back_with_a_cancelled_order(shop: Scene)
     assert await points(shop) == 500
 
 
+async def test_goods_that_come_back_bring_their_share_of_the_points(shop: Scene) -> None:
+    hold = await held(shop)
+    order = with_code(hold)
+    await tell(shop, order)
+    [line] = order.lines
+    for tick, back, used in ((1, 3_667, 200), (2, 11_000, 0)):
+        said = {"returned_amount": back}
+        later = {
+            "changed_at": NOW + timedelta(seconds=tick),
+            "lines": (line.model_copy(update=said),),
+        }
+        assert (await tell(shop, order.model_copy(update=later))).redeemed == used
+    assert await points(shop) == 500
+
+
 async def test_a_hold_that_is_released_takes_its_code_away(shop: Scene) -> None:
     hold = await held(shop)
     await shop.work("codes")
