@@ -4,7 +4,7 @@ import asyncio
 import gc
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,13 +42,18 @@ class Hub:
 
 @dataclass
 class Ground:
-    """Everything is made on first use and kept for the rounds that follow."""
+    """Everything is made on first use and kept for the rounds that follow.
+
+    ``noted``: times that one sample took and the next one of the round looks at.
+    """
 
     server: Server
     stack: AsyncExitStack
+    noted: dict[str, Sequence[float]] = field(default_factory=dict)
     _databases: dict[str, Database] = field(default_factory=dict)
     _hubs: dict[tuple[str, int, int], Hub] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
+    _kept: dict[str, Any] = field(default_factory=dict)
 
     async def database(self, name: str, shops: dict[str, int]) -> Database:
         """The database of this name, filled with these shops."""
@@ -70,6 +75,13 @@ class Ground:
         if name not in self._done:
             self._done.add(name)
             await act()
+
+    async def kept(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        """What was made the first time this name was given."""
+        if name not in self._kept:
+            self._kept[name] = await make()
+        made: T = self._kept[name]
+        return made
 
     async def hub(self, name: str, shops: dict[str, int], batch: int = BATCH, lane: int = 0) -> Hub:
         """The hub's committers on that database; other lanes are further ones beside them."""

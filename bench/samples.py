@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench import ledger, postgres, programs, replay
+from bench import commit, feed, ledger, postgres, programs, replay, same_writes
 from bench.ground import Ground
 
 CPU_LOOPS = 300_000
@@ -52,5 +52,12 @@ SAMPLES = {
     "engine": Sample(programs.engine),
     "replay": Sample(replay.replay, replay.prepare),
     "hostile": Sample(programs.hostile),
+    "feed": Sample(feed.in_time, feed.prepare),
+    "feed_p99": Sample(feed.p99, feed.prepare),
+    "feed_cpu": Sample(feed.cpu, feed.prepare),
+    "same_writes": Sample(same_writes.one_statement, same_writes.prepare),
+    "commit": Sample(commit.p50, commit.prepare),
+    "commit_p99": Sample(commit.p99, commit.prepare),
+    "commit_beside": Sample(commit.p99_beside_webhooks, commit.prepare),
 }
 """Every sample by its name in thresholds.FIGURES."""

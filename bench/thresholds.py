@@ -22,6 +22,11 @@ class Figure:
     gate: float
     aim: float | None = None
 
+    @property
+    def group(self) -> str:
+        """The row whose run this figure is of, too."""
+        return self.row.partition("-")[0]
+
     def meets(self, value: float, wanted: float) -> bool:
         """Whether ``value`` is as good as ``wanted`` or better."""
         return value >= wanted if self.sense == "at least" else value <= wanted
@@ -148,6 +153,55 @@ FIGURES = (
         sense="at most",
         gate=100.0,
     ),
+    Figure(
+        row="feed",
+        says="8,000 tills polling every 30 s beside traffic: share answered within a second",
+        of="feed",
+        by=None,
+        unit="of 1",
+        sense="at least",
+        gate=0.999,
+        aim=1.0,
+    ),
+    Figure(
+        row="feed-p99",
+        says="the same polls, p99",
+        of="feed_p99",
+        by=None,
+        unit="ms",
+        sense="at most",
+        gate=500.0,
+        aim=100.0,
+    ),
+    Figure(
+        row="feed-cpu",
+        says="a signed poll that is 304, CPU of the hub and PostgreSQL",
+        of="feed_cpu",
+        by=None,
+        unit="ms",
+        sense="at most",
+        gate=1.5,
+        aim=1.0,
+    ),
+    Figure(
+        row="commit",
+        says="commit over HTTP, one connection, p50 / the same writes as one pgbench statement",
+        of="commit",
+        by="same_writes",
+        unit="x",
+        sense="at most",
+        gate=5.0,
+        aim=3.0,
+    ),
+    Figure(
+        row="commit-busy",
+        says="commit's p99 beside webhooks at half capacity / its p99 alone",
+        of="commit_beside",
+        by="commit_p99",
+        unit="x",
+        sense="at most",
+        gate=3.0,
+    ),
 )
 
 NOISE = {"cpu": 0.10, "pgbench_5": 0.20}
@@ -160,11 +214,14 @@ FEWEST_ROUNDS = 5
 
 
 def figures_of(rows: list[str]) -> tuple[Figure, ...]:
-    """The figures of these rows, all of them for none; raises ValueError for an unknown row."""
+    """The figures of these rows, all of them for none; raises ValueError for an unknown row.
+
+    A row brings those of its group with it: ``feed`` is ``feed-p99``, too.
+    """
     known = {figure.row for figure in FIGURES}
     if unknown := sorted(set(rows) - known):
         raise ValueError(f"no row {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    return tuple(figure for figure in FIGURES if not rows or figure.row in rows)
+    return tuple(figure for figure in FIGURES if not rows or set(rows) & {figure.row, figure.group})
 
 
 def samples_of(figures: tuple[Figure, ...]) -> tuple[str, ...]:

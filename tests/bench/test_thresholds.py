@@ -35,6 +35,11 @@ def test_a_chosen_row_brings_its_samples_and_those_of_the_noise() -> None:
     assert samples_of(figures_of(["hold"])) == ("cpu", "pgbench_5", "hold", "pgbench_cte")
 
 
+def test_a_row_brings_those_that_are_read_off_the_same_run() -> None:
+    assert [one.row for one in figures_of(["feed"])] == ["feed", "feed-p99", "feed-cpu"]
+    assert [one.row for one in figures_of(["feed-cpu"])] == ["feed-cpu"]
+
+
 def test_an_unknown_row_is_refused_with_the_rows_there_are() -> None:
     with pytest.raises(ValueError, match=r"no row speed; there are backtest, .*verify"):
         figures_of(["speed"])

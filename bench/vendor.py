@@ -1,0 +1,79 @@
+"""A shop for the bench: its deliveries are signed and hold a whole order; it takes any balance.
+
+What calling a vendor costs is the network's, and not measured.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, SecretStr
+
+from renkei_contracts.connection import Connection
+from renkei_contracts.delivery import Delivery
+from renkei_contracts.event import Observation, OrderSeen
+from renkei_contracts.order import Order
+from renkei_contracts.point import BalanceWrite, BalanceWritten
+from renkei_contracts.toolkit.signature import require_hmac_base64
+from renkei_contracts.vendor import Vendor
+
+ID, SIGNATURE = "bench-id", "bench-signature"
+
+
+class BenchSettings(BaseModel):
+    """What a connection knows."""
+
+    secret: SecretStr
+
+
+class BenchWebhooks:
+    """Whole orders."""
+
+    signs_body = True
+    tolerance: timedelta | None = None
+
+    def __init__(self, connection: Connection[BenchSettings]) -> None:
+        self._secret = connection.settings.secret.get_secret_value()
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        """The signature over the body."""
+        require_hmac_base64(delivery.header(SIGNATURE), [self._secret], delivery.body)
+
+    def key(self, delivery: Delivery) -> str | None:
+        """The delivery's id."""
+        return delivery.header(ID)
+
+    def read(self, delivery: Delivery) -> Sequence[Observation]:
+        """The order."""
+        return [OrderSeen(order=Order.model_validate_json(delivery.body))]
+
+
+class BenchBalances:
+    """Takes what it is told."""
+
+    mode: Literal["absolute", "delta"] = "absolute"
+    idempotent = True
+    shows_expiry = False
+
+    def __init__(self, connection: Connection[BenchSettings]) -> None:
+        pass
+
+    async def read(self, id: str) -> int:
+        """Nothing is shown."""
+        return 0
+
+    async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
+        """Written."""
+        return BalanceWritten()
+
+
+def signed(secret: str, id: str, body: bytes) -> dict[str, str]:
+    """The headers of a delivery."""
+    digest = hmac.digest(secret.encode(), body, hashlib.sha256)
+    return {ID: id, SIGNATURE: base64.b64encode(digest).decode()}
+
+
+VENDOR = Vendor("bench", "Bench", BenchSettings, webhooks=BenchWebhooks, balances=BenchBalances)
