@@ -173,7 +173,9 @@ async def _build(
         ring=ring,
         registry=registry,
         connections=connections,
-        connecting=Connecting(registry, database, ring, clock, connections.forget),
+        connecting=Connecting(
+            registry, database, ring, clock, connections.forget, connections.tokens
+        ),
         booking=booking,
         till=TillService(booking),
         receiver=Receiver(connections, intake, clock, new_id, counts),

@@ -22,7 +22,7 @@ from renkei.errors import UnknownConnection
 from renkei.registry import Registry
 from renkei.storage.sealed import KeyRing
 from renkei_contracts import capability
-from renkei_contracts.connection import Connection
+from renkei_contracts.connection import Connection, TokenStore
 from renkei_contracts.errors import SettingsInvalid
 from renkei_contracts.vendor import Vendor
 
@@ -154,6 +154,10 @@ class OpenConnections:
         kept.row = row
         return kept
 
+    def tokens(self, id: str) -> TokenStore:
+        """Where the connection's token is kept."""
+        return DatabaseTokens(self.engine, self._refreshing, self.ring, id)
+
     def forget(self) -> None:
         """Read every row again at the next use: something was just changed."""
         # A reading under way may have begun before the change: it does not count.
@@ -190,7 +194,7 @@ class OpenConnections:
             id=row.id,
             settings=settings,
             http=self._client(row.id),
-            tokens=DatabaseTokens(self.engine, self._refreshing, self.ring, row.id),
+            tokens=self.tokens(row.id),
             now=self.clock,
         )
         return OpenConnection(row, vendor, connection)

@@ -52,26 +52,30 @@ class DatabaseTokens:
             if kept is not None and (refused is None or kept.access != refused.access):
                 return kept
             token = await fetch(kept)
-            values = {"token": self._sealed(token), "expires_at": token.expires_at}
-            await conn.execute(text(KEEP), {"c": self.connection} | values)
+            await keep(conn, self.ring, self.connection, token)
         return token
 
     async def _read(self, conn: AsyncConnection) -> Token | None:
         sealed = (await conn.execute(text(READ), {"c": self.connection})).scalar_one_or_none()
         if sealed is None:
             return None
-        kept = json.loads(self.ring.open(bytes(sealed), self._about()))
+        kept = json.loads(self.ring.open(bytes(sealed), _about(self.connection)))
         at = kept["expires_at"]
         return Token(kept["access"], at and datetime.fromisoformat(at), kept["refresh"])
 
-    def _sealed(self, token: Token) -> bytes:
-        at = token.expires_at
-        content = {
-            "access": token.access,
-            "expires_at": at and at.isoformat(),
-            "refresh": token.refresh,
-        }
-        return self.ring.seal(json.dumps(content).encode(), self._about())
 
-    def _about(self) -> str:
-        return f"connection/{self.connection}/token"
+async def keep(conn: AsyncConnection, ring: KeyRing, connection: str, token: Token) -> None:
+    """Keep the token, sealed, in place of the one before."""
+    at = token.expires_at
+    content = {
+        "access": token.access,
+        "expires_at": at and at.isoformat(),
+        "refresh": token.refresh,
+    }
+    sealed = ring.seal(json.dumps(content).encode(), _about(connection))
+    values = {"c": connection, "token": sealed, "expires_at": token.expires_at}
+    await conn.execute(text(KEEP), values)
+
+
+def _about(connection: str) -> str:
+    return f"connection/{connection}/token"

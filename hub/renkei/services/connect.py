@@ -13,13 +13,14 @@ from renkei.clock import Clock
 from renkei.connections import store
 from renkei.connections.http import new_client
 from renkei.connections.store import ConnectionRow, NewConnection
+from renkei.connections.tokens import keep
 from renkei.messaging import alerts
 from renkei.messaging.acceptance import KINDS
 from renkei.registry import Registry
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.capability import CheckFinding
-from renkei_contracts.connection import Connection, MemoryTokens
+from renkei_contracts.connection import Connection, MemoryTokens, Token, TokenStore
 from renkei_contracts.errors import SettingsInvalid, TryLater, Unavailable
 from renkei_contracts.vendor import Vendor
 
@@ -55,6 +56,7 @@ class Connecting:
     """Adds, changes and lists connections.
 
     ``on_change`` is called once one was: who registers a moment later is to be known there, too.
+    ``tokens`` is where a connection's token is kept.
     """
 
     registry: Registry
@@ -62,6 +64,7 @@ class Connecting:
     ring: KeyRing
     clock: Clock
     on_change: Callable[[], None] = lambda: None
+    tokens: Callable[[str], TokenStore] = lambda _id: MemoryTokens()
 
     async def connect(
         self,
@@ -78,10 +81,11 @@ class Connecting:
         """
         store.require_slug(id)
         complete = _with_path_secret(vendor, settings)
-        findings = await self._check(vendor, id, complete)
+        tokens = MemoryTokens()
+        findings = await self._check(vendor, id, complete, tokens)
         _refuse_blocked(id, findings)
         since = settles_from or _this_minute(self.clock())
-        await self._add(NewConnection(id, vendor.name, complete, since))
+        await self._add(NewConnection(id, vendor.name, complete, since), await tokens.current())
         return Connected(id, _webhook_path(vendor, id, complete), tuple(findings))
 
     async def reconnect(self, vendor: Vendor, id: str, settings: Mapping[str, Any]) -> Connected:
@@ -96,7 +100,9 @@ class Connecting:
             raise SettingsInvalid(f"{id} is a connection to {row.vendor}, not to {vendor.name}")
         kept = row.settings(self.ring).get(PATH_SECRET)
         complete = _with_path_secret(vendor, {PATH_SECRET: kept, **settings} if kept else settings)
-        findings = await self._check(vendor, id, complete)
+        # What an owner has authorized is not in the settings.
+        tokens = MemoryTokens() if vendor.install is None else self.tokens(id)
+        findings = await self._check(vendor, id, complete, tokens)
         _refuse_blocked(id, findings)
         async with self.database.begin() as conn:
             await store.set_settings(conn, self.ring, id, complete)
@@ -125,14 +131,14 @@ class Connecting:
         )
 
     async def _check(
-        self, vendor: Vendor, id: str, settings: Mapping[str, Any]
+        self, vendor: Vendor, id: str, settings: Mapping[str, Any], tokens: TokenStore
     ) -> Sequence[CheckFinding]:
-        """What the vendor says; the token this needs is not kept."""
+        """What the vendor says."""
         valid = _valid(vendor, settings)
         if vendor.check is None:
             return ()
         async with new_client() as http:
-            connection = Connection(id, valid, http, MemoryTokens(), self.clock)
+            connection = Connection(id, valid, http, tokens, self.clock)
             try:
                 return await vendor.check(connection).check()
             except TryLater as error:
@@ -144,10 +150,13 @@ class Connecting:
                     f"{id} is not connected: a setting holds letters that no HTTP header may hold"
                 ) from None
 
-    async def _add(self, new: NewConnection) -> None:
+    async def _add(self, new: NewConnection, token: Token | None) -> None:
         try:
             async with self.database.begin() as conn:
                 await store.insert(conn, self.ring, new, self.clock())
+                # The refresh token of the settings may have been good once, and is used up.
+                if token is not None and token.refresh is not None:
+                    await keep(conn, self.ring, new.id, token)
         except IntegrityError:
             message = f"{new.id!r} is there already: choose another with --id, or --replace it"
             raise SettingsInvalid(message) from None

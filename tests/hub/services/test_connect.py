@@ -1,13 +1,15 @@
 """Connecting a shop, and giving a connection new settings."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel, SecretStr
 
 from renkei.connections import store
+from renkei.connections.opened import OpenConnections
 from renkei.errors import UnknownConnection
 from renkei.registry import Registry
 from renkei.services import installation
@@ -15,7 +17,8 @@ from renkei.services.connect import Connecting
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.capability import CheckFinding
-from renkei_contracts.errors import SettingsInvalid
+from renkei_contracts.connection import Token
+from renkei_contracts.errors import AuthenticationFailed, SettingsInvalid
 from renkei_contracts.vendor import Vendor
 
 
@@ -34,20 +37,44 @@ class Check:
         return [CheckFinding("the key is refused", blocks=True)] if self._key == "wrong" else []
 
 
+class Grants:
+    """Lets in who has an authorization: by a refresh token that is good once and brings another."""
+
+    used: ClassVar[list[str]] = []
+
+    def __init__(self, connection: Any) -> None:
+        self._given = connection.settings.api_key.get_secret_value()
+        self._tokens = connection.tokens
+
+    async def check(self) -> list[CheckFinding]:
+        await self._tokens.replace(await self._tokens.current(), self._next)
+        return []
+
+    async def _next(self, kept: Token | None) -> Token:
+        refresh = kept.refresh if kept and kept.refresh else self._given
+        if refresh in self.used:
+            raise AuthenticationFailed("a refresh token is good once")
+        self.used.append(refresh)
+        return Token(f"access-{refresh}", None, f"{refresh}+")
+
+
 def webhooks(_connection: Any) -> Any:
     return None
 
 
 ACME = Vendor("acme", "Acme", Settings, webhooks=webhooks, check=Check)
 OTHER = Vendor("other", "Other", Settings, webhooks=webhooks)
+ONCE = Vendor("once", "Once", Settings, check=Grants, install=webhooks)
 
 
 @pytest.fixture
-async def connecting(database: Database, ring: KeyRing) -> Connecting:
+async def connecting(database: Database, ring: KeyRing) -> AsyncIterator[Connecting]:
     async with database.begin() as conn:
         await installation.ensure(conn, ring)
-    registry = Registry({"acme": ACME, "other": OTHER})
-    return Connecting(registry, database, ring, lambda: datetime.now(UTC))
+    registry = Registry({"acme": ACME, "other": OTHER, "once": ONCE})
+    opened = OpenConnections(registry, database.engine, ring, lambda: datetime.now(UTC))
+    yield Connecting(registry, database, ring, opened.clock, opened.forget, opened.tokens)
+    await opened.close()
 
 
 async def row_of(connecting: Connecting) -> store.ConnectionRow:
@@ -126,3 +153,25 @@ async def test_a_connection_stays_with_its_vendor(connecting: Connecting) -> Non
 async def test_what_is_not_there_cannot_be_replaced(connecting: Connecting) -> None:
     with pytest.raises(UnknownConnection):
         await connecting.reconnect(ACME, "nowhere", {"api_key": "k1"})
+
+
+async def test_a_refresh_token_that_the_check_used_up_leaves_the_next_one(
+    connecting: Connecting,
+) -> None:
+    await connecting.connect(ONCE, "shop", {"api_key": "r1"})
+    kept = await connecting.tokens("shop").current()
+    assert kept is not None
+    assert kept.refresh == "r1+"
+    await connecting.reconnect(ONCE, "shop", {"api_key": "r1"})
+    kept = await connecting.tokens("shop").current()
+    assert kept is not None
+    assert kept.refresh == "r1++"
+
+
+async def test_a_name_that_is_taken_keeps_its_token(connecting: Connecting) -> None:
+    await connecting.connect(ONCE, "shop", {"api_key": "r7"})
+    with pytest.raises(SettingsInvalid, match="--replace"):
+        await connecting.connect(ONCE, "shop", {"api_key": "r8"})
+    kept = await connecting.tokens("shop").current()
+    assert kept is not None
+    assert kept.refresh == "r7+"
