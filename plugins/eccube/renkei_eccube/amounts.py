@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.shares import divide
 from renkei_eccube import wire
 
 GOODS, POSTAGE, FEE, DISCOUNT, TAX, POINTS = "1", "2", "3", "4", "5", "6"
@@ -136,22 +137,10 @@ def _discounted(goods: Sequence[Worth], off: Sequence[Worth], what: str) -> Sequ
     for rate, yen in sorted(by_rate.items(), reverse=True):
         same = [place for place, (item, _) in enumerate(left) if basis_points(item, what) == rate]
         places = same if rate and same else range(len(left))
-        shares = _shares(yen, [left[place][1] for place in places], what)
-        for place, share in zip(places, shares, strict=True):
+        amounts = [left[place][1] for place in places]
+        if yen > sum(amounts):
+            raise PayloadInvalid(f"{what}: its discount exceeds its goods: adjust by hand")
+        for place, share in zip(places, divide(yen, amounts), strict=True):
             item, amount = left[place]
             left[place] = (item, amount - share)
     return left
-
-
-def _shares(discount: int, amounts: Sequence[int], what: str) -> Sequence[int]:
-    """The discount cut into shares that add up to it, none above its amount."""
-    total = sum(amounts)
-    if discount > total:
-        raise PayloadInvalid(f"{what}: its discount exceeds its goods: adjust by hand")
-    shares, passed, cut = [], 0, 0
-    for amount in amounts:
-        passed += amount
-        upto = discount * passed // total if total else 0
-        shares.append(upto - cut)
-        cut = upto
-    return shares

@@ -29,6 +29,8 @@ class EccubeCheck:
 
     async def check(self) -> Sequence[CheckFinding]:
         """Changes nothing; what keeps us from asking is itself a finding."""
+        if unconfirmed := list(_unconfirmed(self._settings)):
+            return unconfirmed
         try:
             data = await self._client.run(documents.CHECK, {})
         except (AuthenticationFailed, Rejected, SettingsInvalid) as error:
@@ -40,7 +42,7 @@ class EccubeCheck:
             *_currency(told.orders.nodes),
             *await self._may_write(),
             *_companion(self._settings, here),
-            *(await self._rules() if here else _own_points(self._settings, told.orders.nodes)),
+            *(await self._rules() if here else _own_points(told.orders.nodes)),
         ]
 
     async def _may_write(self) -> list[CheckFinding]:
@@ -96,13 +98,15 @@ def _companion(settings: EccubeSettings, here: bool) -> Iterator[CheckFinding]:
         yield CheckFinding(READ_ONLY, blocks=False)
 
 
-def _own_points(
-    settings: EccubeSettings, newest: Sequence[wire.NewestOrder]
-) -> Iterator[CheckFinding]:
-    """Without the companion only a person knows; an order may show that they are mistaken."""
-    if not settings.own_points_off:
+def _unconfirmed(settings: EccubeSettings) -> Iterator[CheckFinding]:
+    """What only a person knows is asked first: a call would use up the refresh token."""
+    if settings.points == "none" and not settings.own_points_off:
         text = f"whether EC-CUBE grants or takes points of its own cannot be read: {TURN_OFF}"
         yield CheckFinding(text, blocks=True)
-    elif any(order.customer and (order.add_point or order.use_point) for order in newest):
+
+
+def _own_points(newest: Sequence[wire.NewestOrder]) -> Iterator[CheckFinding]:
+    """An order may show that who confirmed it is mistaken."""
+    if any(order.customer and (order.add_point or order.use_point) for order in newest):
         text = "the newest order has points of EC-CUBE's own: if they are still on, turn them off"
         yield CheckFinding(text, blocks=False)

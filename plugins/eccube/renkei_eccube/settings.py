@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from renkei_contracts.toolkit.signature import filled
 from renkei_contracts.toolkit.wire import Address
 
 Points = Literal["none", "companion"]
@@ -77,8 +78,7 @@ class EccubeSettings(BaseModel):
 
     def signing_secrets(self) -> tuple[str, ...]:
         """Every secret a genuine delivery may be signed with; never an empty one."""
-        secrets = (self.webhook_secret, self.old_webhook_secret)
-        return tuple(filter(None, (secret.get_secret_value() for secret in secrets)))
+        return filled(self.webhook_secret, self.old_webhook_secret)
 
     def address(self, path: str) -> str:
         """The URL of a path of the shop."""

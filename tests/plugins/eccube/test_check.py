@@ -60,9 +60,9 @@ async def test_what_a_point_is_worth_in_the_shop_is_told(shop: TwinShop, connect
 
 async def test_a_companion_that_is_missing_blocks(twin: TwinApp, connect: Connect) -> None:
     twin.companion = False
-    findings = await found(connect(own_points_off=True))
-    assert [one.blocks for one in findings] == [True]
-    assert "renkeiSetPoints" in findings[0].text
+    one = await only(connect())
+    assert one.blocks
+    assert "renkeiSetPoints" in one.text
 
 
 async def test_without_the_companion_it_says_that_points_are_read_only(
@@ -74,12 +74,13 @@ async def test_without_the_companion_it_says_that_points_are_read_only(
     assert one.text.startswith("points are read only")
 
 
-async def test_without_the_companion_a_person_must_confirm_that_points_are_off(
-    twin: TwinApp, connect: Connect
+async def test_a_person_must_confirm_that_points_are_off_before_anything_is_asked(
+    connect: Connect, transport: Any
 ) -> None:
-    twin.companion = False
-    findings = await found(connect(points="none"))
-    assert next(one.text for one in findings if one.blocks).endswith("own_points_off")
+    one = await only(connect(points="none"))
+    assert one.blocks
+    assert one.text.endswith("own_points_off")
+    assert transport.calls == []
 
 
 async def test_an_order_with_points_of_ec_cubes_own_contradicts_that_person(

@@ -76,8 +76,8 @@ class TestAmounts:
         [
             (10, [3600, 2160]),  # off the goods of 10 % alone
             (8, [4400, 1360]),
-            (0, [3864, 1896]),  # off all, in proportion: 800 of 6,560
-            (5, [3864, 1896]),  # no goods of 5 %
+            (0, [3863, 1897]),  # off all, in proportion: 800 of 6,560
+            (5, [3863, 1897]),  # no goods of 5 %
         ],
     )
     def test_a_discount_is_off_the_goods_of_its_rate_or_off_all(
