@@ -55,6 +55,12 @@ def test_the_headers_of_a_spoiled_answer_are_kept_and_its_length_is_true() -> No
     assert int(changed.headers["content-length"]) == len(changed.content)
 
 
+def test_an_answer_that_is_not_json_stays_as_it_is() -> None:
+    page = httpx.Response(200, content=b"<rows/>", request=REQUEST)
+    seen = [exchange(ROWS), Exchange(REQUEST, page)]
+    assert spoiled("2", ("1", "2"), seen)(REQUEST, page) is page
+
+
 def test_answers_that_name_nothing_cannot_be_spoiled() -> None:
     with pytest.raises(NotApplicable):
         spoiled("9", ("8", "9"), [exchange(ROWS)])

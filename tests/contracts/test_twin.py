@@ -11,6 +11,7 @@ from renkei_contracts.stage import Mischief
 from renkei_contracts.twin import emitter
 from renkei_contracts.twin.emitter import Emitter, Outgoing
 from renkei_contracts.twin.faults import Fault, FaultScript
+from renkei_contracts.twin.faulty import Faulty
 from renkei_contracts.twin.server import serve
 
 
@@ -88,3 +89,17 @@ def test_a_fault_happens_once_and_to_the_call_it_is_meant_for() -> None:
     assert script.take("/orders/1") == Fault("rate_limited", "/orders")
     assert script.take("/orders/1") == Fault("server_error")
     assert script.take("/orders/1") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"), [(b'{"id": 7, "yen": 5}', b'{"id": 7}'), (b"<yen>5</yen>", b"<yen>5</yen>")]
+)
+async def test_only_what_is_json_drifts(answer: bytes, seen: bytes) -> None:
+    async def told(request: Request) -> Response:
+        return Response(answer)
+
+    script = FaultScript()
+    script.plan([Fault("field_removed", field="yen")])
+    app = Faulty(Starlette(routes=[Route("/", told)]), script)
+    async with serve(app) as url, httpx.AsyncClient() as http:
+        assert (await http.get(url)).content == seen

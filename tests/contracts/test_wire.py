@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from renkei_contracts.errors import PayloadInvalid
-from renkei_contracts.toolkit.wire import Origin, TwinUrl, Zone, json_body
+from renkei_contracts.toolkit.wire import Origin, TwinUrl, Zone, json_body, page_of
 
 ORIGIN: TypeAdapter[str] = TypeAdapter(Origin)
 TWIN: TypeAdapter[str] = TypeAdapter(TwinUrl)
@@ -23,6 +23,15 @@ def test_no_error_of_a_body_holds_the_body(body: bytes) -> None:
     with pytest.raises(PayloadInvalid, match="not JSON") as caught:
         json_body(body)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize(("key", "named"), [("id", "7"), ("orderNo", "A-7"), ("none", "unknown")])
+def test_a_row_that_is_not_understood_is_named_by_the_vendors_own_key(key: str, named: str) -> None:
+    def refuse(row: object) -> object:
+        raise PayloadInvalid("order: state is not understood")
+
+    page = page_of([{"id": 7, "orderNo": "A-7"}], refuse, None, key)
+    assert page.rejected == ((named, "order: state is not understood"),)
 
 
 @pytest.mark.parametrize(

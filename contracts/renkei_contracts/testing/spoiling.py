@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from renkei_contracts.testing.bench import Exchange, OnTheWay
+from renkei_contracts.testing.bodies import json_body
 from renkei_contracts.testing.checks import NotApplicable
 
 Path = tuple[str, ...]
@@ -47,7 +48,7 @@ def spoiled(bad: str, ids: Collection[str], exchanges: Sequence[Exchange]) -> On
     paths = _paths(ids, exchanges)
 
     def answer(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        told = response.json()
+        told = json_body(response.content)
         found = {path for path, _ in _named(told, ids)} & paths
         if not found:
             return response
@@ -60,7 +61,7 @@ def spoiled(bad: str, ids: Collection[str], exchanges: Sequence[Exchange]) -> On
 def _paths(ids: Collection[str], exchanges: Sequence[Exchange]) -> set[Path]:
     """The keys under which every one of the ids was named; those of other things may be shorter."""
     answers = [one.response for one in exchanges if one.response is not None]
-    named = [found for one in answers for found in _named(one.json(), ids)]
+    named = [found for one in answers for found in _named(json_body(one.content), ids)]
     paths = [{path for path, id in named if id == wanted} for wanted in ids]
     common = set.intersection(*paths)
     if not common:

@@ -1,17 +1,16 @@
 """Changed copies of a delivery, derived from what the vendor really sends."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any
 
 from pydantic import ValidationError
 
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import SignatureInvalid
 from renkei_contracts.stage import Shopper
+from renkei_contracts.testing import bodies
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import must, succeeds
 from renkei_contracts.testing.shop import Buyer, enrolled, sale
@@ -133,55 +132,20 @@ def other_first(text: str) -> str:
     return ("B" if text[:1] == "A" else "A") + text[1:]
 
 
-def json_body(delivery: Delivery) -> Any:
-    """The body as JSON, or None where it is none."""
-    try:
-        return json.loads(delivery.body)
-    except ValueError:
-        return None
-
-
-Path = tuple[str | int, ...]
-
-
-def places_in(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Where in a JSON value something stands under a key."""
-    if isinstance(value, dict):
-        for key, one in value.items():
-            yield (*path, key)
-            yield from places_in(one, (*path, key))
-    elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from places_in(one, (*path, index))
-
-
-REMOVED = object()
-
-
-def with_value(value: Any, path: Path, new: object) -> Any:
-    """A copy of a JSON value with something else at that place; ``REMOVED``: with nothing."""
-    step, *rest = path
-    copied: Any = dict(value) if isinstance(value, dict) else list(value)
-    if rest:
-        copied[step] = with_value(copied[step], tuple(rest), new)
-    elif new is REMOVED:
-        del copied[step]
-    else:
-        copied[step] = new
-    return copied
-
-
 def with_body(delivery: Delivery, body: bytes) -> Delivery:
     """The delivery with another body."""
     return replace(delivery, body=body)
 
 
-def mutations(delivery: Delivery, new: object) -> Iterator[tuple[str, Delivery]]:
-    """The delivery with each key of its JSON body in turn set to ``new``, and where."""
-    body = json_body(delivery)
-    for path in places_in(body):
-        changed_body = json.dumps(with_value(body, path, new)).encode()
-        yield ".".join(map(str, path)), with_body(delivery, changed_body)
+def mutations(
+    delivery: Delivery, new: object, depth: int = bodies.DEEP
+) -> Iterator[tuple[str, Delivery]]:
+    """The delivery with what stands under each name of its body in turn become ``new``, and where.
+
+    A body is JSON, a form or XML; there are none of one that nobody can take apart.
+    """
+    for place, body in bodies.spoilt(delivery.body, new, depth):
+        yield place, with_body(delivery, body)
 
 
 async def many(bench: Bench) -> Sequence[Delivery]:

@@ -127,14 +127,19 @@ def known(words: dict[str, T], word: str, what: str) -> T:
     return words[word]
 
 
-def page_of(rows: Iterable[Any], convert: Callable[[Any], T], cursor: str | None) -> Page[T]:
-    """The rows that can be understood, and the others with the reason, by their ``id``."""
+def page_of(
+    rows: Iterable[Any], convert: Callable[[Any], T], cursor: str | None, key: str = "id"
+) -> Page[T]:
+    """The rows that can be understood, and the others with the reason, by their id.
+
+    ``key`` is what the vendor calls it.
+    """
     items: list[T] = []
     rejected: list[tuple[str, str]] = []
     for row in rows:
         try:
             items.append(convert(row))
         except PayloadInvalid as error:
-            id = row.get("id", "unknown") if isinstance(row, dict) else "unknown"
+            id = row.get(key, "unknown") if isinstance(row, dict) else "unknown"
             rejected.append((str(id), str(error)))
     return Page(tuple(items), cursor, tuple(rejected))

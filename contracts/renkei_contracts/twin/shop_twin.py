@@ -98,6 +98,10 @@ class ShopTwin(TwinBase):
         self.row(thing)  # what nobody could read is a fault of the twin at once
         return ()
 
+    def told(self, delivery: Outgoing) -> object:
+        """What is compared of a delivery; one that is a form or XML is taken apart here."""
+        return json.loads(delivery.body)
+
     async def catalogue(self) -> Sequence[Item]:
         """Tea and what belongs to it."""
         return self.context.items or CATALOGUE
@@ -179,8 +183,8 @@ class ShopTwin(TwinBase):
         compare = self._compare
         if compare and compare.delivery:
             for one in outgoing:
-                told = json.loads(one.body)
-                self.schema.delivery(compare.schema.problem(compare.delivery, told))
+                problem = compare.schema.problem(compare.delivery, self.told(one))
+                self.schema.delivery(problem)
         await self.emitter.emit(outgoing, mischief)
 
 

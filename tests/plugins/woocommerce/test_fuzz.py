@@ -9,8 +9,8 @@ from typing import Any
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.event import Changed, MemberLeft, MemberSeen, Observation, OrderSeen
+from renkei_contracts.testing.bodies import REMOVED, Path, places_in, with_value
 from renkei_contracts.testing.suites.orders_money import owed
-from renkei_contracts.testing.vectors import REMOVED, Path, places_in, with_value
 from renkei_contracts.testing.worth import worth
 from renkei_contracts.toolkit.wire import parse
 from renkei_woocommerce import wire

@@ -1,7 +1,6 @@
 """What a plugin makes of a vendor that fails: an error that says what the caller should do."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,9 +18,10 @@ from renkei_contracts.errors import (
 )
 from renkei_contracts.paging import Page
 from renkei_contracts.testing.bench import Bench, Exchange
+from renkei_contracts.testing.bodies import json_body, places_in
 from renkei_contracts.testing.checks import NotApplicable, Suite, must
 from renkei_contracts.testing.trying import PLENTY, Tried, calling, ready
-from renkei_contracts.testing.vectors import many, places_in
+from renkei_contracts.testing.vectors import many
 from renkei_contracts.testing.worth import canonical, wrong
 from renkei_contracts.twin.faults import Fault, FaultKind
 
@@ -185,10 +185,7 @@ def _keys(exchanges: Sequence[Exchange]) -> list[str]:
     """Every key of the JSON answers."""
     found: dict[str, None] = {}
     for exchange in exchanges:
-        try:
-            answer = json.loads(exchange.response.content) if exchange.response else None
-        except ValueError:
-            continue
+        answer = json_body(exchange.response.content) if exchange.response else None
         found.update((str(path[-1]), None) for path in places_in(answer))
     return list(found)
 

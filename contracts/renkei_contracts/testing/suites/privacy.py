@@ -5,11 +5,11 @@ import json
 from renkei_contracts.errors import RenkeiError
 from renkei_contracts.paging import Page
 from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.bodies import REMOVED
 from renkei_contracts.testing.checks import Suite, must
 from renkei_contracts.testing.leaks import Leaks, leaks, logged, told_by
 from renkei_contracts.testing.trying import PLENTY, Ready, Tried, calling, ready
 from renkei_contracts.testing.vectors import (
-    REMOVED,
     changed,
     many,
     mutations,
