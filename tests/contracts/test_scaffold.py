@@ -77,6 +77,13 @@ def test_the_entry_point_is_the_vendors_name(tmp_path: Path) -> None:
     assert announced == {"acme": "renkei_acme"}
 
 
+def test_tests_against_the_vendor_itself_have_their_marker(tmp_path: Path) -> None:
+    text = (new_plugin("acme", "pos", tmp_path / "acme") / "pyproject.toml").read_text("utf-8")
+    options = tomllib.loads(text)["tool"]["pytest"]["ini_options"]
+    assert options["markers"] == ["live: talks to Acme itself; needs credentials"]
+    assert "--strict-markers" in options["addopts"]
+
+
 def test_it_asks_for_the_contracts_that_rendered_it(tmp_path: Path) -> None:
     text = (new_plugin("acme", "pos", tmp_path / "acme") / "pyproject.toml").read_text("utf-8")
     (wanted,) = tomllib.loads(text)["project"]["dependencies"]

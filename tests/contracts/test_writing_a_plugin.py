@@ -61,6 +61,13 @@ def test_the_page_takes_less_than_300_lines(project: Path) -> None:
     assert sum(bool(line.strip()) for text in written for line in text.splitlines()) < MOST_LINES
 
 
+def test_the_page_shows_as_many_files_as_it_says(project: Path) -> None:
+    written = write_the_page(project)
+    assert len(written) == 5
+    assert "Five modules, and from silver on a schema, hold what only Acme can say." in PAGE
+    assert PAGE.count(".json`:\n") == 1
+
+
 def test_the_failure_that_the_page_quotes_is_what_the_scaffold_says(project: Path) -> None:
     check = CHECKS["webhooks: a delivery of the vendor is accepted"]
     outcome = asyncio.run(run_check(the_vendor(), check))

@@ -42,11 +42,15 @@ class Customer:
 
 @dataclass
 class Line:
-    """Pieces of one item: how many are in the sale now, and how many of them came back."""
+    """Pieces of one item: how many are in the sale now, and how many of them came back.
+
+    ``id`` names the line within its sale, where several lines may be of one item.
+    """
 
     item: Item
     quantity: int
     returned: int = 0
+    id: str = ""
 
 
 @dataclass
@@ -106,7 +110,7 @@ class Shop:
 
     def sell(self, customer: str, card: str, items: Sequence[Item], points: int = 0) -> Sale:
         """A new sale; points paid with are taken from what the shop shows."""
-        lines = [Line(item, item.quantity) for item in items]
+        lines = [Line(item, item.quantity, id=f"{place}") for place, item in enumerate(items, 1)]
         if points:
             self.customers[customer].points -= points
         at = self.now()

@@ -8,7 +8,7 @@ from renkei_contracts.member import IdentityKind
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
 from renkei_contracts.testing.bench import Bench
-from renkei_contracts.testing.checks import NotApplicable, must
+from renkei_contracts.testing.checks import NotApplicable, must, succeeds
 from renkei_contracts.testing.lists import later
 from renkei_contracts.testing.shop import HANAKO, NOBODY, enrolled, sale, some_items
 from renkei_contracts.testing.suites.orders import suite
@@ -33,6 +33,17 @@ async def the_lines_of_a_sale_are_the_goods_that_were_bought(bench: Bench) -> No
         Counter(told) == Counter(bought),
         "each line must carry the product's sku, its pieces, and its tax rate in basis points",
     )
+
+
+@suite.check()
+async def a_product_in_two_lines_is_owed_twice(bench: Bench) -> None:
+    """A cashier scans it again: a line's id is not its product's."""
+    first, *_ = await some_items(bench.twin)
+    one, two = replace(first, quantity=1), replace(first, quantity=2)
+    told = "each line must have an id of its own, also where two are of one product"
+    with succeeds(told):
+        order = await _adds_up(bench, await sale(bench.twin, items=[one, two]))
+    must(sum(line.quantity for line in order.lines) == 3, told)
 
 
 @suite.check("guest")
