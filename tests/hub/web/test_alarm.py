@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 
 from renkei.bootstrap import Hub
 from renkei.cli import doctor_database as looks
-from renkei.services.watch_deliveries import WatchDeliveries
+from renkei.services.watch_deliveries import WATCH_LOCK, WatchDeliveries
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.engine import APP_ROLE
 from renkei.web.app import build_app
@@ -22,6 +22,8 @@ from renkei_contracts.twin.server import serve
 
 MORNING = datetime(2026, 11, 26, 1, 0, 5, tzinfo=UTC)
 SETTINGS = "UPDATE connection SET settings = :settings WHERE connection_id = 'signing'"
+
+LOOKING = text("SELECT pg_advisory_xact_lock(:id)")
 
 
 class Clock:
@@ -162,8 +164,13 @@ async def test_of_several_processes_one_looks_and_one_alarm_is_raised(
     shop: Shop, count: Callable[[str], Any]
 ) -> None:
     await shop.send(5, forged=True)
-    await shop.alarms()
+    await shop.hub.counts.write()
+    async with shop.hub.database.begin() as another:
+        await another.execute(LOOKING, {"id": WATCH_LOCK})
+        await shop.watch.look()
+        assert await count("alert") == 0
     await WatchDeliveries(shop.hub.database, shop.clock).look()
+    await shop.watch.look()
     assert await count("alert") == 1
 
 
