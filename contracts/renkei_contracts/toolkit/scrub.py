@@ -22,9 +22,7 @@ OPEN_HEADERS = frozenset(
 
 PERSONAL_KEY = re.compile(
     r"name|mail|phone|mobile|tel$|fax|address|zip|postal|postcode|city|street|birth|sex|gender|kana"
-    r"|card|customer_?code|barcode|line_?id|note|memo|remark|comment|text|message"
-    # What a member is known by elsewhere, and what is searched for.
-    r"|reference_?id|^exact$",
+    r"|card|customer_?code|barcode|line_?id|note|memo|remark|comment|text|message",
     re.IGNORECASE,
 )
 SECRET_KEY = re.compile(
@@ -36,13 +34,18 @@ PHONE = re.compile(r"(?<![\d.:T-])(\+81[- ]?|0)\d{1,4}[- ]?\d{1,4}[- ]?\d{3,4}(?
 
 
 def scrubbed(
-    request: httpx.Request, response: httpx.Response | None, secrets: Iterable[str] = ()
+    request: httpx.Request,
+    response: httpx.Response | None,
+    secrets: Iterable[str] = (),
+    personal: Collection[str] = (),
 ) -> dict[str, Any]:
     """The exchange as JSON; ``secrets`` are values that must not remain wherever they are.
 
-    Both bodies must have been read. A body that is neither JSON nor a form is told by its length.
+    ``personal`` are keys under which this vendor tells of a person, though their names do not say
+    so: the ``personal_keys`` of its twin. Both bodies must have been read. A body that is neither
+    JSON nor a form is told by its length.
     """
-    scrub = _Scrub([secret for secret in secrets if secret])
+    scrub = _Scrub([secret for secret in secrets if secret], frozenset(personal))
     told: dict[str, Any] = {
         "request": {
             "method": request.method,
@@ -61,7 +64,8 @@ def scrubbed(
 
 
 class _Scrub:
-    def __init__(self, secrets: Collection[str]) -> None:
+    def __init__(self, secrets: Collection[str], personal: frozenset[str]) -> None:
+        self._personal = personal
         forms = {form for one in secrets for form in (one, quote(one, safe=""))}
         # The longest first: one secret may begin as another does.
         self._secrets = sorted(forms, key=len, reverse=True)
@@ -108,7 +112,8 @@ class _Scrub:
             return self.value(value)
         if isinstance(value, list):
             return [self._under(key, one) for one in value]
-        hidden = SECRET_KEY.search(key) or PERSONAL_KEY.search(key)
+        named = SECRET_KEY.search(key) or PERSONAL_KEY.search(key)
+        hidden = named or key in self._personal
         if hidden and isinstance(value, str | int | float) and not isinstance(value, bool):
             return STARS
         return self.text(value) if isinstance(value, str) else value

@@ -29,10 +29,12 @@ class TwinBase(NoActions):
     it names in ``can``. ``retries``: whether the vendor sends a failed delivery again. ``schema``:
     what it compared with the vendor's schema; silver asks for it. ``leaves_out``: keys that the
     vendor leaves out of its answers where there is nothing to say (an order of nobody, a list
-    without rows): that one of them is gone cannot be told from that.
+    without rows): that one of them is gone cannot be told from that. ``personal_keys``: keys under
+    which the vendor tells of a person though their names do not say so, for ``toolkit.scrub``.
     """
 
     leaves_out: frozenset[str] = frozenset()
+    personal_keys: frozenset[str] = frozenset()
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class SquareTwin(TwinBase):
     one of the two stays.
     """
 
+    personal_keys = frozenset({"reference_id", "exact"})
     kind: Literal["cart", "till"] = "till"
     can: frozenset[Action] = frozenset(
         {"register", "nameless", "guest", "refund", "adjust", "rename", "withdraw", "rotate"}

@@ -154,7 +154,9 @@ async def a_recorded_exchange_is_scrubbed(bench: Bench) -> None:
     """What is kept for tests holds nobody's data."""
     _, secret = await _at_work(bench)
     known = list(secret.credentials())
+    personal: frozenset[str] = getattr(bench.twin, "personal_keys", frozenset())
     for one in bench.exchanges:
-        told = json.dumps(scrubbed(one.request, one.response, known), ensure_ascii=False)
+        told = json.dumps(scrubbed(one.request, one.response, known, personal), ensure_ascii=False)
         call = f"{one.request.method} {one.request.url.path}"
-        _keeps(bench, secret, told, f"{call}, scrubbed by toolkit.scrub,")
+        what = f"{call}, scrubbed by toolkit.scrub (by the twin's personal_keys, too),"
+        _keeps(bench, secret, told, what)
