@@ -147,10 +147,11 @@ async def _goods(shop: _Shop) -> list[Operation]:
 def _coupons(shop: _Shop) -> list[Operation]:
     if shop.bench.vendor.coupons is None:
         return []
-    coupons, clock, numbers = shop.bench.vendor.coupons(shop.connection), shop.bench.clock, count(1)
+    coupons, numbers = shop.bench.vendor.coupons(shop.connection), count(1)
+    until = shop.bench.clock() + 2 * DAY  # issued again, it is the same coupon
 
     async def issue(code: str) -> None:
-        await coupons.issue(code, 100, clock() + 2 * DAY)
+        await coupons.issue(code, 100, until)
 
     return [
         Operation("issuing a coupon", lambda: issue(f"RENKEI-{next(numbers)}"), writes=True),

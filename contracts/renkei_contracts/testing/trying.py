@@ -1,10 +1,10 @@
 """A plugin at work: every operation as it goes when all is well, and while the vendor fails."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection, Token
@@ -14,6 +14,8 @@ from renkei_contracts.testing.checks import NotApplicable
 from renkei_contracts.testing.operations import DAY, Operation, operations
 from renkei_contracts.testing.shop import Buyer, enrolled, sale
 from renkei_contracts.twin.faults import Fault
+
+T = TypeVar("T")
 
 BETWEEN = timedelta(seconds=10)
 """What passes between two failures of a vendor, so that its limit of calls is never in the way."""
@@ -52,7 +54,7 @@ class Ready:
         """
         self.bench.clock.forward(BETWEEN)
         if operation.before is not None:
-            await operation.before()
+            await _patiently(operation.before)
         if logged_out:
             await self._log_out()
         script = self.bench.twin.faults
@@ -70,14 +72,23 @@ class Ready:
         await tokens.replace(await tokens.current(), ended)
 
     async def well(self, operation: Operation) -> Tried:
-        """Make the call while nothing fails; a twin that limits real seconds is waited for once."""
+        """Make the call while nothing fails."""
+        return await _patiently(lambda: self._succeeds(operation))
+
+    async def _succeeds(self, operation: Operation) -> Tried:
         tried = await self.suffer(operation)
-        if isinstance(tried.error, RateLimited):
-            await asyncio.sleep(min(tried.error.retry_after or 1, 2))
-            tried = await self.suffer(operation)
         if tried.error is not None:
             raise tried.error
         return tried
+
+
+async def _patiently(run: Callable[[], Awaitable[T]]) -> T:
+    """Whatever it gives; a twin that limits the calls of real seconds is waited for once."""
+    try:
+        return await run()
+    except RateLimited as limited:
+        await asyncio.sleep(min(limited.retry_after or 1, 2))
+    return await run()
 
 
 async def _attempt(bench: Bench, operation: Operation) -> Tried:
@@ -105,10 +116,7 @@ async def ready(bench: Bench) -> Ready:
     work = Ready(bench, connection, ())
     found = await operations(bench, connection, buyer)
     # Made once for the token, and once more for what it takes without.
-    normal = [await work.suffer(one) for _ in range(2) for one in found][len(found) :]
-    for tried in normal:
-        if tried.error is not None:
-            raise tried.error
+    normal = [await work.well(one) for _ in range(2) for one in found][len(found) :]
     return replace(work, normal=normal)
 
 

@@ -57,20 +57,16 @@ async def no_log_of_a_day_that_is_well_tells_a_secret_or_a_person(bench: Bench) 
     """Logs are read by many and kept for long."""
     work, secret = await _at_work(bench)
     for normal in work.normal:
-        await work.suffer(normal.operation)
+        await work.well(normal.operation)
     _keeps(bench, secret, logged(bench.records), "what the plugin logs")
 
 
 @suite.check()
 async def no_log_of_a_fault_tells_a_secret_or_a_person(bench: Bench) -> None:
     """It is then that things are logged."""
-    await _failures(await calling(bench))
-    _keeps(
-        bench,
-        await leaks(bench),
-        logged(bench.records),
-        "what the plugin logs when the vendor fails",
-    )
+    work, secret = await _at_work(bench)
+    await _failures(work)
+    _keeps(bench, secret, logged(bench.records), "what the plugin logs of a vendor that fails")
 
 
 @suite.check()
