@@ -1,8 +1,10 @@
-"""A connection's access token, whoever grants it: renewed in time, replaced once refused."""
+"""A connection's token: a fixed one, or one that is granted, renewed in time and replaced."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
+
+from pydantic import SecretStr
 
 from renkei_contracts.connection import Connection, Token
 from renkei_contracts.errors import AuthenticationFailed
@@ -11,6 +13,17 @@ T = TypeVar("T")
 
 EARLY = timedelta(minutes=1)
 """A token this close to its end is not used any more."""
+
+
+class FixedToken:
+    """A token of the settings, such as an API key: it does not end, and nothing replaces it."""
+
+    def __init__(self, secret: SecretStr) -> None:
+        self._secret = secret
+
+    async def authorized(self, call: Callable[[Token], Awaitable[T]]) -> T:
+        """Make the call with it."""
+        return await call(Token(self._secret.get_secret_value(), None))
 
 
 class KeptTokens:

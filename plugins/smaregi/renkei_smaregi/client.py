@@ -1,19 +1,16 @@
 """Calling the POS part of the platform API: token, addresses, canonical errors."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
-from renkei_contracts.connection import Connection, Token
+from renkei_contracts.connection import Connection
 from renkei_contracts.errors import UnsupportedFeature
 from renkei_contracts.toolkit.oauth import ClientCredentials, Grant, GrantedTokens
-from renkei_contracts.toolkit.transport import json_of, send
+from renkei_contracts.toolkit.rest import Query, RestClient
 from renkei_smaregi.settings import SmaregiSettings
 from renkei_smaregi.wire import parse_rows
 
 
-class SmaregiClient:
+class SmaregiClient(RestClient):
     """Calls within one contract.
 
     403 (a scope or a plan is missing) looks like a refused token, so that it costs one more token
@@ -21,45 +18,16 @@ class SmaregiClient:
     """
 
     def __init__(self, connection: Connection[SmaregiSettings]) -> None:
-        self._http = connection.http
-        self._settings = connection.settings
-        self._tokens = GrantedTokens(connection, _credentials(connection.settings))
+        self._granted = GrantedTokens(connection, _credentials(connection.settings))
+        super().__init__(connection.http, connection.settings.address(""), self._granted)
 
     async def grant(self) -> Grant:
         """A new token with the scopes it was granted for."""
-        return await self._tokens.grant()
+        return await self._granted.grant()
 
-    async def get(self, path: str, query: Mapping[str, str | int]) -> Any:
-        """What is at the path."""
-        return json_of(await self._send("GET", path, query=query))
-
-    async def rows(self, path: str, query: Mapping[str, str | int]) -> list[dict[str, Any]]:
+    async def rows(self, path: str, query: Query) -> list[dict[str, Any]]:
         """A page of the list at the path."""
         return parse_rows(await self.get(path, query), path)
-
-    async def post(self, path: str, body: Mapping[str, str]) -> httpx.Response:
-        """The answer to a write, not yet read: it has happened, whatever the answer looks like."""
-        return await self._send("POST", path, body=body)
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str | int] | None = None,
-        body: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        async def call(token: Token) -> httpx.Response:
-            request = self._http.build_request(
-                method,
-                self._settings.address(path),
-                params=query,
-                json=body,
-                headers={"Authorization": f"Bearer {token.access}"},
-            )
-            return await send(self._http, request, writes=body is not None)
-
-        return await self._tokens.authorized(call)
 
 
 def require_members(settings: SmaregiSettings) -> None:

@@ -165,7 +165,7 @@ class SmaregiMemberCreation:
             "lastName": member.family_name or mapping.UNKNOWN_NAME,
             "firstName": member.given_name or mapping.UNKNOWN_NAME,
         }
-        created = _customer_id(await self._client.post("/customers", body))
+        created = _customer_id(await self._client.write("POST", "/customers", body))
         if created is None:
             raise OutcomeUnknown("POST customers: the answer does not name the member")
         return ExternalRef(connection=self._id, id=created)
@@ -212,7 +212,7 @@ class SmaregiBalances:
         """Add the change; the transactions it creates there are named as echoes."""
         require_members(self._settings)
         path = f"/customers/{path_number(id, 'customer')}/point/add"
-        answer = await self._client.post(path, {"point": str(write.change)})
+        answer = await self._client.write("POST", path, {"point": str(write.change)})
         try:
             done = parse(wire.CustomerPoint, json_of(answer), f"points of customer {id}")
             shown = _points(done, id) if done.point else await self.read(id)

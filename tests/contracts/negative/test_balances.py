@@ -261,7 +261,7 @@ class LooksNowhere(Around):
 
     async def create(self, member: NewMember) -> ExternalRef:
         body = member.model_dump(include={"card", "family_name", "given_name"})
-        answer = await TillClient(self.connection).post("/members", body)
+        answer = await TillClient(self.connection).write("POST", "/members", body)
         return ExternalRef(connection=self.connection.id, id=answer.json()["id"])
 
 

@@ -69,7 +69,7 @@ class TestCalls:
             sent.append(request)
             return httpx.Response(200, json={})
 
-        await answering(answer).post("/customers/7/point/add", {"point": "-5"})
+        await answering(answer).write("POST", "/customers/7/point/add", {"point": "-5"})
         (request,) = sent
         assert request.headers["content-type"] == "application/json"
         assert request.content == b'{"point":"-5"}'
@@ -142,7 +142,9 @@ class TestErrors:
         problem = {"type": "about:blank", "title": "hanako@example.jp", "detail": "t0ken"}
         client = answering(lambda _: httpx.Response(status, json=problem))
         with pytest.raises(expected) as caught:
-            await (client.post("/customers", {}) if writes else client.get("/customers", {}))
+            await (
+                client.write("POST", "/customers", {}) if writes else client.get("/customers", {})
+            )
         for secret in ("hanako", "t0ken", CLIENT_SECRET):
             assert secret not in str(caught.value)
 
@@ -180,7 +182,9 @@ class TestFaults:
             )
             with pytest.raises(expected):
                 await (
-                    client.post("/customers", person) if writes else client.get("/customers", {})
+                    client.write("POST", "/customers", person)
+                    if writes
+                    else client.get("/customers", {})
                 )
         assert len(twin.pos.customers) == (1 if kind == "drop_after" else 0)
 

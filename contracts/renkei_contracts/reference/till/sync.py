@@ -75,7 +75,7 @@ class TillMemberCreation:
         if held.rows:
             return self._ref(held.rows[0])
         names = {"family_name": member.family_name, "given_name": member.given_name}
-        answer = await self._client.post("/members", {"card": member.card, **names})
+        answer = await self._client.write("POST", "/members", {"card": member.card, **names})
         try:
             return self._ref(json_of(answer))
         except PayloadInvalid as error:
@@ -103,7 +103,8 @@ class TillBalances:
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
         """Add the change."""
         path = f"/members/{path_id(id, 'member')}/points"
-        answer = await self._client.post(path, {"change": write.change, "note": write.note})
+        body = {"change": write.change, "note": write.note}
+        answer = await self._client.write("POST", path, body)
         try:
             shown = parse(wire.Points, json_of(answer), f"points of member {id}")
         except PayloadInvalid as error:
