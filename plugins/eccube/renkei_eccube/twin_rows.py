@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.signature import hmac_sha256_hex
 from renkei_contracts.twin.emitter import Outgoing
 from renkei_eccube.amounts import DISCOUNT, FEE, GOODS, POINTS, POSTAGE
 from renkei_eccube.twin_state import TwinCustomer, TwinLine, TwinOrder, TwinProduct
-from renkei_eccube.walk import JST
 from renkei_eccube.webhooks import SIGNATURE
 
 Row = dict[str, Any]

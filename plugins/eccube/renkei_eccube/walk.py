@@ -12,13 +12,12 @@ Source: OrderRepository, CustomerRepository and ProductRepository of EC-CUBE 4.3
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from math import ceil, floor
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.paging import Window
-
-JST = timezone(timedelta(hours=9))
+from renkei_contracts.toolkit.japanese import JST
 
 LATEST = 7_258_118_399
 """The last second of 2199."""
