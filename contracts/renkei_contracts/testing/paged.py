@@ -1,14 +1,17 @@
 """What every list that is read in pages must do, for orders and members alike."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from renkei_contracts.errors import NotFound
 from renkei_contracts.paging import Window
 from renkei_contracts.testing.bench import Bench
-from renkei_contracts.testing.checks import NotApplicable, must
+from renkei_contracts.testing.checks import NotApplicable, must, succeeds
 from renkei_contracts.testing.lists import DAY, Reader, Walked, fill, later, walk, whole_window
+from renkei_contracts.testing.spoiling import spoiled
+from renkei_contracts.testing.strange import strange_ids
 
 ONE_PAGE = (
     "everything came on one page, so that nothing was read on: let the twin put "
@@ -155,6 +158,31 @@ class Paged:
         item = await self.reader.fetch(id)
         changed_at: datetime = item.changed_at
         return changed_at
+
+
+async def finds_nothing_strange(reader: Reader[Any], id: str) -> None:
+    """NotFound for ids that nobody has, whatever they would do to a path; ``id`` is one of many."""
+    for strange in strange_ids(id):
+        try:
+            await reader.fetch(strange)
+        except NotFound:
+            continue
+        must(False, f"fetch({strange!a}) must raise NotFound: check the form of an id first")
+
+
+async def sets_one_aside(bench: Bench, reader: Reader[Any], made: Sequence[str]) -> None:
+    """Of what was made, one cannot be understood; the others are read."""
+    bad = made[6]
+    await walk(reader, whole_window(bench))
+    bench.on_the_way = spoiled(bad, made, bench.exchanges)
+    told = "changed() must give every other row of the page: catch PayloadInvalid for each row"
+    with succeeds(told):
+        walked = await walk(reader, whole_window(bench))
+    must(walked.ids() == set(made) - {bad}, told)
+    must(
+        bad in dict(walked.rejected),
+        "what cannot be understood belongs into Page.rejected, with its id and the reason",
+    )
 
 
 def _read_on(walked: Walked[Any]) -> None:

@@ -7,11 +7,10 @@ from renkei_contracts.errors import NotFound
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.stage import Shopper
 from renkei_contracts.testing.bench import Bench
-from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
+from renkei_contracts.testing.checks import NotApplicable, Suite, must
 from renkei_contracts.testing.lists import later, walk, whole_window
+from renkei_contracts.testing.paged import finds_nothing_strange, sets_one_aside
 from renkei_contracts.testing.shop import HANAKO, TARO
-from renkei_contracts.testing.spoiling import spoiled
-from renkei_contracts.testing.strange import strange_ids
 
 suite = Suite("members", "members")
 
@@ -215,30 +214,14 @@ async def points_seen_are_those_that_the_vendor_shows(bench: Bench) -> None:
 async def a_member_who_is_not_there_is_not_found(bench: Bench) -> None:
     """NotFound lets the hub give up."""
     id = await bench.twin.register(HANAKO)
-    for strange in strange_ids(id):
-        try:
-            await bench.members().fetch(strange)
-        except NotFound:
-            continue
-        must(False, f"fetch({strange!a}) must raise NotFound: check the form of an id first")
+    await finds_nothing_strange(bench.members(), id)
 
 
 @suite.check("register")
 async def a_member_who_cannot_be_understood_is_set_aside(bench: Bench) -> None:
     """One bad row must not stop the shop."""
     made = [await bench.twin.register(shopper(number)) for number in range(8)]
-    bad = made[6]
-    members = bench.members()
-    await walk(members, whole_window(bench))
-    bench.on_the_way = spoiled(bad, made, bench.exchanges)
-    told = "changed() must give every other member of the page: catch PayloadInvalid for each row"
-    with succeeds(told):
-        walked = await walk(members, whole_window(bench))
-    must(walked.ids() == set(made) - {bad}, told)
-    must(
-        bad in dict(walked.rejected),
-        "a member who cannot be understood belongs into Page.rejected, with the id and the reason",
-    )
+    await sets_one_aside(bench, bench.members(), made)
 
 
 def _of(member: Member, kind: IdentityKind) -> Sequence[Identity]:

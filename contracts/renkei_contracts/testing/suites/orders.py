@@ -9,11 +9,10 @@ from renkei_contracts.order import Order, OrderState
 from renkei_contracts.paging import Window
 from renkei_contracts.stage import STRAIGHT, Action, TillStage
 from renkei_contracts.testing.bench import Bench
-from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
+from renkei_contracts.testing.checks import NotApplicable, Suite, must
 from renkei_contracts.testing.lists import DAY, later, walk, whole_window
+from renkei_contracts.testing.paged import finds_nothing_strange, sets_one_aside
 from renkei_contracts.testing.shop import NOBODY, enrolled, sale, some_items
-from renkei_contracts.testing.spoiling import spoiled
-from renkei_contracts.testing.strange import strange_ids
 
 suite = Suite("orders", "orders")
 
@@ -71,12 +70,7 @@ async def every_reference_is_of_the_connection(bench: Bench) -> None:
 async def an_order_that_is_not_there_is_not_found(bench: Bench) -> None:
     """NotFound lets the hub give up; anything else is tried again, or is another order."""
     id = await sale(bench.twin)
-    for strange in strange_ids(id):
-        try:
-            await bench.orders().fetch(strange)
-        except NotFound:
-            continue
-        must(False, f"fetch({strange!a}) must raise NotFound: check the form of an id first")
+    await finds_nothing_strange(bench.orders(), id)
 
 
 @suite.check()
@@ -84,18 +78,7 @@ async def an_order_that_cannot_be_understood_is_set_aside(bench: Bench) -> None:
     """One bad row must not stop the shop."""
     buyer = NOBODY if "guest" in bench.twin.can else await enrolled(bench.twin)
     made = [await sale(bench.twin, buyer) for _ in range(8)]
-    bad = made[6]
-    orders = bench.orders()
-    await walk(orders, whole_window(bench))
-    bench.on_the_way = spoiled(bad, made, bench.exchanges)
-    told = "changed() must give every other order of the page: catch PayloadInvalid for each row"
-    with succeeds(told):
-        walked = await walk(orders, whole_window(bench))
-    must(walked.ids() == set(made) - {bad}, told)
-    must(
-        bad in dict(walked.rejected),
-        "an order that cannot be understood belongs into Page.rejected, with its id and the reason",
-    )
+    await sets_one_aside(bench, bench.orders(), made)
 
 
 @suite.check()
