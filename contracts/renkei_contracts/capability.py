@@ -60,6 +60,19 @@ class Orders(Protocol):
 
 
 @runtime_checkable
+class OrderHistory(Protocol):
+    """Beside Orders, where the vendor hands out a long past by other means than page after page."""
+
+    async def past(self, window: Window, cursor: str | None) -> Page[Order]:
+        """The same orders as ``changed`` gives, in any order; a page may be empty and not the last.
+
+        Raises Unavailable while the vendor prepares them, and Rejected for a cursor of what it has
+        thrown away: then without a cursor again.
+        """
+        ...
+
+
+@runtime_checkable
 class Members(Protocol):
     """Reading members."""
 

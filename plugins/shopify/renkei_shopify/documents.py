@@ -22,10 +22,7 @@ class Document:
 _PAGE_INFO = "pageInfo { hasNextPage endCursor }"
 _SHOP_MONEY = "{ shopMoney { amount } }"
 
-_LINES = f"""{{
-      {_PAGE_INFO}
-      nodes {{
-        id title sku quantity currentQuantity isGiftCard
+_LINE = f"""id title sku quantity currentQuantity isGiftCard
         originalUnitPriceSet {_SHOP_MONEY}
         discountAllocations {{
           allocatedAmountSet {_SHOP_MONEY}
@@ -35,9 +32,23 @@ _LINES = f"""{{
             ... on ManualDiscountApplication {{ title }}
           }}
         }}
-        taxLines {{ title rate }}
+        taxLines {{ title rate }}"""
+
+_LINES = f"""{{
+      {_PAGE_INFO}
+      nodes {{
+        {_LINE}
       }}
     }}"""
+
+_ORDER = f"""legacyResourceId name createdAt processedAt updatedAt cancelledAt
+    displayFinancialStatus displayFulfillmentStatus currencyCode taxesIncluded test email phone
+    retailLocation {{ legacyResourceId }}
+    sourceName sourceIdentifier
+    customer {{ legacyResourceId }}
+    customAttributes {{ key value }}
+    totalShippingPriceSet {_SHOP_MONEY}
+    refunds(first: {MAX_REFUNDS}) {{ id }}"""
 
 _CUSTOMER = """{
     legacyResourceId firstName lastName updatedAt verifiedEmail
@@ -49,15 +60,8 @@ ORDER = Document(
     "RenkeiOrder",
     f"""query RenkeiOrder($id: ID!) {{
   order(id: $id) {{
-    legacyResourceId name createdAt processedAt updatedAt cancelledAt
-    displayFinancialStatus displayFulfillmentStatus currencyCode taxesIncluded test email phone
-    retailLocation {{ legacyResourceId }}
-    sourceName sourceIdentifier
-    customer {{ legacyResourceId }}
-    customAttributes {{ key value }}
-    totalShippingPriceSet {_SHOP_MONEY}
+    {_ORDER}
     lineItems(first: 25) {_LINES}
-    refunds(first: {MAX_REFUNDS}) {{ id }}
   }}
 }}""",
 )
@@ -102,6 +106,48 @@ ORDERS_CHANGED = Document(
     nodes {{ legacyResourceId }}
   }}
 }}""",
+)
+
+
+def orders_export(filter: str) -> Document:
+    """The orders of a filter, for a bulk operation, which takes no variables.
+
+    It takes no connection within a list either (its own refusal says so), so that of refunds it
+    tells only that there are some.
+    """
+    return Document(
+        "RenkeiOrdersExport",
+        f"""query RenkeiOrdersExport {{
+  orders(query: "{filter}") {{
+    edges {{
+      node {{
+        id
+        {_ORDER}
+        lineItems {{ edges {{ node {{ {_LINE} }} }} }}
+      }}
+    }}
+  }}
+}}""",
+    )
+
+
+ORDERS_EXPORT = orders_export("")
+
+EXPORT_BEGIN = Document(
+    "RenkeiExportBegin",
+    """mutation RenkeiExportBegin($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: true) {
+    bulkOperation { id }
+    userErrors { field message code }
+  }
+}""",
+)
+
+EXPORT = Document(
+    "RenkeiExport",
+    """query RenkeiExport($id: ID!) {
+  bulkOperation(id: $id) { status errorCode objectCount fileSize url }
+}""",
 )
 
 CUSTOMER = Document(
@@ -201,6 +247,9 @@ ALL = (
     ORDER_LINES,
     REFUND,
     ORDERS_CHANGED,
+    ORDERS_EXPORT,
+    EXPORT_BEGIN,
+    EXPORT,
     CUSTOMER,
     CUSTOMERS_CHANGED,
     POINTS_READ,

@@ -79,6 +79,16 @@ class ShopifySettings(BaseModel):
         """Every secret a genuine delivery may be signed with; never an empty one."""
         return filled(self.client_secret, self.old_client_secret, *self.notification_secrets)
 
+    def allows_file(self, url: str) -> bool:
+        """Whether a file that the store names may be read: over TLS, or on this machine by a twin.
+
+        Shopify keeps its exports with another company's servers.
+        """
+        parts, twin = urlsplit(url), urlsplit(self.base_url).hostname in LOOPBACK
+        if parts.hostname in LOOPBACK:
+            return twin and parts.scheme in ("http", "https")
+        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None
+
     def address(self, path: str) -> str:
         """The URL of a path of this store."""
         return (self.base_url.rstrip("/") or f"https://{self.shop}") + path

@@ -13,6 +13,7 @@ from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import documents, mapping, mapping_graphql, wire_graphql
 from renkei_shopify.client import ShopifyClient
+from renkei_shopify.export import OrdersExport
 from renkei_shopify.settings import ShopifySettings
 
 ORDER_PAGE = 10
@@ -30,6 +31,7 @@ class ShopifyOrders:
         self._id = connection.id
         self._registers = connection.settings.registers
         self._client = ShopifyClient(connection)
+        self._export = OrdersExport(connection, self.fetch)
 
     async def fetch(self, id: str) -> Order:
         """The order with all of its lines and refunds."""
@@ -57,6 +59,10 @@ class ShopifyOrders:
             except (PayloadInvalid, NotFound) as error:  # NotFound: deleted while we were reading
                 rejected.append((id, str(error)))
         return Page(tuple(items), _next(ids.page_info), tuple(rejected))
+
+    async def past(self, window: Window, cursor: str | None) -> Page[Order]:
+        """The same from one file that Shopify writes, in no order, for a window of many orders."""
+        return await self._export.page(_filter(window), cursor)
 
     async def _more_lines(
         self, global_id: str, id: str, after: str
@@ -197,18 +203,18 @@ def _next(info: wire_graphql.PageInfo) -> str | None:
 
 
 def _page_variables(window: Window, cursor: str | None, size: int) -> dict[str, object]:
-    """Shopify keeps whole seconds: the window is widened to them, so that no tie falls out.
+    """Its cursor stands between two (updated_at, id) pairs: rows sharing a second are told apart.
 
-    Its cursor stands between two (updated_at, id) pairs: rows sharing a second are told apart, and
-    a row that changes under us moves to the end or out of the window, where the next one finds it.
+    A row that changes under us moves to the end or out of the window, where the next one finds it.
     """
+    return {"filter": _filter(window), "first": size, "after": cursor}
+
+
+def _filter(window: Window) -> str:
+    """Shopify keeps whole seconds: the window is widened to them, so that no tie falls out."""
     since = _second(window.since)
     until = _second(window.until + timedelta(microseconds=999_999))
-    return {
-        "filter": f"updated_at:>='{since}' AND updated_at:<'{until}'",
-        "first": size,
-        "after": cursor,
-    }
+    return f"updated_at:>='{since}' AND updated_at:<'{until}'"
 
 
 def _second(at: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from renkei_contracts.twin.faults import Fault, FaultScript
 from renkei_contracts.twin.faulty import STATUS, Faulty
 from renkei_contracts.twin.schema import Call, Checked
 from renkei_contracts.twin.schema_log import SchemaLog
+from renkei_shopify.twin_export import TwinExports
 from renkei_shopify.twin_graphql import Desk
 from renkei_shopify.twin_schema import SOURCE, graphql, wire
 from renkei_shopify.twin_shop import TwinShop
@@ -66,7 +68,11 @@ class TwinApp:
     page_size: int | None = None
     tokens: dict[str, datetime] = field(default_factory=dict)
     granted: int = 0
+    exports: TwinExports = field(init=False)
     log: SchemaLog = field(default_factory=lambda: SchemaLog(SOURCE))
+
+    def __post_init__(self) -> None:
+        self.exports = TwinExports(self.shop.ids)
 
     def asgi(self) -> ASGIApp:
         """The application, with its faults around it."""
@@ -75,6 +81,7 @@ class TwinApp:
             Route("/", self._page),
             Route(TOKEN, self._token, methods=["POST"]),
             Route(version, self._graphql, methods=["POST"]),
+            Route("/exports/{id:int}.jsonl", self._file),
         ]
         checked = Checked(Starlette(routes=routes), wire(), CALLS, "tokenRefused", self.log)
         return Faulty(checked, self.faults, refuse=refuse, name=_called)
@@ -104,18 +111,33 @@ class TwinApp:
         if not fits:
             self.log.answer(None)
             return JSONResponse(_error(str(problem), "undefinedField", None))
-        answer = self._run(operation, variables)
+        answer = self._run(operation, variables, str(request.base_url).rstrip("/"))
         data = answer.get("data")
         wrong = data and graphql().answer_problem(document, variables, data, operation)
         if not self.log.answer(wrong or None):
             return JSONResponse({"errors": f"the twin is wrong: {wrong}"}, 500)
         return JSONResponse(answer)
 
-    def _run(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+    async def _file(self, request: Request) -> Response:
+        """A part of an export's file, or all of it; whoever knows its address may read it."""
+        found = self.exports.kept.get(request.path_params["id"])
+        if found is None or not found.lines:
+            return Response(status_code=404)
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+        if asked is None:
+            return Response(found.file)
+        start, end = int(asked[1]), int(asked[2] or len(found.file))
+        if start >= len(found.file):
+            return Response(status_code=416)
+        part = found.file[start : end + 1]
+        told = f"bytes {start}-{start + len(part) - 1}/{len(found.file)}"
+        return Response(part, 206, headers={"Content-Range": told})
+
+    def _run(self, operation: str, variables: dict[str, Any], url: str) -> dict[str, Any]:
         cost = COSTS.get(operation, COST)
         if not self.bucket.holds(cost):
             return _error("Throttled", "THROTTLED", _report(self.bucket, cost, None))
-        desk = Desk(self.shop, DOMAIN, self.scopes, self.topics, self.page_size)
+        desk = Desk(self.shop, DOMAIN, self.scopes, self.topics, self.exports, url, self.page_size)
         data = desk.answer(operation, variables)
         actual = min(cost, _objects(data))
         self.bucket.take(actual)

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from renkei_shopify import twin_coupons
+from renkei_shopify import twin_coupons, twin_export
 from renkei_shopify.mapping_graphql import number_of
+from renkei_shopify.twin_export import TwinExports
 from renkei_shopify.twin_records import (
     D,
     TwinCustomer,
@@ -22,6 +23,7 @@ from renkei_shopify.twin_records import (
     TwinRefund,
     TwinRefundLine,
 )
+from renkei_shopify.twin_schema import graphql
 from renkei_shopify.twin_shop import TwinShop
 
 Variables = Mapping[str, Any]
@@ -36,13 +38,16 @@ LINES = 25
 class Desk:
     """Answers operations on one store; ``topics`` are the webhook subscriptions by topic.
 
-    ``page_size``: the most nodes a page has, whatever was asked for (None: no such limit).
+    ``exports`` are its bulk operations, whose files are under ``url``. ``page_size``: the most
+    nodes a page has, whatever was asked for (None: no such limit).
     """
 
     shop: TwinShop
     domain: str
     scopes: Sequence[str]
     topics: dict[str, str]
+    exports: TwinExports
+    url: str
     page_size: int | None = None
 
     def answer(self, operation: str, variables: Variables) -> dict[str, Any] | None:
@@ -52,6 +57,8 @@ class Desk:
             "RenkeiOrderLines": self._order_lines,
             "RenkeiRefund": self._refund,
             "RenkeiOrdersChanged": self._orders_changed,
+            "RenkeiExportBegin": self._export_begin,
+            "RenkeiExport": self._export,
             "RenkeiCustomer": self._customer,
             "RenkeiCustomersChanged": self._customers_changed,
             "RenkeiPointsRead": self._points_read,
@@ -87,6 +94,35 @@ class Desk:
         return {
             "orders": {"pageInfo": info, "nodes": [{"legacyResourceId": str(o.id)} for o in page]}
         }
+
+    def _export_begin(self, variables: Variables) -> dict[str, Any]:
+        query = variables["query"]
+        if problem := graphql().request_problem(query, {}):
+            raise ValueError(f"Shopify would refuse the query of this export: {problem}")
+        return self.exports.begin(query)
+
+    def _export(self, variables: Variables) -> dict[str, Any]:
+        """Its file is written when it is asked for once more."""
+        found = self.exports.asked(variables["id"])
+        if found and found.lines is None and found.asked > twin_export.ASKED:
+            found.lines = self._exported(found.query)
+        return twin_export.told(found, self.url)
+
+    def _exported(self, query: str) -> list[dict[str, Any]]:
+        """In no order that one could count on."""
+        since, until = _window(query)
+        within = [one for one in self.shop.orders.values() if since <= one.updated_at < until]
+        orders = {
+            f"gid://shopify/Order/{one.id}": _order(one, len(one.lines)) for one in reversed(within)
+        }
+        nodes = [
+            {**one, "id": id, "lineItems": _edges(one["lineItems"]["nodes"])}
+            for id, one in orders.items()
+        ]
+        answer = {"orders": _edges(nodes)}
+        if problem := graphql().answer_problem(query, {}, answer):
+            raise ValueError(f"the twin's export is wrong: {problem}")
+        return list(twin_export.lines_of(orders))
 
     def _customer(self, variables: Variables) -> dict[str, Any]:
         customer = self.shop.customers.get(number_of(variables["id"]))
@@ -155,10 +191,7 @@ def _changed(
     things: Iterable[D], variables: Variables, size: int
 ) -> tuple[list[D], dict[str, Any]]:
     """A page by (updated_at, id) after the cursor, as Shopify's cursors work."""
-    match = _FILTER.fullmatch(variables["filter"])
-    if match is None:
-        raise ValueError("the twin does not understand this filter")
-    since, until = (datetime.fromisoformat(text) for text in match.groups())
+    since, until = _window(variables["filter"])
     within = [one for one in things if since <= one.updated_at < until]
     after = _cursor_read(variables["after"])
     rest = sorted((one for one in within if _rank(one) > after), key=_rank)
@@ -168,6 +201,14 @@ def _changed(
         "endCursor": _cursor(_rank(page[-1])) if page else None,
     }
     return page, info
+
+
+def _window(text: str) -> tuple[datetime, datetime]:
+    match = _FILTER.search(text)
+    if match is None:
+        raise ValueError("the twin does not understand this filter")
+    since, until = (datetime.fromisoformat(moment) for moment in match.groups())
+    return since, until
 
 
 def _rank(one: D) -> tuple[str, int]:
@@ -257,6 +298,10 @@ def _refund(refund: TwinRefund, after: str | None, size: int) -> dict[str, Any]:
         "duties": [],
         "transactions": _whole([money] if refund.money else []),
     }
+
+
+def _edges(nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"edges": [{"node": node} for node in nodes]}
 
 
 def _whole(nodes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class TwinShop:
         self.orders: dict[int, TwinOrder] = {}
         self.discounts: dict[str, TwinDiscount] = {}
         self._now = now or (lambda: datetime.now(UTC))
-        self._ids = self._numbers(5_000_000_000_000 + seed * 1_000_000)
+        self.ids = self._numbers(5_000_000_000_000 + seed * 1_000_000)
 
     @staticmethod
     def _numbers(first: int) -> Iterator[int]:
@@ -60,7 +60,7 @@ class TwinShop:
         """A new customer; without an address one whom staff made."""
         now = self.clock()
         customer = TwinCustomer(
-            id=next(self._ids),
+            id=next(self.ids),
             email=shopper.email or None,
             family_name=shopper.family_name,
             given_name=shopper.given_name,
@@ -106,7 +106,7 @@ class TwinShop:
         now = self.clock()
         each = [*discounts, *[()] * (len(items) - len(discounts))]
         order = TwinOrder(
-            id=next(self._ids),
+            id=next(self.ids),
             number=1001 + len(self.orders),
             customer=customer,
             created_at=now,
@@ -121,7 +121,7 @@ class TwinShop:
     def _line(self, item: Item, discounts: tuple[int, ...]) -> TwinLine:
         tax = tax_within(item.yen, item.tax_rate, included=True)
         price = item.yen if self.taxes_included else item.yen - tax
-        return TwinLine(next(self._ids), item, price, item.quantity, discounts)
+        return TwinLine(next(self.ids), item, price, item.quantity, discounts)
 
     def pay(self, order: TwinOrder) -> None:
         """The money arrives."""
@@ -166,7 +166,7 @@ class TwinShop:
         """A new discount code; raises KeyError where there is one, in whatever case."""
         if code.lower() in self.discounts:
             raise KeyError(code)
-        made = TwinDiscount(next(self._ids), code, yen, ends_at, usage_limit)
+        made = TwinDiscount(next(self.ids), code, yen, ends_at, usage_limit)
         self.discounts[code.lower()] = made
         return made
 
@@ -181,7 +181,7 @@ class TwinShop:
         parts = tuple(_part(order, line, quantity) for line, quantity in pieces)
         included = order.taxes_included
         money = sum(part.subtotal + (0 if included else part.tax) for part in parts)
-        refund = TwinRefund(next(self._ids), self.clock(), parts, money)
+        refund = TwinRefund(next(self.ids), self.clock(), parts, money)
         order.refunds.append(refund)
         whole = all(order.current(one) == 0 for one in order.lines)
         order.financial_status = "refunded" if whole else "partially_refunded"

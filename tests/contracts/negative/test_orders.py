@@ -14,6 +14,8 @@ from wrong_lists import (
     FirstPageOnly,
     NewestFirst,
     Nothing,
+    PastOverAgain,
+    PastWithoutEdits,
     Remembered,
     StopsAtTheFirstBadRow,
     UntilIncluded,
@@ -186,6 +188,8 @@ WRONG: dict[str, Vendor] = {
     "a window leaves out what is before it": orders(WithoutBeginning),
     "a window ends before its until": orders(UntilIncluded),
     "the oldest change comes first": orders(NewestFirst),
+    "the past is what its pages tell": orders(PastWithoutEdits),
+    "the past goes on behind a page": orders(PastOverAgain),
 }
 TABLE = {f"orders: {name}": vendor for name, vendor in WRONG.items()}
 

@@ -115,3 +115,21 @@ class AnyId(Reader):
             return await self.right.fetch(id)
         except NotFound:
             return (await self.all(Window(LONG_AGO, FAR)))[0]
+
+
+class PastWithoutEdits(Reader):
+    """Leaves out what has changed since it was placed."""
+
+    async def past(self, window: Window, cursor: str | None) -> Page[Any]:
+        page = await self.right.changed(window, cursor)
+        kept = tuple(one for one in page.items if one.changed_at == one.placed_at)
+        return replace(page, items=kept)
+
+
+class PastOverAgain(Reader):
+    """Reads from the start whatever it was given."""
+
+    async def past(self, window: Window, cursor: str | None) -> Page[Any]:
+        found = await self.all(window)
+        read = int(cursor or 0)
+        return Page(tuple(found[: read + SIZE]), str(read + SIZE) if read < len(found) else None)

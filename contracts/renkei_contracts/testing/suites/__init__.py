@@ -12,6 +12,7 @@ from renkei_contracts.testing.suites import members as members
 from renkei_contracts.testing.suites import members_paging as members_paging
 from renkei_contracts.testing.suites import messages as messages
 from renkei_contracts.testing.suites import orders as orders
+from renkei_contracts.testing.suites import orders_history as orders_history
 from renkei_contracts.testing.suites import orders_money as orders_money
 from renkei_contracts.testing.suites import orders_paging as orders_paging
 from renkei_contracts.testing.suites import privacy as privacy
