@@ -286,3 +286,15 @@ class CodesTold(Protocol):
     """
 
     codes_told: bool
+
+
+@runtime_checkable
+class Storefront(Protocol):
+    """Browsers of shoppers, whose requests the vendor passes on to us and vouches for. Pure."""
+
+    def shopper(self, delivery: Delivery, now: datetime) -> ExternalRef | None:
+        """Who is signed in at the vendor's shop; None: nobody.
+
+        Raises SignatureInvalid for what the vendor has not passed on just now.
+        """
+        ...

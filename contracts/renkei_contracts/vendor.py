@@ -24,6 +24,7 @@ PROTOCOLS: dict[str, type] = {
     "messages": capability.Messages,
     "facts": capability.Facts,
     "check": capability.Check,
+    "storefront": capability.Storefront,
 }
 """Every capability by its name on Vendor, with the Protocol its factory's product satisfies."""
 
@@ -55,6 +56,7 @@ class Vendor:
     messages: Callable[[Connection[Any]], capability.Messages] | None = None
     facts: Callable[[Connection[Any]], capability.Facts] | None = None
     check: Callable[[Connection[Any]], capability.Check] | None = None
+    storefront: Callable[[Connection[Any]], capability.Storefront] | None = None
     twin: Callable[[StageContext], Stage] | None = None
     peer: Callable[[StageContext], Stage] | None = None
 

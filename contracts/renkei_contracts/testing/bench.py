@@ -192,6 +192,10 @@ class Bench:
         """The capability on the twin."""
         return made(self.vendor.facts, self.connection())
 
+    def storefront(self, settings: Mapping[str, object] | None = None) -> capability.Storefront:
+        """The capability on a connection with these settings."""
+        return made(self.vendor.storefront, self.connection(settings))
+
     def install(self, connection: Connection[Any]) -> capability.Install:
         """The capability on this connection, which will hold the token."""
         return made(self.vendor.install, connection)

@@ -1,8 +1,10 @@
 """What a twin can show besides points, so that a suite sees whether the vendor has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+
+from renkei_contracts.delivery import Delivery
 
 
 @runtime_checkable
@@ -14,6 +16,15 @@ class ShowsCoupons(Protocol):
 
     async def coupon_shown(self, code: str) -> tuple[int, datetime] | None:
         """What the coupon is worth in yen and until when; None: there is none."""
+        ...
+
+
+@runtime_checkable
+class PassesOn(Protocol):
+    """A twin of a vendor whose shop passes on what its shoppers' browsers ask."""
+
+    def passed_on(self, customer: str, asked: Mapping[str, str]) -> Delivery:
+        """The request of a customer's browser as we get it (an empty customer: nobody's)."""
         ...
 
 

@@ -95,6 +95,11 @@ class OpenConnection:
         return isinstance(coupons, capability.CodesTold) and coupons.codes_told
 
     @cached_property
+    def storefront(self) -> capability.Storefront | None:
+        """Its shoppers' browsers."""
+        return self._made("storefront", self.vendor.storefront)
+
+    @cached_property
     def facts(self) -> capability.Facts | None:
         """Dated facts."""
         return self._made("facts", self.vendor.facts)

@@ -123,7 +123,7 @@ class TillService:
 
     async def resolve(self, terminal: Terminal, ask: ResolveMember) -> MemberAnswer:
         """Who this is, masked, with the balance for this channel."""
-        return await self._shown(terminal, await LookUps(self.booking).one(terminal.id, ask))
+        return await self.shown(terminal, await LookUps(self.booking).one(terminal.id, ask))
 
     async def search(self, terminal: Terminal, ask: ResolveMember) -> MemberHits:
         """Whoever may be meant, masked."""
@@ -141,16 +141,17 @@ class TillService:
         asked = ResolveMember(scheme="card", value=ask.card)
         known = await LookUps(self.booking).several(terminal.id, asked)
         if len(known) == 1:
-            return await self._shown(terminal, known[0])
+            return await self.shown(terminal, known[0])
         if known or not is_card(ask.card):
             raise refused("card_taken")
         named = Identity(kind=IdentityKind.CARD, value=ask.card, grade=Grade.STRONG)
         ref = ExternalRef(connection=terminal.connection, id=f"card/{ask.card}")
         rules = await self._rules(terminal)
         seen = Member(ref=ref, changed_at=rules.now, identities=(named,))
-        return await self._shown(terminal, (await self.booking.enrol(seen)).member)
+        return await self.shown(terminal, (await self.booking.enrol(seen)).member)
 
-    async def _shown(self, terminal: Terminal, member: str) -> MemberAnswer:
+    async def shown(self, terminal: Terminal, member: str) -> MemberAnswer:
+        """A member who is known otherwise than by a look-up, masked, with the channel's balance."""
         profile = await self._profile(member)
         now, balance, homes = await self._balance(terminal, member)
         async with self.booking.database.begin() as conn:

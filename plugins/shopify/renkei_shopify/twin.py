@@ -4,12 +4,16 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlencode
 
+from renkei_contracts.delivery import Delivery
 from renkei_contracts.stage import STRAIGHT, Action, Item, Mischief, Shopper, StageContext, Webhook
+from renkei_contracts.toolkit.signature import hmac_sha256_hex
 from renkei_contracts.twin.base import TwinBase
 from renkei_contracts.twin.emitter import Outgoing
 from renkei_shopify import topics, twin_rest
 from renkei_shopify.settings import ShopifySettings
+from renkei_shopify.storefront import signed_text
 from renkei_shopify.twin_app import API_VERSION, CLIENT_ID, DOMAIN, SERVED_SECRETS, TwinApp
 from renkei_shopify.twin_graphql import metafield_name
 from renkei_shopify.twin_records import TwinCustomer, TwinOrder
@@ -154,6 +158,20 @@ class ShopifyTwin(TwinBase):
         """The points metafield in the app's own namespace."""
         value = self._customer(customer).metafields.get(POINTS)
         return None if value is None else int(value)
+
+    def passed_on(self, customer: str, asked: Mapping[str, str]) -> Delivery:
+        """By the app proxy, which adds its own parameters and signs all of them."""
+        now = self.context.now()
+        own = {
+            "shop": DOMAIN,
+            "logged_in_customer_id": customer,
+            "path_prefix": "/apps/renkei",
+            "timestamp": str(int(now.timestamp())),
+        }
+        given = [*asked.items(), *own.items()]
+        signature = hmac_sha256_hex(self.twin.secrets[0], signed_text(given))
+        query = urlencode([*given, ("signature", signature)])
+        return Delivery("", now, (), b"", method="GET", query=query)
 
     async def coupon_shown(self, code: str) -> tuple[int, datetime] | None:
         """What the discount of exactly this code is worth, and until when."""

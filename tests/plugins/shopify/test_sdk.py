@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import SignatureInvalid
+from renkei_contracts.stage import StageContext
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.shop import HANAKO
 from renkei_contracts.twin.process import PeerUnavailable, run_tool
@@ -104,3 +106,15 @@ async def test_the_library_accepts_what_our_twin_sends(library: Library) -> None
     assert (answer["valid"], answer["topic"]) == (True, "CUSTOMERS_CREATE")
     assert not (await library(**given, secret="other"))["valid"]
     assert not (await library(**given | {"body": body + " "}, secret=CLIENT_SECRET))["valid"]
+
+
+async def test_the_library_accepts_what_our_twins_app_proxy_signs(
+    library: Library, tmp_path: Path
+) -> None:
+    """By the machine's clock: the library takes no request of another time."""
+    passed = ShopifyTwin(StageContext(tmp_path)).passed_on("7", {"points": "500", "key": "税 +&"})
+    query = dict(parse_qsl(passed.query, keep_blank_values=True))
+    assert await library(task="proxied", secret=CLIENT_SECRET, query=query)
+    assert not await library(task="proxied", secret="other", query=query)
+    other = query | {"logged_in_customer_id": "8"}
+    assert not await library(task="proxied", secret=CLIENT_SECRET, query=other)

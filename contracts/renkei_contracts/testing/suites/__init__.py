@@ -18,6 +18,7 @@ from renkei_contracts.testing.suites import orders_paging as orders_paging
 from renkei_contracts.testing.suites import privacy as privacy
 from renkei_contracts.testing.suites import products as products
 from renkei_contracts.testing.suites import stock as stock
+from renkei_contracts.testing.suites import storefront as storefront
 from renkei_contracts.testing.suites import till as till
 from renkei_contracts.testing.suites import till_answers as till_answers
 from renkei_contracts.testing.suites import twin as twin

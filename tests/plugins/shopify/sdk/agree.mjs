@@ -15,6 +15,10 @@ function library(secret) {
 }
 
 const tasks = {
+  proxied: ({ secret, query }) =>
+    library(secret)
+      .utils.validateHmac(query, { signator: "appProxy" })
+      .catch(() => false),
   sign: ({ secret, body }) => createSHA256HMAC(secret, body, HashFormat.Base64),
   validate: ({ secret, headers, body }) =>
     library(secret).webhooks.validate({
