@@ -8,6 +8,7 @@ import typer
 from renkei import __version__
 from renkei.cli import (
     application,
+    backfill,
     check,
     connect,
     demo,
@@ -71,6 +72,7 @@ app.command("check")(check.check)
 app.command("new-plugin")(new_plugin.new_plugin)
 app.command("connect")(connect.connect)
 app.command("connections")(connect.connections)
+app.command("backfill")(backfill.backfill)
 app.command("members")(members.members)
 app.command("balance")(members.balance)
 app.command("explain")(members.explain)

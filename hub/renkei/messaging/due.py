@@ -22,6 +22,7 @@ WITH waiting AS (
     UNION
     SELECT 'polls', connection_id FROM poll
     WHERE due <= :now AND (leased_until IS NULL OR leased_until <= :now)
+      AND (ends IS NULL OR since < ends)
     UNION
     SELECT 'codes', connection_id FROM hold_code
     WHERE state IN ('wanted', 'unwanted') AND due <= :now

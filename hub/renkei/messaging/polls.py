@@ -2,6 +2,10 @@
 
 A window begins some time before the last one ended: vendors' clocks run apart, and rows become
 visible late. What is seen twice is booked once.
+
+A back-fill reads what changed before, up to where the polls began, in slices of time: what must be
+read again after a cursor was refused is one slice at most. What changes meanwhile leaves the past,
+and the polls see it.
 """
 
 import json
@@ -16,11 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei_contracts.event import ObjectKind
 from renkei_contracts.paging import Window
 
-Kind = Literal["order", "member", "fact"]
+Kind = Literal["order", "member", "fact", "order_history", "member_history"]
 
 LEASE = timedelta(seconds=30)
 OVERLAP = timedelta(minutes=15)
 INTERVAL = timedelta(seconds=60)
+SLICE = timedelta(days=31)
+"""How much of the past is read as one window."""
 
 ENSURE = """
 INSERT INTO poll (connection_id, kind, since, due)
@@ -28,18 +34,33 @@ SELECT c, kind, since, due FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, kind text, since timestamptz, due timestamptz)
 ORDER BY c, kind ON CONFLICT DO NOTHING"""
 
+# Again, it goes on; one that is done is carried on further back.
+BACKFILL = """
+INSERT INTO poll (connection_id, kind, since, due, began, ends)
+SELECT c, kind, began, due, began, ends FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, kind text, began timestamptz, ends timestamptz, due timestamptz)
+WHERE began < ends
+ORDER BY c, kind
+ON CONFLICT (connection_id, kind) DO UPDATE
+SET since = excluded.began, began = excluded.began, ends = poll.began, due = excluded.due,
+    pages = 0, items = 0
+WHERE poll.since >= poll.ends AND excluded.began < poll.began"""
+
 CLAIM = """
 WITH picked AS (
     SELECT connection_id, kind FROM poll
     WHERE connection_id = :c AND due <= :now AND (leased_until IS NULL OR leased_until <= :now)
+      AND (ends IS NULL OR since < ends)
     ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
 UPDATE poll SET owner = :owner, leased_until = :now + CAST(:lease AS interval),
-                until = coalesce(poll.until, :now)
+                until = coalesce(poll.until, CASE WHEN ends IS NULL THEN :now
+                    ELSE least(ends, since + CAST(:slice AS interval)) END)
 FROM picked p WHERE (poll.connection_id, poll.kind) = (p.connection_id, p.kind)
 RETURNING poll.connection_id, poll.kind, poll.since, poll.until, poll.cursor, poll.failures"""
 
 PAGE = """
-UPDATE poll SET cursor = :cursor, failures = 0, leased_until = :now + CAST(:lease AS interval)
+UPDATE poll SET cursor = :cursor, failures = 0, leased_until = :now + CAST(:lease AS interval),
+                pages = pages + 1, items = items + :items
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 REST = """
@@ -48,7 +69,9 @@ WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 FINISHED = """
 UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, failures = 0, cursor = NULL,
-                since = greatest(since, until - CAST(:overlap AS interval)), until = NULL
+                since = CASE WHEN ends IS NOT NULL THEN until
+                             ELSE greatest(since, until - CAST(:overlap AS interval)) END,
+                until = NULL, pages = pages + 1, items = items + :items
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 FAILED = """
@@ -85,7 +108,12 @@ class Claimed:
     @property
     def objects(self) -> ObjectKind:
         """What is read page after page; facts are not."""
-        return "member" if self.kind == "member" else "order"
+        return "member" if self.kind.startswith("member") else "order"
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether it is a slice of the past."""
+        return self.kind.endswith("_history")
 
     @property
     def window(self) -> Window:
@@ -112,11 +140,25 @@ async def ensure(conn: AsyncConnection, polls: Sequence[NewPoll], now: datetime)
         await conn.execute(text(ENSURE), {"p": json.dumps(rows)})
 
 
+async def backfill(
+    conn: AsyncConnection,
+    connection: str,
+    kinds: Sequence[Kind],
+    began: datetime,
+    ends: datetime,
+    now: datetime,
+) -> None:
+    """Read the past from ``began`` on, up to ``ends`` or to where it was read before."""
+    span = {"c": connection, "began": began.isoformat(), "ends": ends.isoformat()}
+    rows = [span | {"kind": kind, "due": now.isoformat()} for kind in kinds]
+    await conn.execute(text(BACKFILL), {"p": json.dumps(rows)})
+
+
 async def claim(
     conn: AsyncConnection, connection: str, owner: str, now: datetime, lease: timedelta = LEASE
 ) -> Claimed | None:
-    """Take one that is due; a window under way goes on, otherwise one up to now begins."""
-    values = {"c": connection, "owner": owner, "now": now, "lease": lease}
+    """Take one that is due; a window under way goes on, otherwise the next one begins."""
+    values = {"c": connection, "owner": owner, "now": now, "lease": lease, "slice": SLICE}
     row = (await conn.execute(text(CLAIM), values)).first()
     if row is None:
         return None
@@ -124,10 +166,18 @@ async def claim(
 
 
 async def keep_page(
-    conn: AsyncConnection, claimed: Claimed, cursor: str, now: datetime, lease: timedelta = LEASE
+    conn: AsyncConnection,
+    claimed: Claimed,
+    cursor: str,
+    now: datetime,
+    items: int = 0,
+    lease: timedelta = LEASE,
 ) -> bool:
-    """Go on from this cursor, and keep the lease; False when somebody else has taken over."""
-    values = _name(claimed) | {"cursor": cursor, "now": now, "lease": lease}
+    """Go on from this cursor, and keep the lease; False when somebody else has taken over.
+
+    ``items``: how many the page had that was booked.
+    """
+    values = _name(claimed) | {"cursor": cursor, "now": now, "lease": lease, "items": items}
     return (await conn.execute(text(PAGE), values)).rowcount == 1
 
 
@@ -137,10 +187,15 @@ async def rest(conn: AsyncConnection, claimed: Claimed, due: datetime) -> None:
 
 
 async def finish(
-    conn: AsyncConnection, claimed: Claimed, due: datetime, overlap: timedelta = OVERLAP
+    conn: AsyncConnection,
+    claimed: Claimed,
+    due: datetime,
+    overlap: timedelta = OVERLAP,
+    items: int = 0,
 ) -> None:
-    """The window was read to its end."""
-    await conn.execute(text(FINISHED), _name(claimed) | {"due": due, "overlap": overlap})
+    """The window was read to its end, with so many items on its last page."""
+    values = _name(claimed) | {"due": due, "overlap": overlap, "items": items}
+    await conn.execute(text(FINISHED), values)
 
 
 async def fail(

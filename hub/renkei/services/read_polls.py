@@ -12,7 +12,7 @@ from renkei.messaging import changed, polls
 from renkei.messaging.changed import Hint
 from renkei.messaging.polls import Claimed, NewPoll
 from renkei.messaging.reason import reason_of
-from renkei.messaging.retry import pause
+from renkei.messaging.retry import LONGEST_PAUSE, pause
 from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
 from renkei.services.read_facts import ReadFacts
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 class ReadPolls:
     """Polls a connection's orders and members, every ``interval``, ``overlap`` before the last.
 
-    Its facts, too, once a day.
+    Its facts, too, once a day, and its past, where that is asked for.
     """
 
     tools: Tools
@@ -41,6 +41,9 @@ class ReadPolls:
 
     PAGE_SECONDS: ClassVar[float] = 20.0
     """A page may take several calls; it must be booked, too, before the lease ends."""
+
+    TRIES: ClassVar[int] = 3
+    """Of one page, before its window is read from the start: what was read is read again."""
 
     async def begin(self, opened: OpenConnection) -> None:
         """Poll whatever this connection can tell, from its first settled instant on."""
@@ -74,20 +77,20 @@ class ReadPolls:
     async def _pages(self, opened: OpenConnection, claimed: Claimed) -> None:
         ends = self.tools.clock() + self.TURN
         while True:
-            cursor = await self._page(opened, claimed)
-            now = self.tools.clock()
+            page = await self._page(opened, claimed)
+            now, count = self.tools.clock(), len(page.items) + len(page.rejected)
             async with self.tools.database.begin() as conn:
-                if cursor is None:
-                    due = now + self.interval
-                    return await polls.finish(conn, claimed, due, self.overlap)
-                if not await polls.keep_page(conn, claimed, cursor, now):
+                if page.cursor is None:
+                    due = now if claimed.is_backfill else now + self.interval
+                    return await polls.finish(conn, claimed, due, self.overlap, count)
+                if not await polls.keep_page(conn, claimed, page.cursor, now, count):
                     return None
                 if now > ends:
                     return await polls.rest(conn, claimed, now)
-            claimed = claimed.at(cursor)
+            claimed = claimed.at(page.cursor)
 
-    async def _page(self, opened: OpenConnection, claimed: Claimed) -> str | None:
-        """Read and book one page; gives where the next one begins."""
+    async def _page(self, opened: OpenConnection, claimed: Claimed) -> Page[Any]:
+        """Read and book one page."""
         began = self.tools.clock()
         page = await self._read(opened, claimed)
         await self.tools.trouble.worked(opened)
@@ -105,11 +108,11 @@ class ReadPolls:
             await changed.bury(conn, opened.id, claimed.objects, page.rejected, began)
             ids = [item.ref.id for item in page.items]
             await changed.understood(conn, opened.id, claimed.objects, ids)
-        return page.cursor
+        return page
 
     async def _read(self, opened: OpenConnection, claimed: Claimed) -> Page[Any]:
-        reader = opened.orders if claimed.kind == "order" else opened.members
-        what = f"connection {opened.id}: polling {claimed.kind}s"
+        reader = opened.orders if claimed.objects == "order" else opened.members
+        what = f"connection {opened.id}: polling {claimed.objects}s"
         if reader is None:
             raise UnsupportedFeature(f"{what}: the plugin {opened.row.vendor} cannot")
         return await call(
@@ -136,8 +139,10 @@ class ReadPolls:
 
     async def _failed(self, claimed: Claimed, error: Exception) -> None:
         """A cursor that the vendor no longer takes must not stop the poll for ever."""
-        stale = claimed.cursor is not None and not isinstance(error, TryLater | Reauthorize)
-        due = self.tools.clock() + pause(claimed.failures + 1)
+        tries = claimed.failures + 1
+        refused = claimed.cursor is not None and not isinstance(error, TryLater | Reauthorize)
+        stale = refused and tries >= self.TRIES
+        due = self.tools.clock() + (LONGEST_PAUSE if stale else pause(tries))
         log.warning("poll_failed", connection=claimed.connection, reason=reason_of(error))
         async with self.tools.database.begin() as conn:
             await polls.fail(conn, claimed, due, from_start=stale)

@@ -7,8 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.messaging.polls import (
     OVERLAP,
+    SLICE,
     Claimed,
     NewPoll,
+    backfill,
     claim,
     ensure,
     fail,
@@ -95,3 +97,40 @@ async def test_a_window_that_rests_goes_on_where_it_was(poll: AsyncConnection) -
     await keep_page(poll, first, "page-2", NOW)
     await rest(poll, first, NOW)
     assert (await mine(poll)).cursor == "page-2"
+
+
+PAST = SINCE - timedelta(days=40)
+
+
+async def slices(conn: AsyncConnection) -> list[tuple[datetime, datetime]]:
+    """Read whatever of the past is left, slice after slice."""
+    read = []
+    while (found := await claim(conn, "cart", "me", NOW)) is not None:
+        assert found.is_backfill
+        read.append((found.since, found.until))
+        await finish(conn, found, NOW)
+    return read
+
+
+async def test_the_past_is_read_once_in_slices_that_touch(conn: AsyncConnection) -> None:
+    await backfill(conn, "cart", ["order_history"], PAST, SINCE, NOW)
+    assert await slices(conn) == [(PAST, PAST + SLICE), (PAST + SLICE, SINCE)]
+    await backfill(conn, "cart", ["order_history"], PAST, SINCE, NOW)
+    assert await slices(conn) == []
+
+
+async def test_a_backfill_is_carried_on_further_back_once_it_is_done(
+    conn: AsyncConnection,
+) -> None:
+    await backfill(conn, "cart", ["member_history"], PAST, SINCE, NOW)
+    earlier = PAST - timedelta(days=9)
+    await backfill(conn, "cart", ["member_history"], earlier, SINCE, NOW)
+    assert (await slices(conn))[0] == (PAST, PAST + SLICE)
+    await backfill(conn, "cart", ["member_history"], earlier, SINCE, NOW)
+    assert await slices(conn) == [(earlier, PAST)]
+
+
+async def test_polls_go_on_beside_a_backfill(poll: AsyncConnection) -> None:
+    await backfill(poll, "cart", ["order_history"], PAST, SINCE, NOW + HOUR)
+    found = await mine(poll)
+    assert (found.kind, found.since, found.until) == ("order", SINCE, NOW)

@@ -1,0 +1,59 @@
+"""``renkei backfill``: read a shop's past, and see how far that is."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from renkei.cli.hubs import with_hub
+from renkei.cli.invocation import invocation
+from renkei.cli.moments import INSTANTS, in_japan
+from renkei.cli.screen import as_json, local, say, table
+
+if TYPE_CHECKING:
+    from renkei.bootstrap import Hub
+    from renkei.services.backfill import Progress
+
+
+def backfill(
+    context: typer.Context,
+    connection: Annotated[str, typer.Argument(help="whose past: see `renkei connections`")],
+    since: Annotated[
+        datetime | None, typer.Option(formats=INSTANTS, help="begin, from this day on; else show")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
+) -> None:
+    """Let `renkei serve` read a shop's past orders and members, and show how far it is."""
+    settings = invocation(context).settings()
+    found = with_hub(settings, lambda hub: _done(hub, connection, in_japan(since)))
+    if json:
+        as_json({"backfill": [asdict(one) | {"percent": one.percent} for one in found]})
+    elif not found:
+        say(f"{connection}: no back-fill; begin one with --since")
+    else:
+        table("", ("of", "from", "read up to", "until", "pages", "items", "%"), _rows(found))
+
+
+async def _done(hub: "Hub", connection: str, since: datetime | None) -> "list[Progress]":
+    from renkei.services.backfill import Backfill
+
+    service = Backfill(hub.connections, hub.database, hub.clock)
+    if since is not None:
+        await service.begin(connection, since)
+    return await service.progress(connection)
+
+
+def _rows(found: "list[Progress]") -> list[tuple[object, ...]]:
+    return [
+        (
+            one.what,
+            local(one.began),
+            local(one.read_to),
+            local(one.ends),
+            one.pages,
+            one.items,
+            one.percent,
+        )
+        for one in found
+    ]
