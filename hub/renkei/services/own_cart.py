@@ -100,9 +100,11 @@ async def look(till: TillService, caller: Terminal, hold: str) -> HoldSeen:
     return seen.model_copy(update=said)
 
 
-async def order(till: TillService, caller: Terminal, told: Order) -> OrderAnswer:
+async def order(
+    till: TillService, connections: OpenConnections, caller: Terminal, told: Order
+) -> OrderAnswer:
     """Book an order as it is now, as one that a vendor tells of."""
-    _require_own(caller, told.ref, told.customer)
+    await _require_own(connections, caller, told.ref, told.customer)
     command = RestateOrder(await till.booking.settling(told), caller.channel)
     answer: OrderAnswer = await till.booking.committer.submit(command)
     if answer.outcome == "unlinked" and command.settling.identities:
@@ -116,19 +118,22 @@ async def customer(
     till: TillService, connections: OpenConnections, caller: Terminal, told: Member
 ) -> CustomerAnswer:
     """Link a customer to the member they are, or make them one; their orders that waited settle."""
-    _require_own(caller, told.ref)
+    await _require_own(connections, caller, told.ref)
     if told.state in (MemberState.WITHDRAWN, MemberState.MERGED):
         raise RequestInvalid("state", told.state.value, "who leaves or joins is decided in the hub")
     async with till.booking.database.begin() as conn:
         program = (await store.load(conn, caller.connection)).program
     shown = await channels_of(connections, program)
-    mirrors_at = shown.mirrors_at - {caller.connection}
-    found = await till.booking.enrol(told, creates_at=shown.creates_at, mirrors_at=mirrors_at)
+    found = await till.booking.enrol(told, creates_at=shown.creates_at, mirrors_at=shown.mirrors_at)
     return CustomerAnswer(member=found.member, created=found.created)
 
 
-def _require_own(caller: Terminal, *refs: ExternalRef | None) -> None:
-    """What is told is of the caller's own channel."""
+async def _require_own(
+    connections: OpenConnections, caller: Terminal, *refs: ExternalRef | None
+) -> None:
+    """What is told is of the caller's own channel, and of no vendor's: it would be told twice."""
+    if any(row.id == caller.connection for row in await connections.rows()):
+        raise refused("channel_of_vendor", caller.connection)
     for ref in refs:
         if ref is not None and ref.connection != caller.connection:
             raise refused("of_other_channel", str(ref))

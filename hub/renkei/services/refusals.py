@@ -133,6 +133,9 @@ REFUSALS: dict[str, Refusal] = {
     "of_other_channel": Refusal(
         403, "このお店の注文や会員ではありません。係員を呼んでください", False, "call_staff"
     ),
+    "channel_of_vendor": Refusal(
+        403, "このお店の注文と会員は連携先から届きます", False, "call_staff"
+    ),
     "order_unclear": Refusal(409, "更新時刻が同じで内容の違う注文があります", False, "call_staff"),
     "till_not_named": Refusal(
         400, "レジの指定がありません。係員を呼んでください", False, "call_staff"

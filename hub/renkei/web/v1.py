@@ -73,7 +73,7 @@ async def facts(ask: FactsTold, caller: FactTeller, hub: TheHub) -> FactsKept:
     "/members",
     name="tell_member",
     summary="A customer as they are now",
-    responses=documented(*ALWAYS, "of_other_channel", "busy"),
+    responses=documented(*ALWAYS, "of_other_channel", "channel_of_vendor", "busy"),
 )
 async def member(told: Member, caller: MemberTeller, hub: TheHub) -> CustomerAnswer:
     """Finds the member by what is proven of them, or makes them one; again changes nothing."""
@@ -141,6 +141,7 @@ async def release(hold: HoldId, caller: Holder, hub: TheHub) -> HoldAnswer:
     responses=documented(
         *ALWAYS,
         "of_other_channel",
+        "channel_of_vendor",
         "order_unclear",
         "hold_not_found",
         "hold_of_other_member",
@@ -151,4 +152,4 @@ async def release(hold: HoldId, caller: Holder, hub: TheHub) -> HoldAnswer:
 )
 async def order(told: Order, caller: OrderTeller, hub: TheHub) -> OrderAnswer:
     """Restated as a whole whenever it changes; what is older than what is known is ignored."""
-    return await own_cart.order(hub.till, caller, told)
+    return await own_cart.order(hub.till, hub.connections, caller, told)

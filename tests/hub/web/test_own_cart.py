@@ -192,3 +192,16 @@ async def test_nobody_tells_of_another_channel_and_no_register_of_orders(
     assert refusal(await cart.post(MEMBERS, left)) == (422, "request_invalid")
     for path, said in ((ORDERS, order()), (MEMBERS, customer()), (HOLDS, {})):
         assert refusal(await register.post(path, said)) == (403, "scope_missing")
+
+
+async def test_orders_and_customers_of_a_vendors_shop_come_from_the_vendor_alone(
+    hub: Hub, cart: Any
+) -> None:
+    async with hub.database.begin() as conn:
+        credential = await terminals.add_application(
+            conn, hub.ring, new_id, hub.clock(), connection="signing", name="site"
+        )
+    site = type(cart)(cart.http, credential)
+    theirs = {"ref": {"connection": "signing", "id": "x1"}}
+    for path, said in ((ORDERS, order(customer=None)), (MEMBERS, customer())):
+        assert refusal(await site.post(path, said | theirs)) == (403, "channel_of_vendor")
