@@ -30,12 +30,13 @@ from renkei_contracts.reference.cart.twin_app import TwinApp
 from renkei_contracts.reference.cart.twin_shop import Row, iso
 from renkei_contracts.stage import Shopper, StageContext
 
-WORKER = Path(__file__).with_name("backfill_worker.py")
+WORKER = Path(__file__).parents[2] / "worker_process.py"
 KEY = "azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 COUNTS_FROM = NOW - timedelta(days=1)
 BEGAN = NOW - timedelta(days=100)
+PLUGIN = "renkei_contracts.reference.cart"
 PAGE = 4
 PATIENCE = 60.0
 
@@ -136,7 +137,7 @@ async def start(environment: dict[str, str]) -> AsyncIterator[Start]:
 
     async def started_with(**more: str) -> Process:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(WORKER), env=os.environ | environment | more, stdout=DEVNULL
+            sys.executable, str(WORKER), PLUGIN, env=os.environ | environment | more, stdout=DEVNULL
         )
         started.append(process)
         return process

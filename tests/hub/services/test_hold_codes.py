@@ -18,6 +18,7 @@ from renkei_contracts.errors import OutcomeUnknown, Rejected, Unavailable
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order, OrderState
+from renkei_contracts.till import HoldRequest
 
 SITE = Terminal("trm_site", "cart", "", "site")
 DAY = 86_400
@@ -280,3 +281,16 @@ async def test_a_shop_that_does_not_tell_which_codes_were_used_gets_none(shop: S
     hold = await held(shop)
     assert (hold.code, hold.spendable) == (None, 200)
     assert await shop.work("codes") == 0
+
+
+@pytest.mark.parametrize(("connection", "state"), [("cart", "captured"), ("shop", "open")])
+async def test_an_order_captures_the_hold_it_names_if_it_is_its_own_channels(
+    shop: Scene, connection: str, state: str
+) -> None:
+    member = await shop.member()
+    till = Terminal("trm_1", connection, "", "1")
+    hold = await shop.hub.till.hold(till, HoldRequest(key="k", member=member, points=300))
+    named = {"hold_codes": (hold.hold,), "points_used": 100, "points_value": 100}
+    await tell(shop, bought().model_copy(update=named))
+    assert (await own_cart.look(shop.hub.till, till, hold.hold)).state == state
+    assert await points(shop) == 500 - 100 + 99 - (300 if state == "open" else 0)
