@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from renkei_contracts.delivery import Delivery
+from renkei_contracts.stage import Item
 
 
 @runtime_checkable
@@ -25,6 +26,15 @@ class PassesOn(Protocol):
 
     def passed_on(self, customer: str, asked: Mapping[str, str]) -> Delivery:
         """The request of a customer's browser as we get it (an empty customer: nobody's)."""
+        ...
+
+
+@runtime_checkable
+class TakesCodes(Protocol):
+    """A twin whose shoppers can use a coupon of its shop."""
+
+    async def buy_with_code(self, customer: str, items: Sequence[Item], code: str) -> str:
+        """Buy with a coupon that was issued; the order's id."""
         ...
 
 

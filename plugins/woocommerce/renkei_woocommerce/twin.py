@@ -133,6 +133,14 @@ class WooCommerceTwin(TwinBase):
         await self._tell(mischief, ("order.created", row), ("order.updated", row))
         return str(row["id"])
 
+    async def buy_with_code(self, customer: str, items: Sequence[Item], code: str) -> str:
+        """The same with a coupon."""
+        row = self.shop.place(int(customer), items)
+        self.shop.use(row, code.lower())
+        self.shop.move(row, "processing")
+        await self._tell(STRAIGHT, ("order.created", row), ("order.updated", row))
+        return str(row["id"])
+
     async def refund(
         self, order: str, sku: str, quantity: int, mischief: Mischief = STRAIGHT
     ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from renkei_contracts.stage import Item, Shopper
 from renkei_contracts.toolkit.japanese import JST
+from renkei_contracts.toolkit.shares import divide
 from renkei_contracts.twin.shop import CATALOGUE
 
 Row = dict[str, Any]
@@ -154,6 +155,24 @@ class TwinShop:
         self.refunds[id] = []
         self._sum(row)
         return row
+
+    def use(self, row: Row, code: str) -> None:
+        """A coupon takes its yen off each line in proportion."""
+        coupon = next(one for one in self.coupons.values() if one["code"] == code)
+        lines = row["line_items"]
+        whole = [self.item(line["sku"]).yen * line["quantity"] for line in lines]
+        off = divide(min(int(coupon["amount"]), sum(whole)), whole)
+        for line, gross, less in zip(lines, whole, off, strict=True):
+            net, tax = parts(gross - less, self.item(line["sku"]).tax_rate)
+            line.update(total=yen(net), total_tax=yen(tax))
+            line["taxes"][0]["total"] = str(tax.quantize(Decimal("0.000001")))
+        self._sum(row)
+        net_off, tax_off = (
+            yen(sum(int(line[f"subtotal{part}"]) - int(line[f"total{part}"]) for line in lines))
+            for part in ("", "_tax")
+        )
+        used = {"id": self.number(), "code": code, "discount": net_off, "discount_tax": tax_off}
+        row.update(discount_total=net_off, discount_tax=tax_off, coupon_lines=[used])
 
     def move(self, row: Row, status: str) -> None:
         """The order's status changes."""

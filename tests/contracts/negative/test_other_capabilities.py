@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
-from wrong import Around, checks_of, must_fail, wrapped
+from wrong import Around, altered, checks_of, must_fail, wrapped
 
 from renkei_contracts.capability import Fact, Product, StockLevel
 from renkei_contracts.delivery import Delivery
@@ -311,6 +311,10 @@ WRONG: dict[str, Any] = {
 TABLE: dict[str, Vendor] = {
     id: wrapped(VENDOR, id.partition(":")[0], wrap) for id, wrap in WRONG.items()
 }
+
+TABLE["coupons: an order tells the code of a hold that it used"] = wrapped(
+    VENDOR, "orders", altered(lambda order: order.model_copy(update={"hold_codes": ()}))
+)
 
 
 def test_every_check_has_a_wrong_plugin() -> None:

@@ -59,7 +59,9 @@ class ReferenceStock:
 
 
 class ReferenceCoupons:
-    """Coupons by their code."""
+    """Coupons by their code, which an order tells that used one."""
+
+    codes_told = True
 
     def __init__(self, connection: Connection[ReferenceSettings]) -> None:
         self._client = ReferenceClient(connection)

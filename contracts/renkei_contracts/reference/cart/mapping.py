@@ -1,11 +1,14 @@
 """The cart's orders, customers and products as the hub's. Pure tables and functions."""
 
+import re
+
 from renkei_contracts.capability import Product
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.reference.cart import wire
+from renkei_contracts.toolkit.shares import divide
 from renkei_contracts.toolkit.wire import canonical, known
 
 ORDER_STATES = {
@@ -24,13 +27,19 @@ MEMBER_STATES = {
 
 BASIS_POINTS_A_PERCENT = 100
 
+HOLD = re.compile(r"hld-[a-z0-9]{1,60}")
+"""A code that the hub has issued for a hold."""
+
 
 def to_order(order: wire.Order, connection: str) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     what = f"order {order.id}"
     state = known(ORDER_STATES, order.state, what)
-    if order.total != sum(line.amount for line in order.lines) + order.shipping:
+    off = order.coupon.yen if order.coupon else 0
+    if order.total != sum(line.amount for line in order.lines) + order.shipping - off:
         raise PayloadInvalid(f"{what}: its total is not the sum of its lines and shipping")
+    hold_codes = _hold_codes(order)
+    each = divide(0 if hold_codes else off, [line.amount for line in order.lines])
     return canonical(
         what,
         lambda: Order(
@@ -42,8 +51,9 @@ def to_order(order: wire.Order, connection: str) -> Order:
             currency=order.currency,
             customer=_ref(connection, order.customer_id),
             identities=_mail(order.email),
-            lines=tuple(map(_line, order.lines)),
+            lines=tuple(map(_line, order.lines, each)),
             shipping=order.shipping,
+            hold_codes=hold_codes,
             test=order.test,
         ),
     )
@@ -74,17 +84,25 @@ def to_product(product: wire.Product, connection: str) -> Product:
     return Product(ref, product.sku, product.jan, product.title)
 
 
-def _line(line: wire.Line) -> LineItem:
+def _hold_codes(order: wire.Order) -> tuple[str, ...]:
+    """The code of ours that stands for a hold: what it is worth the hub knows."""
+    coupon = order.coupon
+    return (coupon.code,) if coupon and HOLD.fullmatch(coupon.code) else ()
+
+
+def _line(line: wire.Line, off: int) -> LineItem:
+    """One line, less its share of what a coupon of the shop's took off."""
+    amount = line.amount - off
     return LineItem(
         id=line.id,
         sku=line.sku,
         jan=line.jan,
         title=line.title,
         quantity=line.quantity,
-        amount=line.amount,
+        amount=amount,
         tax_rate=line.tax_percent * BASIS_POINTS_A_PERCENT,
         returned_quantity=line.returned_quantity,
-        returned_amount=line.returned_amount,
+        returned_amount=line.returned_amount * amount // (line.amount or 1),
     )
 
 

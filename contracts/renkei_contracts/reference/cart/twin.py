@@ -122,6 +122,13 @@ class ReferenceTwin(TwinBase):
         await self.emitter.emit([placed, self._outgoing("order.changed", order)], mischief)
         return str(order["id"])
 
+    async def buy_with_code(self, customer: str, items: Sequence[Item], code: str) -> str:
+        """Paid with a coupon: order.changed."""
+        order = self.shop.place(customer, items, code)
+        self.shop.become(order, "paid")
+        await self._tell("order.changed", order)
+        return str(order["id"])
+
     async def refund(
         self, order: str, sku: str, quantity: int, mischief: Mischief = STRAIGHT
     ) -> None:

@@ -79,10 +79,12 @@ class TwinShop:
         self.customers[customer["id"]] = customer
         return customer
 
-    def place(self, customer: str, items: Sequence[Item]) -> Row:
-        """An unpaid order; an empty customer is a guest."""
+    def place(self, customer: str, items: Sequence[Item], code: str | None = None) -> Row:
+        """An unpaid order, perhaps with a coupon; an empty customer is a guest."""
         now, number = iso(self._now()), self.number()
         lines = [_line(str(place), item) for place, item in enumerate(items, 1)]
+        goods = sum(line["amount"] for line in lines)
+        off = min(self.coupons[code]["yen"], goods) if code else 0
         order: Row = {
             "id": f"o{number}",
             "number": str(number),
@@ -95,7 +97,8 @@ class TwinShop:
             "email": self.customers[customer]["email"] if customer else "guest@example.jp",
             "lines": lines,
             "shipping": SHIPPING,
-            "total": sum(line["amount"] for line in lines) + SHIPPING,
+            "coupon": {"code": code, "yen": off} if code else None,
+            "total": goods + SHIPPING - off,
         }
         self.orders[order["id"]] = order
         return order

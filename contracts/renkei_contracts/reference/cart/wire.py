@@ -24,8 +24,18 @@ class Line(Wire):
     returned_amount: Count
 
 
+class UsedCoupon(Wire):
+    """The coupon that an order used, and the yen that it took off."""
+
+    code: str
+    yen: Count
+
+
 class Order(Wire):
-    """An order; ``total`` is its lines and the shipping, as sold. A guest has no customer."""
+    """An order; ``total`` is its lines and the shipping, as sold, less what a coupon took off.
+
+    A guest has no customer.
+    """
 
     id: Id
     number: str
@@ -38,6 +48,7 @@ class Order(Wire):
     email: str | None
     lines: tuple[Line, ...]
     shipping: Count
+    coupon: UsedCoupon | None
     total: Count
 
 

@@ -2,15 +2,19 @@
 
 from datetime import UTC, datetime, time, timedelta
 
+from renkei_contracts.capability import CodesTold
 from renkei_contracts.errors import UnsupportedFeature
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
+from renkei_contracts.testing.shop import enrolled, some_items
 from renkei_contracts.toolkit.japanese import JST
-from renkei_contracts.twin.shown import ShowsCoupons
+from renkei_contracts.twin.shown import ShowsCoupons, TakesCodes
 
 suite = Suite("coupons", "coupons")
 
 CODE, YEN = "SPRING-100", 100
+HOLD_CODE = "hld-0f1e2d3c4b5a69788796"
+"""As the hub makes them for holds."""
 
 
 def _until(bench: Bench) -> datetime:
@@ -97,3 +101,22 @@ async def a_code_names_only_itself(bench: Bench) -> None:
         told = f"issue() must make {code!r} as it is written, or raise UnsupportedFeature"
         must(await _shown(bench, code) == (200, _until(bench)), told)
         must(await _shown(bench) == (100, _until(bench)), told)
+
+
+@suite.check("register", needs=("orders",))
+async def an_order_tells_the_code_of_a_hold_that_it_used(bench: Bench) -> None:
+    """Else the points of the hold would come back although they were used."""
+    coupons, twin = bench.coupons(), bench.twin
+    if not (isinstance(coupons, CodesTold) and coupons.codes_told):
+        raise NotApplicable("its orders do not say which codes they used: codes_told")
+    told = "a twin must be able to use a code that orders tell: see TakesCodes in twin/shown.py"
+    must(isinstance(twin, TakesCodes), told)
+    assert isinstance(twin, TakesCodes)
+    await coupons.issue(HOLD_CODE, YEN, _until(bench))
+    buyer, items = await enrolled(twin), await some_items(twin)
+    order = await bench.orders().fetch(await twin.buy_with_code(buyer.id, items, HOLD_CODE))
+    must(order.hold_codes == (HOLD_CODE,), "an order must name the code of a hold that it used")
+    goods = sum(item.yen * item.quantity for item in items)
+    told = "the lines of such an order count before the code, whose points are the hub's to value"
+    must(sum(line.amount for line in order.lines) == goods, told)
+    must((order.points_used, order.points_value) == (0, 0), told)

@@ -36,10 +36,11 @@ async def stated(bench: Bench) -> tuple[date, Sequence[Fact]]:
 @suite.check()
 async def something_is_stated_within_a_month(bench: Bench) -> None:
     """A condition on what nobody states never holds, and nobody notices."""
+    twin = type(bench.twin).__name__
     must(
         await _first(bench) is not None,
         f"facts() must state something of one of the next {DAYS} days: read what the vendor "
-        "answers, and let the twin answer as the vendor does",
+        f"answers, and let {twin} answer as the vendor does",
     )
 
 
