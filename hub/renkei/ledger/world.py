@@ -7,8 +7,6 @@ commands decided. Commands of one batch decide in order over the same world.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
-from itertools import chain
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from renkei.ledger.allowances import Allowance, AllowanceUse
@@ -81,10 +79,11 @@ class Needs:
     @staticmethod
     def of_all(every: "Sequence[Needs]") -> "Needs":
         """What a batch needs: all that its commands need."""
-        sets: dict[str, frozenset[Any]] = {
-            name: frozenset(chain.from_iterable(map(attrgetter(name), every)))
-            for name in SETS_OF_NEEDS
-        }
+        sets: dict[str, frozenset[Any]] = {}
+        for name in SETS_OF_NEEDS:
+            said = [own for one in every if (own := getattr(one, name))]
+            if said:  # most are empty
+                sets[name] = said[0].union(*said[1:])
         since = min((one.since for one in every if one.since is not None), default=None)
         return Needs(**sets, since=since)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import structlog
@@ -84,6 +85,10 @@ class Numbered(Generic[M]):
 
     def needs(self) -> Needs:
         """What the command needs, and the number."""
+        return self._needs
+
+    @cached_property
+    def _needs(self) -> Needs:
         return self.command.needs() | Needs(requests=frozenset({self.request}))
 
     def further(self, known: Known) -> Needs:

@@ -64,6 +64,10 @@ class CommitSale:
 
     def needs(self) -> Needs:
         """What settling needs, and the key."""
+        return self._needs
+
+    @cached_property
+    def _needs(self) -> Needs:
         holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
         allowances = frozenset({self.ask.allowance.id} if self.ask.allowance else ())
         own = Needs(requests=frozenset({self.request}), holds=holds, allowances=allowances)
@@ -104,9 +108,12 @@ class CommitSale:
         """
         unsaid = None if self.ask.activities else {"activities"}
         said = self.ask.model_dump(mode="json", exclude=unsaid)
-        otherwise = digest_of(said | {"occurred": not self.ask.occurred})
         known = attempt.world.requests.get(self.request)
-        return otherwise if known and known[0] == otherwise else digest_of(said)
+        if known is not None:
+            otherwise = digest_of(said | {"occurred": not self.ask.occurred})
+            if known[0] == otherwise:
+                return otherwise
+        return digest_of(said)
 
     @cached_property
     def _activities(self) -> tuple[BookActivity, ...]:
