@@ -57,7 +57,12 @@ class AfterSale:
         return await self._submit(manner, command, HoldAnswer)
 
     async def find(self, terminal: Terminal, sale: TillKey) -> SaleAnswer:
-        """The sale as it is booked now."""
+        """The sale as it is booked now.
+
+        Whoever asks after a time-out may have been heard: what waits in this process comes first,
+        whatever lane it is in.
+        """
+        await self.booking.committer.settled()
         return await self._submit(PLAIN, LookAtSale(sale, terminal.connection), SaleAnswer)
 
     async def void(

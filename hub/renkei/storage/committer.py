@@ -60,6 +60,8 @@ class GroupCommitter(Generic[C, A]):
         self._queue: asyncio.Queue[tuple[C, asyncio.Future[A]]] = asyncio.Queue(QUEUE)
         self._loop: asyncio.Task[None] | None = None
         self._last_batch = 0
+        self._taken = self._answered = 0
+        self._turn = asyncio.Condition()
 
     async def __aenter__(self) -> "GroupCommitter[C, A]":
         self._loop = asyncio.create_task(self._run())
@@ -84,7 +86,14 @@ class GroupCommitter(Generic[C, A]):
             self._queue.put_nowait((command, answer))
         except asyncio.QueueFull:
             raise Busy("the hub is busy; try again in a second") from None
+        self._taken += 1
         return await answer
+
+    async def settled(self) -> None:
+        """Wait until everything that was taken before is booked or refused."""
+        before = self._taken
+        async with self._turn:
+            await self._turn.wait_for(lambda: self._answered >= before)
 
     async def _run(self) -> None:
         while True:
@@ -97,6 +106,9 @@ class GroupCommitter(Generic[C, A]):
             finally:
                 for _ in waiting:
                     self._queue.task_done()
+            async with self._turn:
+                self._answered += len(waiting)
+                self._turn.notify_all()
 
     async def _answer_all(self, waiting: list[tuple[C, "asyncio.Future[A]"]]) -> None:
         outcomes = await self._outcomes([command for command, _ in waiting])
@@ -167,6 +179,10 @@ class Lanes(Generic[C, A]):
         lane = crc32(self._about(command).encode()) % len(self._committers)
         return await self._committers[lane].submit(command)
 
+    async def settled(self) -> None:
+        """Wait until everything that any lane has taken before is booked or refused."""
+        await asyncio.gather(*(committer.settled() for committer in self._committers))
+
 
 class Committer(Protocol[P, R]):
     """What takes commands: one lane or several."""
@@ -178,6 +194,10 @@ class Committer(Protocol[P, R]):
 
     async def submit(self, command: P) -> R:
         """Wait for the command's own answer; raises Busy when there are too many."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until everything that was taken before is booked or refused."""
         ...
 
 

@@ -39,6 +39,29 @@ async def test_what_is_about_the_same_shares_a_lane_and_lanes_run_side_by_side(
     assert set.union(*seen.values()) == {0, 1}
 
 
+async def test_whoever_waits_for_what_was_taken_waits_for_callers_that_left(
+    database: Database,
+) -> None:
+    goes_on, done = asyncio.Event(), []
+
+    async def run(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        await asyncio.wait_for(goes_on.wait(), 10)
+        done.extend(commands)
+        return commands
+
+    lanes = Lanes([GroupCommitter(database, run) for _ in range(2)], about=lambda command: command)
+    async with lanes:
+        calls = [asyncio.create_task(lanes.submit(name)) for name in "abcdefgh"]
+        await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+        waiting = asyncio.create_task(lanes.settled())
+        await asyncio.sleep(0)
+        goes_on.set()
+        await waiting
+        assert sorted(done) == list("abcdefgh")
+
+
 async def test_statements_of_a_trip_answer_in_order_with_the_rows_they_changed(
     database: Database,
 ) -> None:
