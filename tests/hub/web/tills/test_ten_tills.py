@@ -1,0 +1,32 @@
+"""Ten tills and a cart live through the same stories with the hub and with the reference ledger."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from till_choices import QUICK
+from till_machine import machine_in
+
+LONG = settings(QUICK, phases=[Phase.generate, Phase.shrink], stateful_step_count=60)
+
+
+def test_every_answer_is_the_reference_ledgers_whatever_gets_lost(
+    server: Any, tmp_path: Path
+) -> None:
+    with machine_in(server, tmp_path) as machine:
+        run_state_machine_as_test(machine, settings=QUICK)
+
+
+@pytest.mark.proof
+def test_every_answer_is_the_reference_ledgers_in_many_stories(server: Any, tmp_path: Path) -> None:
+    with machine_in(server, tmp_path) as machine:
+        run_state_machine_as_test(machine, settings=settings(LONG, max_examples=40))
+
+
+@pytest.mark.soak
+def test_every_answer_is_the_reference_ledgers_for_long(server: Any, tmp_path: Path) -> None:
+    long = settings(LONG, max_examples=2_000, derandomize=False)
+    with machine_in(server, tmp_path) as machine:
+        run_state_machine_as_test(machine, settings=long)
