@@ -166,6 +166,7 @@ async def _build(
     )
     counts = await stack.enter_async_context(DeliveryCounts(database))
     ledger = await stack.enter_async_context(ledger_lanes(database, wakers.wake))
+    feed_head = await stack.enter_async_context(FeedHead(database))
     booking = Booking(database, ring, ledger, new_id, new_serial)
     return Hub(
         settings=settings,
@@ -182,8 +183,8 @@ async def _build(
         intake=intake,
         counts=counts,
         ledger=ledger,
-        callers=await stack.enter_async_context(Callers(database, ring)),
-        feed_head=await stack.enter_async_context(FeedHead(database)),
+        callers=await stack.enter_async_context(Callers(database, ring, feed_head)),
+        feed_head=feed_head,
         clock=clock,
         wakers=wakers,
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from renkei.services.feed_head import FeedHead
 from renkei.services.terminals import ANY_TILL, TerminalAccess
 from renkei.services.till import Terminal
 from renkei.storage.committer import GroupCommitter
@@ -55,10 +56,13 @@ class Known(NamedTuple):
 
 
 class Callers:
-    """Looks credentials up. Use it as an async context manager."""
+    """Looks credentials up. Use it as an async context manager.
 
-    def __init__(self, database: Database, ring: KeyRing) -> None:
-        self._ring = ring
+    ``feed_head`` comes along on each trip: of those who call by the hundreds most poll the feed.
+    """
+
+    def __init__(self, database: Database, ring: KeyRing, feed_head: FeedHead) -> None:
+        self._ring, self._feed_head = ring, feed_head
         self._secrets: dict[str, str] = {}
         self._together: GroupCommitter[Caller, Known | None] = GroupCommitter(database, self._look)
 
@@ -95,8 +99,11 @@ class Callers:
             {"n": n, "key": one.key_id, "nonce": one.nonce, "at": one.at}
             for n, one in enumerate(callers)
         ]
+        statement, take = self._feed_head.asked()
+        statements = [Statement(LIVE, {"p": as_json(asked)}), statement]
         async with database.begin_batch() as conn:
-            (found,) = await travel(conn, [Statement(LIVE, {"p": as_json(asked)})], commit=True)
+            found, head = await travel(conn, statements, commit=True)
+        take(head.rows)
         answers: list[Known | None] = [None] * len(callers)
         taken: set[tuple[str, str]] = set()
         for row in found.rows:

@@ -72,10 +72,13 @@ class Feed:
         last = page[-1][0] if len(rows) > limit else min(head, until)
         return ChangePage(data=data, next_cursor=cursor_of(last), has_more=last < head)
 
-    async def knows_all(self, cursor: str) -> bool:
-        """Whether nothing that is asked for has changed since; a mark of nobody's knows nothing."""
+    def knows_all(self, cursor: str) -> bool:
+        """Whether nothing that is asked for has changed since; a mark of nobody's knows nothing.
+
+        As of when the caller was looked up, or of the end of wait().
+        """
         try:
-            return await self.head.newest(self.types) <= position(cursor)
+            return self.head.known(self.types) <= position(cursor)
         except TillRefused:
             return False
 

@@ -16,6 +16,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OFTEN_ASKED = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked by machines every few seconds: told at debug level only."""
 
+NOTHING_NEW = 304
+"""Thousands of registers hear this every half minute: counted, and told at debug level only."""
+
 FRAMES = 8
 HANDED_OUT = "renkei-request"
 ALWAYS_SENT = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -59,7 +62,7 @@ class Access:
         self._metrics.seconds.labels(route).observe(seconds)
         if route.startswith(("/pos/", "/v1/", "/till/")):
             self._metrics.answers.labels(route, trace.code).inc()
-        tell = log.debug if route in OFTEN_ASKED else log.info
+        tell = log.debug if route in OFTEN_ASKED or status == NOTHING_NEW else log.info
         tell(
             "request",
             method=method,

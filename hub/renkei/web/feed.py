@@ -81,7 +81,7 @@ async def changes(
     if wait:
         await feed.wait(cursor, wait, hub.wakers)
         await require_let_in_still(hub, access_of(request))
-    if known is not None and await feed.knows_all(known.removeprefix("W/").strip('"')):
+    if known is not None and feed.knows_all(known.removeprefix("W/").strip('"')):
         return Response(status_code=304, headers={"ETag": known})
     page = await feed.changes(cursor, limit)
     headers = {} if page.has_more else {"ETag": _tag(page.next_cursor)}

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from renkei.ledger.journal import FEED_LANE
 from renkei.ledger.statements import FEED
@@ -126,6 +127,12 @@ class TestCheapPolls:
         page = (await register.get(CHANGES, f"{again}&limit=1")).json()
         assert [one["type"] for one in page["data"]] == ["store"]
         assert (page["has_more"], page["next_cursor"]) == (False, await at_the_end(register))
+
+    async def test_a_poll_without_news_leaves_no_line_in_the_log(self, register: Any) -> None:
+        register.headers = {"If-None-Match": (await register.get(CHANGES)).headers["etag"]}
+        with capture_logs() as logs:
+            assert (await register.get(CHANGES)).status_code == 304
+        assert [one["log_level"] for one in logs if one["event"] == "request"] == ["debug"]
 
     async def test_a_mark_of_nobodys_is_no_tag(self, register: Any, regular: Any) -> None:
         register.headers = {"If-None-Match": 'W/"nobody\'s"'}
