@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.connection import Connection, Token
 from renkei_contracts.errors import RateLimited
-from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.bench import Bench, Exchange
+from renkei_contracts.testing.bodies import json_body, places_in
 from renkei_contracts.testing.checks import NotApplicable
 from renkei_contracts.testing.operations import DAY, Operation, operations
 from renkei_contracts.testing.shop import Buyer, enrolled, sale
@@ -25,12 +26,25 @@ PLENTY = 20
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of an operation: its result, or what it raised, and how many calls it took."""
+    """What came of an operation: its result, or what it raised, and by which calls."""
 
     operation: Operation
     result: Any = None
     error: BaseException | None = None
-    calls: int = 0
+    exchanges: Sequence[Exchange] = ()
+
+    @property
+    def calls(self) -> int:
+        """How many calls it took."""
+        return len(self.exchanges)
+
+    def answer_keys(self) -> list[str]:
+        """Every key of the JSON answers."""
+        found: dict[str, None] = {}
+        for exchange in self.exchanges:
+            answer = json_body(exchange.response.content) if exchange.response else None
+            found.update((str(path[-1]), None) for path in places_in(answer))
+        return list(found)
 
     @property
     def blocks(self) -> bool:
@@ -97,8 +111,8 @@ async def _attempt(bench: Bench, operation: Operation) -> Tried:
     try:
         result = await operation.run()
     except Exception as error:  # whatever a plugin raises is what the check looks at
-        return Tried(operation, error=error, calls=len(bench.exchanges) - before)
-    return Tried(operation, result, calls=len(bench.exchanges) - before)
+        return Tried(operation, error=error, exchanges=bench.exchanges[before:])
+    return Tried(operation, result, exchanges=bench.exchanges[before:])
 
 
 async def at_business(bench: Bench, sales: int = 1) -> Buyer:

@@ -17,8 +17,7 @@ from renkei_contracts.errors import (
     Unavailable,
 )
 from renkei_contracts.paging import Page
-from renkei_contracts.testing.bench import Bench, Exchange
-from renkei_contracts.testing.bodies import json_body, places_in
+from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
 from renkei_contracts.testing.trying import PLENTY, Tried, calling, ready
 from renkei_contracts.testing.vectors import many
@@ -176,18 +175,9 @@ async def _drift(
     for normal in work.normal:
         # A write before may have changed what there is to read.
         fresh = await work.well(normal.operation)
-        for key in [one for one in _keys(bench.exchanges[-fresh.calls :]) if one not in left_out]:
+        for key in [one for one in fresh.answer_keys() if one not in left_out]:
             drift = [Fault(kind, field=key)] * PLENTY
             _bears(fresh, await work.suffer(normal.operation, *drift), f"with {key} {fault}")
-
-
-def _keys(exchanges: Sequence[Exchange]) -> list[str]:
-    """Every key of the JSON answers."""
-    found: dict[str, None] = {}
-    for exchange in exchanges:
-        answer = json_body(exchange.response.content) if exchange.response else None
-        found.update((str(path[-1]), None) for path in places_in(answer))
-    return list(found)
 
 
 def _bears(normal: Tried, tried: Tried, fault: str) -> None:
