@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,6 +11,8 @@ MAX_AMOUNT = 999_999_999_999
 
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
+
+D = TypeVar("D", date, datetime)
 
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -33,11 +35,15 @@ def _no_number(value: object) -> object:
     return value
 
 
-def _to_utc(instant: datetime) -> datetime:
-    """In UTC; what no shop's clock can show would overflow calendars further on."""
-    if not EARLIEST_YEAR <= instant.year <= LATEST_YEAR:
+def _countable(day: D) -> D:
+    """What no shop's clock can show would overflow calendars further on."""
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
         raise ValueError(f"must lie in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
-    return instant.astimezone(UTC)
+    return day
+
+
+def _to_utc(instant: datetime) -> datetime:
+    return _countable(instant).astimezone(UTC)
 
 
 Text = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
@@ -55,8 +61,8 @@ Points = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 Yen = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 """Whole yen, never negative."""
 
-Day = Annotated[date, BeforeValidator(_no_number)]
-"""A day of a calendar, as text with hyphens."""
+Day = Annotated[date, BeforeValidator(_no_number), AfterValidator(_countable)]
+"""A day of a calendar, as text with hyphens, from 1970 to 2200."""
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_to_utc)]
 """A moment with its zone, from 1970 to 2200, kept in UTC."""

@@ -29,6 +29,12 @@ def test_what_would_be_read_as_seconds_is_no_instant_and_no_day(said: object) ->
             TypeAdapter(kind).validate_python(said)
 
 
+@pytest.mark.parametrize("said", ["0001-01-01", "1969-12-31", "2201-01-01", "9999-12-31"])
+def test_a_day_that_no_shop_can_have_is_no_day(said: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Day).validate_python(said)
+
+
 def test_instants_are_kept_in_utc() -> None:
     assert Order.model_validate(ORDER).placed_at == datetime(2026, 11, 26, 3, tzinfo=UTC)
 

@@ -165,7 +165,7 @@ class Offline:
         except TillRefused as error:
             return rejected(line, sequence, error.problem)
         except RequestInvalid as error:
-            fault = RecordFault(detail=error.why, pointer=f"#/body/{error.field}")
+            fault = RecordFault(detail=error.why, pointer="#/body/" + error.field.replace(".", "/"))
             return rejected(line, sequence, refused("request_invalid").problem, (fault,))
         except BookingRefused as error:
             fault = RecordFault(detail=str(error), pointer="#/body")

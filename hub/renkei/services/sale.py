@@ -175,6 +175,7 @@ class CommitSale:
         """Refuse what cannot be; gives the allowance that pays, if one does."""
         ask = self.ask
         require_plausible("sold_at", ask.sold_at, attempt.now)
+        require_plausible("sale.business_date", self._sale.order.changed_at, attempt.now)
         if ask.member is not None and not attempt.knows(ask.member):
             raise refused("member_not_found", ask.member)
         if ask.member is None and (ask.points_used or ask.hold or ask.allowance):

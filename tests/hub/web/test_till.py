@@ -250,3 +250,14 @@ async def test_a_sale_from_a_clock_that_is_days_ahead_is_refused_and_says_where(
     answer = await register.post(SALES, ask)
     assert refusal(answer) == (422, "request_invalid")
     assert [fault["pointer"] for fault in answer.json()["errors"]] == ["#/sold_at"]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "2100-01-01", "9999-12-31"])
+async def test_a_business_day_that_cannot_be_is_refused_and_named(
+    register: Any, regular: Any, new_sale: Any, day: str
+) -> None:
+    ask = new_sale("1001", regular.id)
+    ask["sale"]["business_date"] = day
+    answer = await register.post(SALES, ask)
+    assert refusal(answer) == (422, "request_invalid")
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["#/sale/business_date"]
