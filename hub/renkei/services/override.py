@@ -1,8 +1,11 @@
 """Points a cashier moves by hand: within limits, or in place of a receipt that is lost."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
+from renkei.errors import RequestInvalid
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.lots import spendable
@@ -19,6 +22,9 @@ from renkei_contracts.aftersale import OverrideRequest, ReturnRequest
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.point import Adjustment, Corrected
+
+BESIDE = timedelta(days=1)
+"""A business day ends after midnight, and the clock of a till is not quite the hub's."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,19 @@ class OverrideByCashier:
         points = abs(self.ask.points)
         if limits is None or not limits.allowed:
             raise refused("override_not_allowed")
+        self._require_near(attempt, rules[1].clock)
         if points > limits.points or attempt.claim(self.claim, points, limits.per_day) < points:
             raise refused("override_limit")
         group = as_if_lapsed(attempt.group_of(self.ask.member), attempt.now)
         if self.ask.points < -spendable(group.lots, group.debt, attempt.now):
             raise refused("insufficient_points")
+
+    def _require_near(self, attempt: Attempt, zone: ZoneInfo) -> None:
+        """Each day has its limit: a till that could name any day would have none."""
+        day = self.ask.business_date
+        if abs(day - attempt.now.astimezone(zone).date()) > BESIDE:
+            why = "is neither today nor a day beside it"
+            raise RequestInvalid("business_date", day.isoformat(), why)
 
 
 @dataclass(frozen=True)

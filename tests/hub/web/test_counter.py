@@ -1,6 +1,8 @@
 """At the counter: swaps, printed points, lost receipts, overrides, training, own keys."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -151,8 +153,9 @@ class TestOverride:
                 {"d": rules},
             )
 
-    def ask(self, name: str, member: str, points: int) -> dict[str, Any]:
-        who = {"reason": "お詫び", "by": "佐藤", "business_date": DAY}
+    def ask(self, name: str, member: str, points: int, days: int = 0) -> dict[str, Any]:
+        day = datetime.now(ZoneInfo("Asia/Tokyo")).date() + timedelta(days=days)
+        who = {"reason": "お詫び", "by": "佐藤", "business_date": day.isoformat()}
         return {"key": name, "member": member, "points": points} | who
 
     async def test_it_is_off_unless_the_program_says_otherwise(
@@ -173,6 +176,25 @@ class TestOverride:
             assert refusal(answer) == (409, "override_limit")
         last = await register.post(OVERRIDES, self.ask("o4", regular.id, 50))
         assert last.json()["spendable"] == 650
+
+    @pytest.mark.usefixtures("limits")
+    @pytest.mark.parametrize("days", [-40, -3, 3])
+    async def test_another_day_is_no_way_round_its_limit(
+        self, register: Any, regular: Any, days: int
+    ) -> None:
+        answer = await register.post(OVERRIDES, self.ask("o1", regular.id, 10, days))
+        assert refusal(answer) == (422, "request_invalid")
+        assert answer.json()["errors"][0]["pointer"] == "#/business_date"
+
+    @pytest.mark.usefixtures("limits")
+    async def test_a_day_that_ends_after_midnight_has_its_own_limit(
+        self, register: Any, regular: Any
+    ) -> None:
+        given = [
+            await register.post(OVERRIDES, self.ask(f"o{days}", regular.id, 100, days))
+            for days in (-1, 0)
+        ]
+        assert [answer.json()["spendable"] for answer in given] == [600, 700]
 
     @pytest.mark.usefixtures("limits")
     async def test_a_key_may_be_as_long_as_any(self, register: Any, regular: Any) -> None:
