@@ -126,8 +126,13 @@ class Tender(Canonical):
     amount: Yen
 
 
-CouponCodes = Annotated[tuple[Key, ...], Field(max_length=20)]
-"""Codes of coupons of ours that one sale uses."""
+def _once(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """A code that is scanned twice is one coupon."""
+    return tuple(dict.fromkeys(codes))
+
+
+CouponCodes = Annotated[tuple[Key, ...], Field(max_length=20), AfterValidator(_once)]
+"""Codes of coupons of ours that one sale uses, each once however often it is named."""
 
 
 def _none(told: object) -> bool:

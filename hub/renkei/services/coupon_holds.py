@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from renkei.ledger.books import Channel
 from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.world import Needs, OrderKey
-from renkei.loyalty.coupon import Coupon
+from renkei.loyalty.coupon import Coupon, TakenOff
 from renkei.services.attempt import Attempt
 from renkei.services.coupons import terms_of, till_of
 from renkei.services.refusals import refused
@@ -128,6 +128,13 @@ def require_usable(
             raise refused(why_not, code)
     if not are_combinable(kinds):
         raise refused("coupons_not_combinable")
+
+
+def require_worth(off: Iterable[TakenOff]) -> None:
+    """Refuse a coupon that takes nothing off this sale: it would be used up for nothing."""
+    for one in off:
+        if one.why_not:
+            raise refused("coupon_not_usable", one.code)
 
 
 def brought_by(attempt: Attempt, order: OrderKey) -> tuple[MemberCoupon, ...]:

@@ -22,7 +22,7 @@ from renkei.services.activity import BookActivity
 from renkei.services.allowance_use import allowance_of_sale, note_use, require_left
 from renkei.services.attempt import Attempt
 from renkei.services.business_day import day_asked, watch_day
-from renkei.services.coupon_holds import brought_by, require_usable
+from renkei.services.coupon_holds import brought_by, require_usable, require_worth
 from renkei.services.coupons import terms_used
 from renkei.services.hold import book_lapses, first_answer, parse_hold_id
 from renkei.services.member_facts import keep_facts
@@ -160,7 +160,10 @@ class CommitSale:
         company, terms = attempt.connection(self.connection).company, terms_used(attempt, order)
         kept = self._kept(attempt, rules)
         facts = facts_for(order, rules, company, kept, attempt.world, terms)
-        return coupons_off(order, rules, facts)
+        off = coupons_off(order, rules, facts)
+        if not ask.occurred:
+            require_worth(off)
+        return off
 
     def _kept(self, attempt: Attempt, rules: Program) -> Kept | None:
         """What the sale will be judged by of its member, as settlement keeps it."""

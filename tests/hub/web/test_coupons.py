@@ -19,6 +19,7 @@ RULES = {
     "coupons": [
         {"name": "hundred", "yen": 100, "title": "100円引き", "valid_days": 30},
         {"name": "online", "yen": 100, "where": "web"},
+        {"name": "big", "yen": 100, "minimum": 5_000, "combinable": True},
     ]
 }
 
@@ -75,3 +76,31 @@ async def test_a_release_again_changes_nothing_and_nobodys_code_is_not_found(
         assert (await register.post(RELEASE, {"code": code})).json()["lapses_at"] is None
     unknown = await register.post(RELEASE, {"code": "280000000000000000"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "coupon_not_found")
+
+
+@pytest.fixture
+async def big(hub: Any, regular: Any, code: str) -> str:
+    """Another one, for baskets of ¥5,000."""
+    grant = CouponGrant(member=regular.id, coupon="big", occasion="test")
+    return str((await hub.ledger.submit(IssueCoupon(grant, "seed"))).code)
+
+
+async def test_a_coupon_that_would_take_nothing_off_is_refused_and_kept(
+    register: Any, regular: Any, new_sale: Any, big: str
+) -> None:
+    small = await register.post(SALES, new_sale("1", regular.id, yen=4_999, coupons=[big]))
+    assert (small.status_code, small.json()["code"]) == (422, "coupon_not_usable")
+    enough = await register.post(SALES, new_sale("1", regular.id, yen=5_000, coupons=[big]))
+    assert enough.json()["coupon_value"] == 100
+
+
+@pytest.mark.parametrize("occurred", [False, True])
+async def test_a_coupon_that_is_named_twice_is_used_once(
+    register: Any, regular: Any, new_sale: Any, big: str, occurred: bool
+) -> None:
+    ask = new_sale("1", regular.id, yen=5_000, coupons=[big, big], occurred=occurred)
+    quote = {"member": regular.id, "lines": ask["lines"], "coupons": [big, big]}
+    quoted = (await register.post(QUOTES, quote)).json()["coupons"]
+    assert [one["value"] for one in quoted] == [100]
+    booked = await register.post(SALES, ask)
+    assert (booked.status_code, booked.json().get("coupon_value")) == (200, 100)
