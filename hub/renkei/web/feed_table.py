@@ -17,6 +17,9 @@ COLUMNS = (
 )  # fmt: skip
 """Every column of every kind; what a kind does not have is empty. New ones come at the end."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would compute."""
+
 
 def table(data: Sequence[Change], charset: str, headers: Mapping[str, str]) -> Response:
     """The table as an answer. What CP932 cannot write is a question mark, never an error."""
@@ -39,4 +42,4 @@ def _cell(value: Any) -> str:
         return ""
     said = str(value)
     # A spreadsheet would take it for a formula.
-    return f"'{said}" if said[:1] in "=+-@\t\r" else said
+    return f"'{said}" if said.startswith(FORMULA) else said
