@@ -7,6 +7,7 @@ still to come, however slow the transaction that took it.
 import asyncio
 import base64
 import binascii
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -65,22 +66,25 @@ class Feed:
         values = {"lane": FEED_LANE, "after": after, "until": until, "limit": limit + 1}
         async with self.database.begin() as conn:
             rows = (await conn.execute(text(CHANGES), values | {"kinds": list(self.types)})).all()
+            head = rows[0][0]
+            if head < after:
+                raise refused("cursor_unknown")  # of a database that is not this one any more
             page = [row[1:] for row in rows[:limit] if row[1] is not None]
             newest = dict.fromkeys((row[1], row[2]) for row in reversed(page))
             data = await objects(conn, self.ring, self.terminal, list(reversed(newest)))
-        head = max(after, rows[0][0])
         last = page[-1][0] if len(rows) > limit else min(head, until)
         return ChangePage(data=data, next_cursor=cursor_of(last), has_more=last < head)
 
-    def knows_all(self, cursor: str) -> bool:
-        """Whether nothing that is asked for has changed since; a mark of nobody's knows nothing.
+    def knows_all(self, cursor: str | None, tags: Iterable[str]) -> bool:
+        """Whether nothing that is asked for is newer than this cursor, and one of these tags.
 
-        As of when the caller was looked up, or of the end of wait().
+        A tag may outlive its cursor: alone it says nothing. As of when the caller was looked up, or
+        of the end of wait(). Raises TillRefused.
         """
-        try:
-            return self.head.known(self.types) <= position(cursor)
-        except TillRefused:
+        newest = self.head.known(self.types)
+        if not newest <= position(cursor) <= self.head.end:
             return False
+        return any(newest <= place for place in map(_place_of, tags) if place is not None)
 
     async def wait(self, cursor: str | None, seconds: float, wakers: Wakers) -> None:
         """Until something is there after the cursor, or for so long."""
@@ -122,6 +126,14 @@ class Feed:
         """The program's rules and the connection's stores, on the first page."""
         stores = await conn.execute(text(OWN_STORES), {"c": self.terminal.connection})
         return [("rule", ""), *(("store", name) for name in stores.scalars())]
+
+
+def _place_of(tag: str) -> int | None:
+    """A tag is a cursor; one of nobody's is none."""
+    try:
+        return position(tag)
+    except TillRefused:
+        return None
 
 
 async def _either(woken: asyncio.Event, seconds: float) -> None:
@@ -166,6 +178,9 @@ def _text(said: str) -> str:
 
 def _read(mark: str) -> str:
     try:
-        return base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)).decode()
+        said = base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)).decode()
     except (ValueError, binascii.Error) as error:
         raise refused("cursor_unknown") from error
+    if "\0" in said:
+        raise refused("cursor_unknown")
+    return said

@@ -49,6 +49,11 @@ class FeedHead:
         """Answer who waits, then stop."""
         await self._together.__aexit__(kind, error, trace)
 
+    @property
+    def end(self) -> int:
+        """No change had a number above this one when it was last looked."""
+        return self._head
+
     def known(self, kinds: frozenset[str]) -> int:
         """No change of these kinds had a number above this one when it was last looked."""
         return max(self._floor, *(self._newest.get(kind, 0) for kind in kinds))

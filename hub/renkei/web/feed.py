@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from renkei.services.feed import Feed
+from renkei.services.feed import Feed, cursor_of
 from renkei.services.till import Terminal
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, access_of
 from renkei.web.feed_table import table
@@ -58,6 +58,11 @@ def _tag(cursor: str) -> str:
     return f'"{cursor}"'
 
 
+def _tags(said: str) -> list[str]:
+    """The cursors in a header; a proxy that compresses makes tags weak (RFC 9110 §13.1.2)."""
+    return [one.strip().removeprefix("W/").strip('"') for one in said.split(",")]
+
+
 @router.get(
     "/changes",
     summary="Changes since a cursor",
@@ -81,8 +86,8 @@ async def changes(
     if wait:
         await feed.wait(cursor, wait, hub.wakers)
         await require_let_in_still(hub, access_of(request))
-    if known is not None and feed.knows_all(known.removeprefix("W/").strip('"')):
-        return Response(status_code=304, headers={"ETag": known})
+    if known is not None and feed.knows_all(cursor, _tags(known)):
+        return Response(status_code=304, headers={"ETag": _tag(cursor or cursor_of(0))})
     page = await feed.changes(cursor, limit)
     headers = {} if page.has_more else {"ETag": _tag(page.next_cursor)}
     if format == "csv":

@@ -1,11 +1,13 @@
 """The feed: what it tells of, from the beginning and from a cursor, and that it skips nothing."""
 
 import asyncio
+import base64
 import csv
 import io
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -13,7 +15,7 @@ from renkei.ledger.journal import FEED_LANE
 from renkei.ledger.statements import FEED
 from renkei.loyalty.program import Program
 from renkei.services import credentials
-from renkei.services.feed import cursor_of
+from renkei.services.feed import cursor_of, position
 from renkei.services.merge import MergeMembers
 from renkei.services.programs import publish
 from renkei.services.stores import set_store
@@ -129,9 +131,11 @@ class TestCheapPolls:
         assert (page["has_more"], page["next_cursor"]) == (False, await at_the_end(register))
 
     async def test_a_poll_without_news_leaves_no_line_in_the_log(self, register: Any) -> None:
-        register.headers = {"If-None-Match": (await register.get(CHANGES)).headers["etag"]}
+        answer = await register.get(CHANGES)
+        register.headers = {"If-None-Match": answer.headers["etag"]}
+        again = f"cursor={answer.json()['next_cursor']}"
         with capture_logs() as logs:
-            assert (await register.get(CHANGES)).status_code == 304
+            assert (await register.get(CHANGES, again)).status_code == 304
         assert [one["log_level"] for one in logs if one["event"] == "request"] == ["debug"]
 
     async def test_a_mark_of_nobodys_is_no_tag(self, register: Any, regular: Any) -> None:
@@ -150,6 +154,24 @@ class TestCheapPolls:
             pages.append([one["store"] for one in page["data"]])
         assert len(pages) > 2
         assert (pages[0], pages[-1]) == ([], ["shibuya"])
+
+    async def test_the_newest_tag_hides_nothing_from_a_cursor_that_is_behind(
+        self, register: Any, regular: Any
+    ) -> None:
+        answer = await register.get(CHANGES, "limit=200")
+        register.headers = {"If-None-Match": answer.headers["etag"]}
+        again = await register.get(CHANGES, "limit=200")
+        assert again.status_code == 200
+        assert len(again.json()["data"]) == len(answer.json()["data"]) > 0
+
+    @pytest.mark.parametrize("said", ["W/{}", '"other", {}'])
+    async def test_a_tag_that_a_proxy_made_weak_or_put_in_a_list_is_known(
+        self, register: Any, regular: Any, said: str
+    ) -> None:
+        answer = await register.get(CHANGES, "limit=200")
+        register.headers = {"If-None-Match": said.format(answer.headers["etag"])}
+        cursor = answer.json()["next_cursor"]
+        assert (await register.get(CHANGES, f"cursor={cursor}")).status_code == 304
 
     async def test_a_long_poll_is_answered_by_the_next_change(
         self, register: Any, regular: Any, new_sale: Any
@@ -182,6 +204,23 @@ class TestCheapPolls:
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
+class TestMarks:
+    """Cursors and page marks that the hub has not given."""
+
+    async def test_a_cursor_beyond_the_end_is_not_known(self, register: Any, regular: Any) -> None:
+        end = position(await at_the_end(register))
+        assert (await register.get(CHANGES, f"cursor={cursor_of(end)}")).status_code == 200
+        beyond = await register.get(CHANGES, f"cursor={cursor_of(end + 1)}")
+        assert (beyond.status_code, beyond.json()["code"]) == (400, "cursor_unknown")
+
+    async def test_a_page_mark_that_no_database_can_look_for_is_not_known(
+        self, register: Any
+    ) -> None:
+        mark = base64.urlsafe_b64encode(f"s:{cursor_of(0)}:\0".encode()).decode().rstrip("=")
+        answer = await register.get(SNAPSHOT, f"page={mark}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_unknown")
+
+
 class TestTable:
     """A till that reads files."""
 
@@ -193,6 +232,7 @@ class TestTable:
         rows = list(csv.DictReader(io.StringIO(answer.content.decode("cp932"))))
         assert [(row["type"], row["card"]) for row in rows] == [("member", regular.card)]
         assert rows[0]["masked_name"].startswith("山")
+        assert (rows[0]["merged_into"], rows[0]["code"]) == ("", "")
         assert answer.headers["renkei-cursor"] == await at_the_end(register)
 
 
