@@ -134,15 +134,19 @@ def deliveries(conn: Connection) -> Finding:
 
 def dead_letters(conn: Connection) -> Finding:
     """Whether anything was given up."""
-    deliveries, objects, mirrors = conn.execute(
+    deliveries, objects, mirrors, codes = conn.execute(
         text(
             "SELECT (SELECT count(*) FROM delivery WHERE state = 'dead'), "
             "(SELECT count(*) FROM changed_object WHERE dead), "
-            "(SELECT count(*) FROM mirror WHERE parked)"
+            "(SELECT count(*) FROM mirror WHERE parked), "
+            "(SELECT count(*) FROM hold_code WHERE state = 'failed')"
         )
     ).one()
-    if deliveries or objects or mirrors:
-        said = f"{deliveries} deliveries, {objects} readings and {mirrors} balances were given up"
+    if deliveries or objects or mirrors or codes:
+        said = (
+            f"{deliveries} deliveries, {objects} readings, {mirrors} balances and {codes} codes "
+            "of holds were given up"
+        )
         return Finding("dead letters", False, said, "look at their reasons in the log of serve")
     return Finding("dead letters", True, "none")
 

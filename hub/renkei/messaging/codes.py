@@ -84,7 +84,7 @@ async def done(conn: AsyncConnection, claimed: Claimed) -> None:
 async def again(
     conn: AsyncConnection, claimed: Claimed, due: datetime, reason: str, *, failed: bool
 ) -> None:
-    """It was not done: again at ``due``, or, where it ``failed``, not before its hold ends."""
+    """It was not done: again at ``due``; where it ``failed``, only once its hold ends."""
     values = {"due": due, "reason": storable(reason), "failed": failed}
     await conn.execute(text(AGAIN), _name(claimed) | values)
 

@@ -60,10 +60,14 @@ class IssueCodes:
         return await call(what, issued, writes=True)
 
     async def _failed(self, opened: OpenConnection, claimed: Claimed, error: Exception) -> None:
-        """A code that cannot be issued fails; one that cannot be revoked is tried for ever."""
-        failed = claimed.state == "wanted" and dies(error, claimed.tries)
-        due = self.tools.clock() + pause(claimed.tries)
+        """What cannot be issued fails; what cannot be revoked, once nobody can use it any more."""
+        now = self.tools.clock()
+        matters = claimed.state == "unwanted" and now < claimed.usable_until
+        failed = dies(error, claimed.tries) and not matters
+        due = now + pause(claimed.tries)
         async with self.tools.database.begin() as conn:
             await codes.again(conn, claimed, due, reason_of(error), failed=failed)
         if failed:
-            log.warning("code_not_issued", connection=opened.id, reason=reason_of(error))
+            log.warning(
+                "code_failed", connection=opened.id, was=claimed.state, reason=reason_of(error)
+            )

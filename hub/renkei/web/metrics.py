@@ -47,7 +47,9 @@ FROM delivery WHERE state = 'dead' GROUP BY 2
 UNION ALL
 SELECT 'changed_object', connection_id, count(*) FROM changed_object WHERE dead GROUP BY 2
 UNION ALL
-SELECT 'mirror', connection_id, count(*) FROM mirror WHERE parked GROUP BY 2"""
+SELECT 'mirror', connection_id, count(*) FROM mirror WHERE parked GROUP BY 2
+UNION ALL
+SELECT 'hold_code', connection_id, count(*) FROM hold_code WHERE state = 'failed' GROUP BY 2"""
 
 NO_LONGER_THAN = "SET LOCAL statement_timeout = '2s'"
 
@@ -83,7 +85,10 @@ class Metrics:
         )
         self.database_up = self._gauge("renkei_database_up", "1: the queues could be counted")
         self.waiting = self._gauge(
-            "renkei_waiting", "Deliveries, readings and balances that wait", "queue", "connection"
+            "renkei_waiting",
+            "Deliveries, readings, balances and codes that wait",
+            "queue",
+            "connection",
         )
         self.lag = self._gauge(
             "renkei_lag_seconds", "How late the longest waiting one is", "queue", "connection"

@@ -1,6 +1,7 @@
 """Points at a vendor's cart: a hold gives a code, and the order that brings it captures it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from renkei.errors import TillRefused
 from renkei.ledger.verify import verify
 from renkei.services import own_cart
+from renkei.services.issue_codes import IssueCodes
 from renkei.services.till import Terminal
 from renkei.worker import Worker
 from renkei_contracts.application import CartHold, CartHoldAnswer, HoldSeen
@@ -226,6 +228,21 @@ async def test_a_code_that_the_shop_refuses_has_failed_and_the_points_can_be_fre
     assert await shop.work("codes") == 0
     await released(shop, hold)
     assert await points(shop) == 500
+
+
+async def test_a_code_that_cannot_be_revoked_is_tried_while_somebody_could_use_it(
+    shop: Scene,
+) -> None:
+    hold = await held(shop)
+    await shop.work("codes")
+    await released(shop, hold)
+    later = replace(shop.worker.tools, clock=lambda: datetime.now(UTC) + timedelta(days=2))
+    for tools, state in ((shop.worker.tools, "unwanted"), (later, "failed")):
+        shop.cart.failures.append(Rejected("the shop keeps it"))
+        assert await IssueCodes(tools).work("cart") == 1
+        assert (await seen(shop, hold)).code_state == state
+        await shop.due_now("hold_code")
+    assert await shop.work("codes") == 0
 
 
 async def test_a_shop_in_trouble_gets_its_code_later(shop: Scene) -> None:
