@@ -1,11 +1,14 @@
 """What the machine of tills chooses from: few and small, so that collisions are frequent."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from reference_allowances import GRACE
+
+T = TypeVar("T")
 
 TILLS = [f"t{n}" for n in range(10)]
 LIMIT, TTL = 200, 72 * 3_600
@@ -43,3 +46,12 @@ TIMES = st.sampled_from(
         timedelta(days=4, hours=1),
     ]
 )
+
+WHICH = st.integers(0, 999)
+"""Which of what there is: what is drawn depends on nothing that the hub has answered, as several
+calls at once may come out this way or that."""
+
+
+def one_of(things: Sequence[T], which: int) -> T | None:
+    """This one of them, counted in circles; None where there is none."""
+    return things[which % len(things)] if things else None

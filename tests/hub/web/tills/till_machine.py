@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 from reference_points import Refunded
 from till_acts import attach, extend, order_of, place, refund, release, sell, void
-from till_choices import A_TILL, FATES, POINTS, SOMEBODY, TILLS, TIMES, YEN
+from till_choices import A_TILL, FATES, POINTS, SOMEBODY, TILLS, TIMES, WHICH, YEN, one_of
 from till_memory import shop_on
 from till_offline import Offline
 from tills_compared import bought
@@ -41,91 +41,93 @@ class TillMachine(Offline):
         """Points set aside; the hold is known once its answer is."""
         self._hold(till, self.both.members[who], points, fate)
 
-    @precondition(lambda self: self._holders())
-    @rule(data=st.data(), share=st.sampled_from([0, 1, 2]), occurred=st.booleans(), fate=FATES)
-    def pay(self, data, share, occurred, fate) -> None:
+    @rule(which=WHICH, share=st.sampled_from([0, 1, 2]), occurred=st.booleans(), fate=FATES)
+    def pay(self, which, share, occurred, fate) -> None:
         """The sale for which a hold was made, of all or half of it, at the till that has it."""
-        till = data.draw(st.sampled_from(self._holders()))
-        number = data.draw(st.sampled_from(till.holds))
+        till, number = one_of(self._known_holds(), which) or (None, None)
+        if till is None:
+            return
         hold = self.both.ledger.holds[number]
         used = len(hold.points) * share // 2
         sale = self._sale(till.name, hold.member, 2_400, used, hold=number)
         self._send(sell(self.both.names, sale, occurred=occurred), fate)
 
-    @precondition(lambda self: self._holders())
-    @rule(data=st.data(), longer=st.booleans(), fate=FATES)
-    def end_or_extend(self, data, longer, fate) -> None:
+    @rule(which=WHICH, longer=st.booleans(), fate=FATES)
+    def end_or_extend(self, which, longer, fate) -> None:
         """A hold is not needed, or needed for longer."""
-        till = data.draw(st.sampled_from(self._holders()))
-        number = data.draw(st.sampled_from(till.holds))
+        till, number = one_of(self._known_holds(), which) or (None, None)
+        if till is None:
+            return
         act = extend(self.both.names, till.name, number, 3_600) if longer else None
         self._send(act or release(self.both.names, till.name, number), fate)
 
     # --- after the sale
 
-    @precondition(lambda self: self.sales)
-    @rule(data=st.data(), yen=YEN, points=POINTS, voided=st.booleans(), fate=FATES)
-    def restate(self, data, yen, points, voided, fate) -> None:
+    @rule(
+        which=WHICH,
+        higher=st.sampled_from([1, 1, 0]),
+        yen=YEN,
+        points=POINTS,
+        voided=st.booleans(),
+        fate=FATES,
+    )
+    def restate(self, which, higher, yen, points, voided, fate) -> None:
         """A higher revision, or one that was told with other content."""
-        sale = data.draw(st.sampled_from(self.sales))
+        sale = one_of(self.sales, which)
         used = 0 if sale.member is None else points
-        revision = data.draw(st.sampled_from([sale.revision + 1, sale.revision + 1, sale.revision]))
-        told = replace(sale, revision=revision, yen=yen, used=used, voided=voided)
+        told = replace(sale, revision=sale.revision + higher, yen=yen, used=used, voided=voided)
         self.sales[self.sales.index(sale)] = told
         self.loose.add(order_of(sale)[1])
         self._send(sell(self.both.names, told), fate)
 
-    @precondition(lambda self: self.sales)
-    @rule(data=st.data(), online=st.booleans(), fate=FATES)
-    def void(self, data, online, fate) -> None:
+    @rule(which=WHICH, online=st.booleans(), fate=FATES)
+    def void(self, which, online, fate) -> None:
         """A whole sale is undone, perhaps before the hub has heard of it."""
-        sale = data.draw(st.sampled_from(self.sales))
+        sale = one_of(self.sales, which)
         self.loose.add(order_of(sale)[1])
         self._now_or_later(void(sale, self.both.now), online, fate)
 
-    @precondition(lambda self: self.sales)
     @rule(
-        data=st.data(),
+        which=WHICH,
         till=A_TILL,
         yen=st.sampled_from([100, 50, 400]),
         points=POINTS,
         online=st.booleans(),
         fate=FATES,
     )
-    def refund(self, data, till, yen, points, online, fate) -> None:
+    def refund(self, which, till, yen, points, online, fate) -> None:
         """Goods come back, at any till."""
-        sale = data.draw(st.sampled_from(self.sales))
+        sale = one_of(self.sales, which)
         self.loose.add(order_of(sale)[1])
         told = Refunded(self.both.now, yen, points, whole=False)
         act = refund(till, self._receipt(till), sale, told)
         self._now_or_later(act, online, fate)
 
-    @precondition(lambda self: self.sales)
-    @rule(data=st.data(), till=A_TILL, who=SOMEBODY, online=st.booleans(), fate=FATES)
-    def attach(self, data, till, who, online, fate) -> None:
+    @rule(which=WHICH, till=A_TILL, who=SOMEBODY, online=st.booleans(), fate=FATES)
+    def attach(self, which, till, who, online, fate) -> None:
         """A card is shown afterwards."""
         nobodys = [sale for sale in self.sales if sale.member is None] or self.sales
-        sale = data.draw(st.sampled_from(nobodys))
+        sale = one_of(nobodys, which)
         self._now_or_later(attach(till, sale, self.both.members[who]), online, fate)
 
     # --- what was not heard
 
-    @precondition(lambda self: any(till.doubt for till in self.tills.values()))
-    @rule(data=st.data(), offline=st.booleans())
-    def again(self, data, offline) -> None:
+    @rule(which=WHICH, offline=st.booleans())
+    def again(self, which, offline) -> None:
         """A call whose answer was lost: once more, or as a fact in the next batch."""
-        till = data.draw(st.sampled_from([one for one in self.tills.values() if one.doubt]))
-        act = till.doubt.pop(data.draw(st.integers(0, len(till.doubt) - 1)))
+        till = one_of([one for one in self.tills.values() if one.doubt], which)
+        if till is None:
+            return
+        act = till.doubt.pop(which % len(till.doubt))
         if offline and act.content:
             till.note(act)
         else:
             self._send(act)
 
-    @precondition(lambda self: self.sales)
-    @rule(data=st.data(), till=A_TILL)
-    def ask(self, data, till) -> None:
+    @rule(which=WHICH, till=A_TILL)
+    def ask(self, which, till) -> None:
         """How does a sale stand?"""
-        self._await(self.both.ask(till, data.draw(st.sampled_from(self.sales))))
+        self._await(self.both.ask(till, one_of(self.sales, which)))
 
     @rule(till=A_TILL, who=SOMEBODY)
     def look(self, till, who) -> None:

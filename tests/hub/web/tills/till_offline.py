@@ -1,10 +1,10 @@
 """Rules of the machine: what tills do without network, and how they tell it."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 from reference_tills import Use
 from till_acts import close, give, sell
-from till_choices import A_TILL, FATES, SOMEBODY, TIMES, TTL, YEN
+from till_choices import A_TILL, FATES, SOMEBODY, TIMES, TTL, WHICH, YEN, one_of
 from till_story import TillStory
 
 
@@ -24,12 +24,12 @@ class Offline(TillStory):
         sale = self._sale(till, self.both.members[who], yen, 0)
         self.tills[till].note(sell(self.both.names, sale))
 
-    @precondition(lambda self: self._prepared())
-    @rule(data=st.data(), share=st.sampled_from([1, 2, 4]))
-    def redeem_offline(self, data, share) -> None:
+    @rule(which=WHICH, share=st.sampled_from([1, 2, 4]))
+    def redeem_offline(self, which, share) -> None:
         """Points from an allowance that is not over, no more than are left."""
-        till = data.draw(st.sampled_from(self._prepared()))
-        mine = data.draw(st.sampled_from(sorted(till.carried.values(), key=lambda c: c.number)))
+        till, mine = one_of(self._carried(), which) or (None, None)
+        if till is None:
+            return
         self._redeem(till, mine, share)
 
     @rule(
@@ -56,15 +56,22 @@ class Offline(TillStory):
         if self.tills[till].queue:
             self._report(self.tills[till], fate)
 
-    @precondition(lambda self: self._prepared())
-    @rule(data=st.data(), who=SOMEBODY, points=st.sampled_from([3, 9, 31]), asks=st.booleans())
-    def misuse(self, data, who, points, asks) -> None:
+    @rule(
+        which=WHICH,
+        who=st.one_of(st.none(), SOMEBODY),
+        elsewhere=st.sampled_from([False, False, True]),
+        ahead=st.integers(0, 2),
+        points=st.sampled_from([3, 9, 31]),
+        asks=st.booleans(),
+    )
+    def misuse(self, which, who, elsewhere, ahead, points, asks) -> None:
         """Beyond what is left, another's, by a count that was used, or at another till."""
-        till = data.draw(st.sampled_from(self._prepared()))
-        mine = data.draw(st.sampled_from(sorted(till.carried.values(), key=lambda c: c.number)))
-        member = data.draw(st.sampled_from([mine.member, self.both.members[who]]))
-        here = data.draw(st.sampled_from([till.name, till.name, "t9"]))
-        use = Use(mine.number, mine.counter + data.draw(st.integers(0, 2)) or 1)
+        till, mine = one_of(self._carried(), which) or (None, None)
+        if till is None:
+            return
+        member = mine.member if who is None else self.both.members[who]
+        here = "t9" if elsewhere else till.name
+        use = Use(mine.number, mine.counter + ahead or 1)
         sale = self._sale(here, member, 2_400, points, use=use)
         self.misused.add(mine.number)
         act = sell(self.both.names, sale)
@@ -73,20 +80,19 @@ class Offline(TillStory):
         else:
             self.tills[here].note(act)
 
-    @precondition(lambda self: any(till.queue for till in self.tills.values()))
-    @rule(data=st.data(), fate=FATES)
-    def report(self, data, fate) -> None:
+    @rule(which=WHICH, fate=FATES)
+    def report(self, which, fate) -> None:
         """The line is back: the queue is told; where the answer is lost, it is told again."""
-        full = [till for till in self.tills.values() if till.queue]
-        till = data.draw(st.sampled_from(full))
-        self._report(till, fate)
+        till = one_of([till for till in self.tills.values() if till.queue], which)
+        if till is not None:
+            self._report(till, fate)
 
-    @precondition(lambda self: self._prepared())
-    @rule(data=st.data(), wrong=st.sampled_from([0, 0, 0, 2]), fate=FATES)
-    def close(self, data, wrong, fate) -> None:
+    @rule(which=WHICH, wrong=st.sampled_from([0, 0, 0, 2]), fate=FATES)
+    def close(self, which, wrong, fate) -> None:
         """The closing report of an allowance, perhaps too early, perhaps wrong."""
-        till = data.draw(st.sampled_from(self._prepared()))
-        mine = data.draw(st.sampled_from(sorted(till.carried.values(), key=lambda c: c.number)))
+        till, mine = one_of(self._carried(), which) or (None, None)
+        if till is None:
+            return
         if wrong:
             self.misused.add(mine.number)
         used = max(0, mine.used - wrong)

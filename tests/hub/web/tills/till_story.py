@@ -130,8 +130,10 @@ class TillStory(RuleBasedStateMachine):
         if hold.how is None and sale.used <= len(hold.points):
             self.bound.add(order_of(sale)[1])
 
-    def _holders(self) -> list[Till]:
-        return [till for till in self.tills.values() if till.holds]
+    def _known_holds(self) -> list[tuple[Till, int]]:
+        """Holds whose answers were heard, each with its till."""
+        return [(till, number) for till in self.tills.values() for number in till.holds]
 
-    def _prepared(self) -> list[Till]:
-        return [till for till in self.tills.values() if till.carried]
+    def _carried(self) -> list[tuple[Till, Carried]]:
+        """Allowances whose answers were heard, each with its till."""
+        return [(till, one) for till in self.tills.values() for one in till.carried.values()]
