@@ -180,6 +180,8 @@ class TestStock:
     ) -> None:
         stock = EccubeStock(connect())
         (level,) = await stock.read([TEA.sku])
+        shop.shown.products[1]["ProductClasses"][0]["stock_unlimited"] = True
+        assert await stock.read([TEA.sku]) == []
         shop.set_stock(shop.products[1], None)
         shop.commit()
         assert await stock.read([TEA.sku]) == []
@@ -260,6 +262,18 @@ class TestTokens:
         assert (await EccubeMembers(renewed).fetch(str(hanako.id))).given_name == "花子"
 
 
+def answering(connect: Connect, told: dict[str, Any]) -> tuple[Connection[Any], httpx.AsyncClient]:
+    """A connection to a shop that gives a token, and always this answer."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        token = {"access_token": "t", "token_type": "Bearer", "refresh_token": "r"}
+        return httpx.Response(200, json=token if request.url.path == "/token" else told)
+
+    given = connect()
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return Connection("shop", given.settings, http, given.tokens, given.now), http
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("errors", "error"),
@@ -276,18 +290,32 @@ class TestErrors:
     async def test_an_error_says_what_to_do_and_repeats_no_word(
         self, connect: Connect, errors: Any, error: type[RenkeiError]
     ) -> None:
-        def answer(request: httpx.Request) -> httpx.Response:
-            if request.url.path == "/token":
-                token = {"access_token": "t", "token_type": "Bearer", "refresh_token": "r"}
-                return httpx.Response(200, json=token)
-            return httpx.Response(200, json={"errors": errors})
-
-        given = connect()
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-            told = Connection("shop", given.settings, http, given.tokens, given.now)
+        connection, http = answering(connect, {"errors": errors})
+        async with http:
             with pytest.raises(error) as caught:
-                await EccubeOrders(told).fetch("5")
+                await EccubeOrders(connection).fetch("5")
         assert "secret" not in str(caught.value)
+
+    async def test_a_write_that_failed_in_the_shop_is_unsure(
+        self, connect: Connect, clock: Any
+    ) -> None:
+        errors = [{"message": "Internal server error", "extensions": {"category": "internal"}}]
+        connection, http = answering(connect, {"errors": errors})
+        async with http:
+            with pytest.raises(OutcomeUnknown):
+                await EccubeBalances(connection).write("12", balance(50, 1, clock))
+
+    async def test_a_checkout_in_a_list_is_left_out(
+        self, connect: Connect, clock: Any, order: Callable[..., dict[str, Any]]
+    ) -> None:
+        rows = [order(OrderStatus={"id": "8"}), order(id="6"), order(id="7", total=1), None]
+        told = {"data": {"orders": {"totalCount": 4, "nodes": rows}}}
+        connection, http = answering(connect, told)
+        async with http:
+            window = Window(clock.now - HOUR, clock.now)
+            page = await EccubeOrders(connection).changed(window, None)
+        assert [one.ref.id for one in page.items] == ["6"]
+        assert [id for id, _ in page.rejected] == ["7", "unknown"]
 
     async def test_a_failure_of_a_write_is_unsure(
         self, shop: TwinShop, connect: Connect, twin: TwinApp, clock: Any

@@ -83,10 +83,22 @@ async def test_a_year_in_which_nothing_happened_takes_few_calls(
 async def test_a_page_makes_a_bounded_number_of_calls(
     shop: TwinShop, connect: Connect, clock: Any, transport: Any
 ) -> None:
+    """All of a crowd came in the last minute of a year."""
+    since = clock.now - timedelta(days=365)
+    crowd(shop, 200, clock, 0.3)
+    page = await EccubeMembers(connect(page_size=1)).changed(Window(since, clock.now), None)
+    assert (page.items, page.cursor is not None) == ((), True)
+    assert len(transport.of("/api")) == MOST_CALLS
+
+
+async def test_a_busy_year_is_read_in_little_more_calls_than_it_has_pages(
+    shop: TwinShop, connect: Connect, clock: Any, transport: Any
+) -> None:
     since = clock.now
-    crowd(shop, 40, clock, 20_000)
-    await EccubeMembers(connect(page_size=1)).changed(Window(since, clock.now), None)
-    assert len(transport.of("/api")) <= MOST_CALLS
+    crowd(shop, 120, clock, 250_000)
+    members = EccubeMembers(connect(page_size=4))
+    await all_pages(members, Window(since, clock.now), lambda: None)
+    assert len(transport.of("/api")) <= 2 * 120 / 4
 
 
 def test_a_window_is_asked_for_in_whole_seconds_of_japanese_time() -> None:
