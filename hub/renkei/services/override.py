@@ -81,7 +81,7 @@ class OverrideByCashier:
         rules = attempt.program_in_force(program, attempt.now)
         limits = rules[1].override if rules else None
         points = abs(self.ask.points)
-        if limits is None or not limits.allowed:
+        if rules is None or limits is None or not limits.allowed:
             raise refused("override_not_allowed")
         self._require_near(attempt, rules[1].clock)
         if points > limits.points or attempt.claim(self.claim, points, limits.per_day) < points:
