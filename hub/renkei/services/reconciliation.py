@@ -74,8 +74,13 @@ class Reconciliation:
         ]
         return StoreDay(store=store, business_date=day, tills=tuple(tills), as_of=now)
 
-    async def report(self, terminal: Terminal, report: ZReport) -> Reconciled:
-        """Keep the report and say where it differs; the same again is answered the same."""
+    async def report(
+        self, terminal: Terminal, report: ZReport, training: bool = False
+    ) -> Reconciled:
+        """Keep the report and say where it differs; the same again is answered the same.
+
+        Of a register in training nothing is kept, and nobody is told.
+        """
         if (report.store, report.till) != (terminal.store, terminal.till):
             raise refused("sale_of_other_till")
         async with self.database.begin() as conn:
@@ -83,6 +88,8 @@ class Reconciliation:
             if kept is not None:
                 return kept
             answer = await _compared(conn, terminal.connection, report)
+            if training:
+                return answer
             if await _keep(conn, terminal.connection, report, answer):
                 await _warn(conn, terminal.connection, report, answer)
                 return answer

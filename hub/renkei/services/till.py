@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from renkei.identity.cards import is_card
+from renkei.identity.normalize import normalized
 from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
@@ -25,7 +26,7 @@ from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
 from renkei.services.look_ups import LookUps
 from renkei.services.manner import PLAIN, Manner
 from renkei.services.member_facts import past_asked
-from renkei.services.personal import masked, opened_identity, opened_names
+from renkei.services.personal import Names, masked, opened_identity, opened_names
 from renkei.services.refusals import refused
 from renkei.services.sale import CommitSale
 from renkei.services.target import facts_of_a_member
@@ -136,17 +137,22 @@ class TillService:
             )
         )
 
-    async def issue(self, terminal: Terminal, ask: NewCard) -> MemberAnswer:
-        """A temporary member for a card that nobody has; told again, the same member."""
+    async def issue(self, terminal: Terminal, ask: NewCard, training: bool = False) -> MemberAnswer:
+        """A temporary member for a card that nobody has; told again, the same member.
+
+        In training nobody is made: what is answered is not found afterwards.
+        """
         asked = ResolveMember(scheme="card", value=ask.card)
         known = await LookUps(self.booking).several(terminal.id, asked)
         if len(known) == 1:
             return await self.shown(terminal, known[0])
-        if known or not is_card(ask.card):
+        named = normalized(Identity(kind=IdentityKind.CARD, value=ask.card, grade=Grade.STRONG))
+        if known or named is None or not is_card(named.value):
             raise refused("card_taken")
-        named = Identity(kind=IdentityKind.CARD, value=ask.card, grade=Grade.STRONG)
-        ref = ExternalRef(connection=terminal.connection, id=f"card/{ask.card}")
+        ref = ExternalRef(connection=terminal.connection, id=f"card/{named.value}")
         rules = await self._rules(terminal)
+        if training:
+            return _nobody(self.booking.new_id("mem"), named.value, rules.now)
         seen = Member(ref=ref, changed_at=rules.now, identities=(named,))
         return await self.shown(terminal, (await self.booking.enrol(seen)).member)
 
@@ -317,6 +323,19 @@ class TillService:
         async with self.booking.database.begin() as conn:
             row = (await conn.execute(text(PROGRAM), {"c": terminal.connection})).one()
         return _Rules(row[0], Program.model_validate(row[1]), *row[2:])
+
+
+def _nobody(member: str, card: str, now: datetime) -> MemberAnswer:
+    """Who a card would belong to if it was given out."""
+    return MemberAnswer(
+        member=member,
+        masked_name=masked(Names("", "")),
+        card=card,
+        spendable=0,
+        pending=0,
+        balance_version=0,
+        as_of=now,
+    )
 
 
 def _as_sold(

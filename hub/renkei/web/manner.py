@@ -14,6 +14,12 @@ from renkei.web.problems import refused
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
+Training = Annotated[
+    bool,
+    Header(alias="renkei-training", description="`true`: answer as in earnest, and book nothing"),
+]
+
+
 async def _manner(
     request: Request,
     terminal: Writer,
@@ -21,18 +27,16 @@ async def _manner(
         str | None,
         Header(description="1 to 200 printable characters; the same again is answered the same"),
     ] = None,
-    renkei_training: Annotated[
-        bool, Header(description="`true`: answer as in earnest, and book nothing")
-    ] = False,
+    training: Training = False,
 ) -> Manner:
     if idempotency_key is None:
-        return Manner(renkei_training)
+        return Manner(training)
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise refused("bad_request")
     said = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
     said.update(await request.body())
     name = (f"request/{terminal.id}", idempotency_key)
-    return Manner(renkei_training, (name, said.digest()))
+    return Manner(training, (name, said.digest()))
 
 
 How = Annotated[Manner, Depends(_manner)]

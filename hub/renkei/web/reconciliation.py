@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from renkei.services.reconciliation import Reconciliation
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
+from renkei.web.manner import Training
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
 from renkei.web.till import ALWAYS
@@ -38,6 +39,8 @@ async def store_day(
     summary="Compare a till's Z-report",
     responses=documented(*ALWAYS, "sale_of_other_till", "key_reused"),
 )
-async def reconcile(report: ZReport, terminal: Writer, hub: TheHub) -> Reconciled:
+async def reconcile(
+    report: ZReport, terminal: Writer, hub: TheHub, training: Training = False
+) -> Reconciled:
     """Says what differs and which receipts are missing; a person is told, too."""
-    return await Reconciliation(hub.database).report(terminal, report)
+    return await Reconciliation(hub.database).report(terminal, report, training)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
-from renkei.web.manner import How
+from renkei.web.manner import How, Training
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
 from renkei_contracts.till import (
@@ -80,9 +80,11 @@ async def search(ask: ResolveMember, terminal: Reader, hub: TheHub) -> MemberHit
     summary="Give out a card",
     responses=documented(*ALWAYS, "card_taken", "member_not_active", "lookups_exhausted", "busy"),
 )
-async def issue(ask: NewCard, terminal: Writer, hub: TheHub) -> MemberAnswer:
+async def issue(
+    ask: NewCard, terminal: Writer, hub: TheHub, training: Training = False
+) -> MemberAnswer:
     """A temporary member who earns from now on and may claim the card later."""
-    return await hub.till.issue(terminal, ask)
+    return await hub.till.issue(terminal, ask, training)
 
 
 @router.post(

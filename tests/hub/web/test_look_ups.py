@@ -118,6 +118,21 @@ class TestNewCard:
         found = (await register.post(RESOLVE, {"value": "2999000000012"})).json()
         assert (found["member"], found["spendable"]) == (first["member"], 100)
 
+    async def test_a_card_read_in_full_width_digits_is_the_same_card(self, register: Any) -> None:
+        first, again = [
+            (await register.post(MEMBERS, {"card": card})).json()
+            for card in ("２９９９０００００００１２", "2999000000012")
+        ]
+        assert (first["member"], first["card"]) == (again["member"], "2999000000012")
+
+    async def test_in_training_a_card_is_shown_and_given_out_to_nobody(self, register: Any) -> None:
+        register.headers = {"Renkei-Training": "true"}
+        shown = (await register.post(MEMBERS, {"card": "2999000000012"})).json()
+        assert (shown["card"], shown["spendable"]) == ("2999000000012", 0)
+        register.headers = {}
+        found = await register.post(RESOLVE, {"value": "2999000000012"})
+        assert refusal(found) == (404, "member_not_found")
+
     @pytest.mark.parametrize("card", ["2999000000013", "123", "card-no-1", "9" * 21])
     async def test_what_is_no_card_number_is_not_given_out(self, register: Any, card: str) -> None:
         assert refusal(await register.post(MEMBERS, {"card": card})) == (409, "card_taken")

@@ -61,6 +61,15 @@ async def test_a_report_that_agrees_is_kept_and_nobody_is_told(
     assert await count("alert") == 0
 
 
+async def test_in_training_a_report_is_compared_and_neither_kept_nor_told(
+    register: Any, count: Any
+) -> None:
+    register.headers = {"Renkei-Training": "true"}
+    answer = (await register.post(RECONCILE, report(sales=9))).json()
+    assert [one["total"] for one in answer["differences"]] == ["sales"]
+    assert (await count("z_report"), await count("alert")) == (0, 0)
+
+
 async def test_what_differs_and_what_is_missing_is_said_told_and_kept(
     register: Any, regular: Any, new_sale: Any, count: Any
 ) -> None:
