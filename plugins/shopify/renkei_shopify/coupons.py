@@ -30,7 +30,7 @@ class ShopifyCoupons:
             raise UnsupportedFeature("a code must be letters, digits, hyphens and underscores")
         ends = until.astimezone(UTC).replace(microsecond=0)
         found = await self._find(code) or await self._make(code, yen, ends)
-        if found is not None and not _is(found, code, yen, ends):
+        if found is not None and not _is(found, code, yen, self._now()):
             raise Rejected("the store has another discount of this code: take another code")
 
     async def revoke(self, code: str) -> None:
@@ -81,11 +81,14 @@ def _discount(code: str, yen: int, starts: datetime, ends: datetime) -> dict[str
     }
 
 
-def _is(found: CodeDiscountNode, code: str, yen: int, ends: datetime) -> bool:
+def _is(found: CodeDiscountNode, code: str, yen: int, now: datetime) -> bool:
+    """Whether it is this coupon, which may have been issued with another end before."""
     told = found.code_discount
     worth = told.customer_gets.value.amount if told.customer_gets else None
     return (
-        (found.only_code, told.usage_limit, told.ends_at) == (code, 1, ends)
+        (found.only_code, told.usage_limit) == (code, 1)
+        and told.ends_at is not None
+        and told.ends_at > now
         and worth is not None
         and worth.amount == yen
     )

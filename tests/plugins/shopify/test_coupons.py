@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -61,8 +61,14 @@ async def test_two_who_issue_the_same_code_at_once_make_one(
 
 @pytest.mark.parametrize(
     "other",
-    [{"yen": Decimal(501)}, {"usage_limit": None}, {"ends_at": None}, {"code": CODE.upper()}],
-    ids=["worth", "uses", "end", "case"],
+    [
+        {"yen": Decimal(501)},
+        {"usage_limit": None},
+        {"ends_at": None},
+        {"ends_at": datetime(2026, 11, 26, 3, 0, tzinfo=UTC)},
+        {"code": CODE.upper()},
+    ],
+    ids=["worth", "uses", "endless", "over", "case"],
 )
 async def test_another_discount_of_the_code_is_not_taken_for_ours(
     coupons: ShopifyCoupons, twin: TwinApp, until: datetime, other: dict[str, Any]
