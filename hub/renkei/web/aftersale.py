@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from renkei.services.aftersale import AfterSale
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
-from renkei.web.manner import How
+from renkei.web.manner import KEYED, How
 from renkei.web.problems import documented, refused
 from renkei.web.served import TheHub
 from renkei.web.till import ALWAYS, HoldId
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], d
 @router.post(
     "/holds/{hold}:extend",
     summary="Keep a hold open for longer",
-    responses=documented(*ALWAYS, "hold_not_found", "hold_ended", "busy"),
+    responses=documented(*ALWAYS, *KEYED, "hold_not_found", "hold_ended", "busy"),
 )
 async def extend(
     hold: HoldId, ask: ExtendRequest, terminal: Writer, how: How, hub: TheHub
@@ -75,7 +75,7 @@ async def find(
 @router.post(
     "/transactions:void",
     summary="Undo a whole sale on its business day",
-    responses=documented(*ALWAYS, "sale_of_other_till", "void_on_other_day", "busy"),
+    responses=documented(*ALWAYS, *KEYED, "sale_of_other_till", "void_on_other_day", "busy"),
 )
 async def void(ask: VoidRequest, terminal: Writer, how: How, hub: TheHub) -> RefundAnswer:
     """Told before the sale itself it waits for it; told again it is the same void."""
@@ -85,9 +85,7 @@ async def void(ask: VoidRequest, terminal: Writer, how: How, hub: TheHub) -> Ref
 @router.post(
     "/transactions:refund",
     summary="Take back goods of a sale",
-    responses=documented(
-        *ALWAYS, "sale_of_other_till", "refund_exceeds_sale", "key_reused", "busy"
-    ),
+    responses=documented(*ALWAYS, *KEYED, "sale_of_other_till", "refund_exceeds_sale", "busy"),
 )
 async def refund(ask: RefundRequest, terminal: Writer, how: How, hub: TheHub) -> RefundAnswer:
     """Of any store of this connection, in parts, and before the sale has come."""
@@ -98,7 +96,7 @@ async def refund(ask: RefundRequest, terminal: Writer, how: How, hub: TheHub) ->
     "/transactions:attach",
     summary="Say whose a sale was",
     responses=documented(
-        *ALWAYS, "member_not_found", "sale_not_found", "sale_of_other_member", "busy"
+        *ALWAYS, *KEYED, "member_not_found", "sale_not_found", "sale_of_other_member", "busy"
     ),
 )
 async def attach(ask: AttachRequest, terminal: Writer, how: How, hub: TheHub) -> SaleAnswer:
@@ -109,7 +107,7 @@ async def attach(ask: AttachRequest, terminal: Writer, how: How, hub: TheHub) ->
 @router.post(
     "/transactions:return",
     summary="Take back goods whose receipt is lost",
-    responses=documented(*ALWAYS, "sale_of_other_till", "member_not_found", "key_reused", "busy"),
+    responses=documented(*ALWAYS, *KEYED, "sale_of_other_till", "member_not_found", "busy"),
 )
 async def take_back(ask: ReturnRequest, terminal: Writer, how: How, hub: TheHub) -> Corrected:
     """What the goods would earn now is taken from the member; what is short is owed."""
@@ -121,11 +119,11 @@ async def take_back(ask: ReturnRequest, terminal: Writer, how: How, hub: TheHub)
     summary="Give or take points by hand",
     responses=documented(
         *ALWAYS,
+        *KEYED,
         "member_not_found",
         "override_not_allowed",
         "override_limit",
         "insufficient_points",
-        "key_reused",
         "busy",
     ),
 )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 
 from renkei.services.allowance import Allowances
 from renkei.web.auth import SCHEMES, TerminalRoute, Writer
-from renkei.web.manner import How
+from renkei.web.manner import KEYED, How
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
 from renkei.web.till import ALWAYS
@@ -28,11 +28,11 @@ Named = Annotated[str, Path(pattern=ALLOWANCE_ID)]
     summary="Set points aside for sales offline",
     responses=documented(
         *ALWAYS,
+        *KEYED,
         "member_not_found",
         "allowance_not_allowed",
         "allowance_limit",
         "insufficient_points",
-        "key_reused",
         "busy",
     ),
 )
@@ -46,7 +46,7 @@ async def give_allowance(
 @router.post(
     "/allowances/{allowance}:close",
     summary="Report what was used, and give the rest back",
-    responses=documented(*ALWAYS, "allowance_not_found", "key_reused", "busy"),
+    responses=documented(*ALWAYS, *KEYED, "allowance_not_found", "busy"),
 )
 async def close_allowance(
     allowance: Named, report: AllowanceReport, terminal: Writer, how: How, hub: TheHub

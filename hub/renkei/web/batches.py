@@ -11,7 +11,7 @@ from renkei.services.offline import Offline, rejected
 from renkei.web.auth import SCHEMES, LinesRoute, Writer
 from renkei.web.body import strict_json
 from renkei.web.failures import FAULTS_SHOWN, pointer_to
-from renkei.web.manner import How
+from renkei.web.manner import KEYED, How
 from renkei.web.problems import documented, refused
 from renkei.web.served import TheHub
 from renkei.web.till import ALWAYS
@@ -40,7 +40,7 @@ router = APIRouter(prefix="/pos/v1", route_class=LinesRoute, tags=["till"], depe
     "/batches",
     summary="Tell what happened offline",
     openapi_extra=LINES,
-    responses=documented(*ALWAYS),
+    responses=documented(*ALWAYS, *KEYED),
 )
 async def tell_batch(request: Request, terminal: Writer, how: How, hub: TheHub) -> BatchAnswer:
     """Each record by itself, in order; told again, each is answered as the first time."""

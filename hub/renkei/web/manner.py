@@ -41,3 +41,6 @@ async def _manner(
 
 How = Annotated[Manner, Depends(_manner)]
 """How the request is meant."""
+
+KEYED = ("bad_request", "key_reused")
+"""What a key of the caller's own can be refused with."""

@@ -126,7 +126,7 @@ def _headers(error: TillRefused, retry_after: int | None) -> dict[str, str]:
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     """These problems for an operation's ``responses=``, with an example of each."""
     by_status: dict[int, list[str]] = defaultdict(list)
-    for code in sorted(codes, key=lambda code: (PROBLEMS[code].status, code)):
+    for code in sorted(set(codes), key=lambda code: (PROBLEMS[code].status, code)):
         by_status[PROBLEMS[code].status].append(code)
     return {status: _described(names) for status, names in by_status.items()}
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
-from renkei.web.manner import How, Training
+from renkei.web.manner import KEYED, How, Training
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
 from renkei_contracts.till import (
@@ -100,7 +100,7 @@ async def quote(ask: QuoteRequest, terminal: Reader, hub: TheHub) -> QuoteAnswer
 @router.post(
     "/holds",
     summary="Set points aside for a sale",
-    responses=documented(*ALWAYS, "member_not_found", "insufficient_points", "key_reused", "busy"),
+    responses=documented(*ALWAYS, *KEYED, "member_not_found", "insufficient_points", "busy"),
 )
 async def hold(ask: HoldRequest, terminal: Writer, how: How, hub: TheHub) -> HoldAnswer:
     """The same key with the same content gives the first answer again."""
@@ -110,7 +110,7 @@ async def hold(ask: HoldRequest, terminal: Writer, how: How, hub: TheHub) -> Hol
 @router.post(
     "/holds/{hold}:release",
     summary="Give a hold back",
-    responses=documented(*ALWAYS, "hold_not_found", "busy"),
+    responses=documented(*ALWAYS, *KEYED, "hold_not_found", "busy"),
 )
 async def release(hold: HoldId, terminal: Writer, how: How, hub: TheHub) -> HoldAnswer:
     """Releasing again, or a hold that has ended, changes nothing."""
@@ -129,7 +129,7 @@ COUPON_REFUSALS = (
 @router.post(
     "/coupons:hold",
     summary="Set a coupon aside for a sale",
-    responses=documented(*ALWAYS, *COUPON_REFUSALS, "member_not_found", "busy"),
+    responses=documented(*ALWAYS, *KEYED, *COUPON_REFUSALS, "member_not_found", "busy"),
 )
 async def hold_coupon(
     ask: CouponHoldRequest, terminal: Writer, how: How, hub: TheHub
@@ -141,7 +141,7 @@ async def hold_coupon(
 @router.post(
     "/coupons:release",
     summary="Give a coupon back",
-    responses=documented(*ALWAYS, "coupon_not_found", "coupon_held", "busy"),
+    responses=documented(*ALWAYS, *KEYED, "coupon_not_found", "coupon_held", "busy"),
 )
 async def release_coupon(
     ask: CouponReleaseRequest, terminal: Writer, how: How, hub: TheHub
@@ -155,6 +155,7 @@ async def release_coupon(
     summary="Book a finished sale, or restate one",
     responses=documented(
         *ALWAYS,
+        *KEYED,
         "member_not_found",
         "insufficient_points",
         "points_exceed_total",
@@ -164,12 +165,14 @@ async def release_coupon(
         "coupons_not_combinable",
         "hold_not_found",
         "hold_of_other_member",
+        "hold_used",
+        "points_not_usable",
+        "refund_exceeds_sale",
         "allowance_not_found",
         "allowance_of_other_member",
         "allowance_counter",
         "allowance_over",
         "allowance_exceeded",
-        "key_reused",
         "sale_of_other_till",
         "busy",
     ),

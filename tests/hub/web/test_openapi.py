@@ -106,6 +106,33 @@ def test_every_refusal_of_a_register_is_described_with_an_example(spec: dict[str
         assert operation["security"] == [{"signed": []}, {"static": []}, {"oauth2": []}]
 
 
+def described(operation: dict[str, Any]) -> set[str]:
+    """The codes an operation says it may refuse with."""
+    content = [answer.get("content", {}) for answer in operation["responses"].values()]
+    examples = [one.get("application/problem+json", {}).get("examples", {}) for one in content]
+    return {code for one in examples for code in one}
+
+
+def test_what_a_key_of_the_callers_own_is_refused_with_is_described(spec: dict[str, Any]) -> None:
+    keyed = {
+        name: described(operation)
+        for name, operation in operations(spec).items()
+        if name[1].startswith("/pos/")
+        and "idempotency-key" in {one["name"].lower() for one in operation.get("parameters", ())}
+    }
+    assert len(keyed) > 10
+    assert {
+        name for name, codes in keyed.items() if not {"bad_request", "key_reused"} <= codes
+    } == set()
+
+
+def test_what_a_sale_is_refused_with_for_its_hold_points_or_returns_is_described(
+    spec: dict[str, Any],
+) -> None:
+    refusals = {"hold_used", "points_not_usable", "refund_exceeds_sale", "coupon_not_usable"}
+    assert refusals <= described(operations(spec)["post", "/pos/v1/transactions"])
+
+
 def test_a_refusal_of_a_token_is_described_as_oauth_tells_it(spec: dict[str, Any]) -> None:
     operation = operations(spec)["post", TOKEN_PATH]
     assert "security" not in operation
