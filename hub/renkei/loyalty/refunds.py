@@ -16,9 +16,9 @@ def effective(order: Order, refunds: Sequence[NewRefund]) -> Order:
 
 def exceeding(order: Order, refund: Refund) -> list[str]:
     """What the refund gives back that the order does not have."""
-    lines = {line.id: line for line in order.lines}
-    faults = [f"line {one.id} is not in the order" for one in refund.lines if one.id not in lines]
-    for one in refund.lines:
+    lines, back = {line.id: line for line in order.lines}, given_back(refund.lines)
+    faults = [f"line {id} is not in the order" for id in back if id not in lines]
+    for one in back.values():
         line = lines.get(one.id)
         if line is not None and one.amount > line.amount - line.returned_amount:
             faults.append(f"line {one.id}: more is given back than is left")
@@ -27,10 +27,24 @@ def exceeding(order: Order, refund: Refund) -> list[str]:
     return faults
 
 
+def given_back(lines: Sequence[RefundLine]) -> dict[str, RefundLine]:
+    """What comes back of each line of the sale: pieces may be scanned one by one."""
+    sums: dict[str, RefundLine] = {}
+    for one in lines:
+        before = sums.get(one.id)
+        sums[one.id] = one if before is None else _added(before, one)
+    return sums
+
+
+def _added(one: RefundLine, more: RefundLine) -> RefundLine:
+    amount, quantity = one.amount + more.amount, one.quantity + more.quantity
+    return one.model_copy(update={"amount": amount, "quantity": quantity})
+
+
 def _less(start: Order, order: Order, refund: Refund) -> Order:
     if refund.whole:
         return order.model_copy(update={"state": OrderState.CANCELLED})
-    back = {line.id: line for line in refund.lines}
+    back = given_back(refund.lines)
     left = order.model_copy(
         update={"lines": tuple(_line_less(line, back.get(line.id)) for line in order.lines)}
     )

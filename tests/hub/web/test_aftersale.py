@@ -177,6 +177,17 @@ class TestRefund:
         answer = await register.post(f"{SALES}:refund", refund("2001", "1001", 1_101))
         assert refusal(answer) == (422, "refund_exceeds_sale")
 
+    async def test_pieces_of_one_line_that_are_named_apart_come_back_together(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000, points_used=100))
+        pieces = [{"id": "1", "quantity": 0, "amount": 3_300}] * 2
+        ask = refund("2001", "1001", 0, lines=pieces)
+        back = (await register.post(f"{SALES}:refund", ask)).json()
+        assert (back["points_returned"], back["earned"]) == (60, 39)
+        more = refund("2002", "1001", 0, lines=pieces)
+        assert refusal(await register.post(f"{SALES}:refund", more)) == (422, "refund_exceeds_sale")
+
     async def test_points_spent_meanwhile_become_debt_and_the_refund_is_not_refused(
         self, register: Any, regular: Any, new_sale: Any
     ) -> None:
