@@ -121,6 +121,9 @@ def refusal_of(request: Request, error: Exception) -> TillRefused:
 
 def _fault(error: dict[str, Any]) -> Fault:
     place, *path = error["loc"]
+    if error["type"] == "json_invalid":
+        detail = f"no JSON: {error['ctx']['error']} (character {path[0]})"
+        return Fault(detail=detail, pointer=pointer_to(()))
     if place == "body":
         return Fault(detail=error["msg"], pointer=pointer_to(path))
     return Fault(detail=error["msg"], parameter=str(path[0]) if path else str(place))

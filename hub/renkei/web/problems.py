@@ -17,6 +17,9 @@ from renkei_contracts.till import TillProblem
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
 
+QUOTA_SECONDS = 60
+"""After so long every look-up that found nobody is forgotten."""
+
 STAFF = "係員を呼んでください"
 AGAIN = "もう一度お試しください"
 
@@ -116,6 +119,8 @@ def _headers(error: TillRefused, retry_after: int | None) -> dict[str, str]:
     if status == HTTPStatus.UNAUTHORIZED and error.problem.code != "delivery_refused":
         over = error.problem.code == "token_expired"
         return {"www-authenticate": 'Bearer error="invalid_token"' if over else "Bearer"}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return {"retry-after": str(QUOTA_SECONDS)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"retry-after": str(retry_after or RETRY_AFTER_SECONDS)}
     if status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):

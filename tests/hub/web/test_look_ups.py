@@ -149,6 +149,7 @@ class TestGuessing:
             assert answer.status_code == 404
         answer = await register.post(RESOLVE, {"value": regular.card})
         assert refusal(answer) == (429, "lookups_exhausted")
+        assert answer.headers["retry-after"] == "60"
         other = type(register)(client, await add_terminal("2"))
         assert (await other.post(RESOLVE, {"value": regular.card})).status_code == 200
 

@@ -157,6 +157,22 @@ class TestBodies:
         assert refusal(answer) == (422, "request_invalid")
         assert answer.json()["errors"]
 
+    @pytest.mark.parametrize(
+        ("body", "why"),
+        [
+            (b'{"value": 1,}', "Expecting property name"),
+            (b'{"value": "1", "value": "2"}', "a name is repeated"),
+            (b"[" * 9_000, "nested too deeply"),
+            (b'\xef\xbb\xbf{"value": "1"}', "BOM"),
+        ],
+    )
+    async def test_it_is_said_why_a_body_is_no_json(
+        self, register: Any, body: bytes, why: str
+    ) -> None:
+        (fault,) = (await register.send(RESOLVE, body)).json()["errors"]
+        assert why in fault["detail"]
+        assert fault["pointer"] == "#"
+
     async def test_an_escaped_backslash_is_not_taken_for_an_escape(self, register: Any) -> None:
         answer = await register.send(RESOLVE, b'{"value": "C:\\\\u0000 \\ud83d\\ude00"}')
         assert refusal(answer) == (404, "member_not_found")
