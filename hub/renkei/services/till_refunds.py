@@ -22,7 +22,7 @@ from renkei.services.seen_order import known_order, refund_place, refunds_of, re
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei_contracts.aftersale import RefundAnswer, RefundRequest, VoidRequest
 from renkei_contracts.ids import ExternalRef
-from renkei_contracts.order import Refund, TillKey
+from renkei_contracts.order import Order, OrderState, Refund, TillKey
 from renkei_contracts.till import CommitRequest, Returned
 
 NOTHING_LEFT = {"spendable": 0, "debt": 0, "balance_version": 0}
@@ -94,10 +94,16 @@ class RefundSale:
             before = attempt.settled_of(row.member, row.key)
         order = restated(row)
         stood = effective(order, refunds_of(attempt, order))
-        self._require_fits(attempt, row, exceeding(stood, self.refund))
+        self._require_fits(attempt, row, self._faults(stood))
         self._keep(attempt)
         settled = self.again(row).post(attempt, row, row.member, row.digest)
         return self._answer(attempt, "booked", settled, before)
+
+    def _faults(self, stood: Order) -> list[str]:
+        """What it gives back that is not there; of a voided sale nothing is."""
+        if stood.state is OrderState.CANCELLED and self.refund.lines:
+            return ["the sale is voided"]
+        return exceeding(stood, self.refund)
 
     def _require_fits(self, attempt: Attempt, row: OrderRow, faults: list[str]) -> None:
         if not faults:

@@ -177,6 +177,17 @@ class TestRefund:
         answer = await register.post(f"{SALES}:refund", refund("2001", "1001", 1_101))
         assert refusal(answer) == (422, "refund_exceeds_sale")
 
+    async def test_goods_of_a_voided_sale_do_not_come_back_once_more(
+        self, register: Any, regular: Any, new_sale: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=1_100))
+        await register.post(f"{SALES}:void", void("1001"))
+        answer = await register.post(f"{SALES}:refund", refund("2001", "1001", 1_100))
+        assert refusal(answer) == (422, "refund_exceeds_sale")
+        back = [{"sale": key("1001"), "lines": [{"id": "1", "amount": 1_100}]}]
+        swap = new_sale("1002", regular.id, returns=back)
+        assert refusal(await register.post(SALES, swap)) == (422, "refund_exceeds_sale")
+
     async def test_pieces_of_one_line_that_are_named_apart_come_back_together(
         self, register: Any, regular: Any, new_sale: Any
     ) -> None:
