@@ -1,6 +1,5 @@
 """/pos/v1/reconciliations: a till's day against the hub's (services/reconciliation.py)."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,7 +10,7 @@ from renkei.web.manner import Training
 from renkei.web.problems import documented
 from renkei.web.served import TheHub
 from renkei.web.till import ALWAYS
-from renkei_contracts.base import Key
+from renkei_contracts.base import Day, Key
 from renkei_contracts.reconciliation import Reconciled, StoreDay, ZReport
 
 router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], dependencies=SCHEMES)
@@ -27,7 +26,7 @@ async def store_day(
     terminal: Reader,
     hub: TheHub,
     store: Annotated[Key, Query()],
-    business_date: Annotated[date, Query()],
+    business_date: Annotated[Day, Query()],
 ) -> StoreDay:
     """By till and settlement count, as booked now, beside what the tills have reported."""
     return await Reconciliation(hub.database).day(terminal, store, business_date)

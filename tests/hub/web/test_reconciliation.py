@@ -164,3 +164,9 @@ async def test_a_till_reports_for_itself_and_sees_its_own_store(
         await register.get(RECONCILE, f"store=umeda&business_date={DAY}"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (403, "sale_of_other_till")
+
+
+async def test_a_day_that_no_store_can_have_is_a_fault_of_the_request(register: Any) -> None:
+    answer = await register.get(RECONCILE, "store=shibuya&business_date=0001-01-01")
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+    assert answer.json()["errors"][0]["parameter"] == "business_date"
