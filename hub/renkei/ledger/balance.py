@@ -29,21 +29,33 @@ def channel_balance(
     """
     counted = as_if_lapsed(group, now)
     ready = [lot for lot in counted.lots if lot.alive(now) and lot.counts_at(channel)]
-    ready = [lot for lot in ready if lot.available]
-    ends: dict[date, int] = {}
-    for lot in ready:
-        if lot.expires_at is not None:
-            day = last_day(lot.expires_at, zone)
-            ends[day] = ends.get(day, 0) + lot.available
-    never = any(lot.expires_at is None for lot in ready)
+    can_spend = spendable(ready, counted.debt, now)
+    ends, never = _by_expiry(ready, can_spend, zone)
     balance = Balance(
-        spendable=spendable(ready, counted.debt, now),
+        spendable=can_spend,
         pending=sum(lot.pending for lot in counted.lots),
         version=group.version,
         as_of=now,
         latest_expiry=None if never or not ends else max(ends),
     )
     return ChannelBalance(balance, tuple(sorted(ends.items())), _next_change(group, now))
+
+
+def _by_expiry(ready: Iterable[Lot], most: int, zone: ZoneInfo) -> tuple[dict[date, int], bool]:
+    """How many points end on which day, and whether some never do.
+
+    Not more than can be spent: what a debt covers is nothing that the member has until a day.
+    """
+    ends: dict[date, int] = {}
+    for lot in sorted(ready, key=lambda lot: (lot.expires_at is None, lot.expires_at)):
+        points = min(lot.available, most)
+        most -= points
+        if points and lot.expires_at is None:
+            return ends, True
+        if points and lot.expires_at is not None:
+            day = last_day(lot.expires_at, zone)
+            ends[day] = ends.get(day, 0) + points
+    return ends, False
 
 
 def last_day(expires_at: datetime, zone: ZoneInfo) -> date:

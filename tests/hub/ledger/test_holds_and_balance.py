@@ -192,6 +192,17 @@ def test_a_balance_counts_what_is_usable_here_now_and_says_when_it_changes() -> 
     assert found.next_change_at == NOON + DAY
 
 
+@pytest.mark.parametrize(
+    ("debt", "ends"),
+    [(0, (30, 50)), (-20, (30, 30)), (-60, (20,)), (-1_000, ())],
+)
+def test_what_ends_when_is_no_more_than_can_be_spent(debt: int, ends: tuple[int, ...]) -> None:
+    home = books("a", lot(1, ends=5, available=30), lot(2, ends=10, available=50), debt=debt)
+    found = channel_balance(Group.alone(home), NOON, TOKYO, None)
+    assert tuple(points for _, points in found.by_expiry) == ends
+    assert sum(ends) == found.balance.spendable
+
+
 def test_points_without_an_end_make_the_balance_endless() -> None:
     home = books("a", lot(1, ends=10), lot(2))
     found = channel_balance(Group.alone(home), NOON, TOKYO, None)
