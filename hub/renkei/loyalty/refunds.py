@@ -41,6 +41,16 @@ def _added(one: RefundLine, more: RefundLine) -> RefundLine:
     return one.model_copy(update={"amount": amount, "quantity": quantity})
 
 
+def beyond(order: Order, refunds: Sequence[NewRefund]) -> list[str]:
+    """What these refunds, one after the other, give back that the order does not have."""
+    faults, left = [], order
+    for kept in refunds:
+        refund = Refund.model_validate(kept.document)
+        faults += [f"refund {refund.ref}: {fault}" for fault in exceeding(left, refund)]
+        left = _less(order, left, refund)
+    return faults
+
+
 def _less(start: Order, order: Order, refund: Refund) -> Order:
     if refund.whole:
         return order.model_copy(update={"state": OrderState.CANCELLED})

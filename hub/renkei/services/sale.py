@@ -33,7 +33,7 @@ from renkei.services.same_sale import sale_key
 from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.services.target import facts_for, rules_for
-from renkei.services.till_refunds import RefundSale, returns_of
+from renkei.services.till_refunds import RefundSale, returns_of, tell_beyond
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest, RateTotal, ReceiptText
@@ -95,6 +95,7 @@ class CommitSale:
         watch_day(attempt, self._sale.order, rules.clock)
         paid = self._worth(rules.redeem.yen_per_point)
         settled = (replace(paid, allowance=allowance) if allowance else paid).decide(attempt)
+        tell_beyond(attempt, self._counted_at(attempt), self.alert_id)
         given = tuple(book_with_sale(attempt, one) for one in self._activities)
         answer = self._answer(attempt, settled, given, sum(one.yen for one in off), rules)
         attempt.remember(self.request, digest, answer)

@@ -12,7 +12,7 @@ from renkei.ledger.settlement import Settled
 from renkei.ledger.world import Alert, Known, Needs, NewRefund, OrderKey, OrderRow, RequestKey
 from renkei.loyalty.program import Program
 from renkei.loyalty.receipt import PARKED, refund_receipt
-from renkei.loyalty.refunds import effective, exceeding
+from renkei.loyalty.refunds import beyond, effective, exceeding
 from renkei.services.attempt import Attempt
 from renkei.services.hold import first_answer
 from renkei.services.refusals import refused
@@ -111,8 +111,7 @@ class RefundSale:
         if self.strict:
             raise refused("refund_exceeds_sale", "; ".join(faults[:3]))
         message = f"refund {self.refund.ref}: {'; '.join(faults[:3])}"
-        alert = Alert(f"{self.alert_id}.exceeds", "refund_exceeds", row.member, row.key, message)
-        attempt.staged.alerts.append(alert)
+        _tell(attempt, self.alert_id, row, message)
 
     def _keep(self, attempt: Attempt) -> None:
         document = self.refund.model_dump(mode="json")
@@ -193,6 +192,22 @@ class CountRefunds:
         row = counted_sale(attempt, self.told.channel.connection, self.told.sale)
         if row is not None:
             self.told.again(row).post(attempt, row, row.member, row.digest)
+
+
+def tell_beyond(attempt: Attempt, key: OrderKey, alert_id: str) -> None:
+    """Tell a person where more came back of a sale than it is: before it, or before it shrank."""
+    sale = known_order(attempt, key) if any(attempt.world.refunds.values()) else None
+    if sale is None or sale.awaited:
+        return
+    order = restated(sale)
+    faults = beyond(order, refunds_of(attempt, order))
+    if faults and order.state is not OrderState.CANCELLED:
+        _tell(attempt, alert_id, sale, "; ".join(faults[:3]))
+
+
+def _tell(attempt: Attempt, alert_id: str, sale: OrderRow, message: str) -> None:
+    alert = Alert(f"{alert_id}.exceeds", "refund_exceeds", sale.member, sale.key, message)
+    attempt.staged.alerts.append(alert)
 
 
 def counted_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow | None:

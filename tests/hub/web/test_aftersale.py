@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
@@ -176,6 +177,35 @@ class TestRefund:
         await register.post(SALES, new_sale("1001", regular.id, yen=1_100))
         answer = await register.post(f"{SALES}:refund", refund("2001", "1001", 1_101))
         assert refusal(answer) == (422, "refund_exceeds_sale")
+
+    @pytest.fixture
+    def alerts(self, hub: Any) -> Any:
+        """The kinds of the alerts that were raised."""
+
+        async def read() -> list[str]:
+            async with hub.database.begin() as conn:
+                return list((await conn.execute(text("SELECT kind FROM alert"))).scalars().all())
+
+        return read
+
+    async def test_a_person_is_told_where_more_came_back_before_a_sale_than_it_is(
+        self, register: Any, regular: Any, new_sale: Any, alerts: Any
+    ) -> None:
+        await register.post(f"{SALES}:refund", refund("2001", "1001", 1_100))
+        await register.post(SALES, new_sale("1001", regular.id, yen=1_100))
+        assert await alerts() == []
+        await register.post(f"{SALES}:refund", refund("2002", "1002", 1_101))
+        await register.post(SALES, new_sale("1002", regular.id, yen=1_100))
+        assert await alerts() == ["refund_exceeds"]
+
+    async def test_a_person_is_told_where_a_restated_sale_has_not_what_came_back_of_it(
+        self, register: Any, regular: Any, new_sale: Any, alerts: Any
+    ) -> None:
+        await register.post(SALES, new_sale("1001", regular.id, yen=11_000))
+        await register.post(f"{SALES}:refund", refund("2001", "1001", 11_000))
+        other = [{"id": "A", "quantity": 1, "amount": 11_000, "tax_rate": 1000}]
+        await register.post(SALES, new_sale("1001", regular.id, revision=2, lines=other))
+        assert await alerts() == ["refund_exceeds"]
 
     async def test_goods_of_a_voided_sale_do_not_come_back_once_more(
         self, register: Any, regular: Any, new_sale: Any
