@@ -72,7 +72,13 @@ def _rows(
     fields = set(model.model_fields)
     if not fields & set(names):
         raise csv.Error(f"no column is headed {', '.join(model.model_fields)}")
+    twice = sorted({name for name in names if name in fields and names.count(name) > 1})
+    if twice:
+        raise csv.Error(f"two columns are headed {twice[0]}")
     for cells in reader:
+        if any(cell.strip() for cell in cells[len(names) :]):
+            # An unquoted 1,100 is two cells: every one after it would be another column's.
+            raise csv.Error(f"line {reader.line_num} has more cells than there are columns")
         named = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
         filled = {name: cell for name, cell in named.items() if cell and name in fields}
         if filled:

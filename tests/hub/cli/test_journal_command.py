@@ -72,6 +72,28 @@ def test_a_journal_is_booked_once_and_only_as_a_whole(
     assert (count("orders"), count("member"), count("txn")) == (2, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        (
+            HEAD + "渋谷,1,2026/11/26,1,2026/11/26 10:00,,,紅茶,1,1,080,8\r\n",
+            "line 2 has more cells than there are columns",
+        ),
+        (
+            HEAD.replace("商品名", "amount") + GOOD,
+            "two columns are headed amount",
+        ),
+    ],
+)
+def test_a_table_whose_cells_are_of_no_or_two_columns_is_refused(
+    renkei: Command, tmp_path: Path, count: Callable[[str], int], table: str, why: str
+) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text(table, encoding="utf-8", newline="")
+    assert why in renkei("journal", "import", "sales.csv", "--connection", "pos").refusal
+    assert count("orders") == 0
+
+
 def test_times_are_read_as_a_spreadsheet_writes_them_and_never_as_seconds(
     renkei: Command, tmp_path: Path, count: Callable[[str], int]
 ) -> None:
