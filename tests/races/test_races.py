@@ -233,7 +233,7 @@ async def test_a_campaigns_budget_and_each_members_cap_hold_from_order_to_postin
     await publish_campaign(booking, percent=200, budget=budget, per_member=40)
     for who in range(20):
         await booking.enrol(person(f"c{who}", email=f"c{who}@example.jp"))
-    # Of those that are cancelled one has its claim for sure: each may be cancelled before it is told.
+    # One of those that are cancelled has its claim: each may be cancelled before it is told.
     await booking.settle(_sold(0, 0), read_at=None, delivery_key=None)
     race = run_race(_of_a_campaign(cancelled))
     assert race.refusals == {}
