@@ -16,6 +16,7 @@ from renkei.messaging.retry import LONGEST_PAUSE, pause
 from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
 from renkei.services.read_facts import ReadFacts
+from renkei_contracts.capability import OrderHistory
 from renkei_contracts.errors import PayloadInvalid, Reauthorize, TryLater, UnsupportedFeature
 from renkei_contracts.event import MemberSeen, OrderSeen
 from renkei_contracts.member import Member
@@ -98,7 +99,8 @@ class ReadPolls:
             raise PayloadInvalid(f"connection {opened.id}: the next page is this page again")
         told = [Told() for _ in page.items]
         seen = [_seen(item) for item in page.items]
-        cause = Cause(began, read=True)
+        # A file of a long past says what was so when the vendor began it, behind the window's end.
+        cause = Cause(claimed.until if _history(opened, claimed) else began, read=True)
         await together(
             self._book(opened, claimed, one, cause, note)
             for one, note in zip(seen, told, strict=True)
@@ -115,9 +117,9 @@ class ReadPolls:
         what = f"connection {opened.id}: polling {claimed.objects}s"
         if reader is None:
             raise UnsupportedFeature(f"{what}: the plugin {opened.row.vendor} cannot")
-        return await call(
-            what, reader.changed(claimed.window, claimed.cursor), seconds=self.PAGE_SECONDS
-        )
+        history = _history(opened, claimed)
+        read = history.past if history else reader.changed
+        return await call(what, read(claimed.window, claimed.cursor), seconds=self.PAGE_SECONDS)
 
     async def _book(
         self,
@@ -146,6 +148,13 @@ class ReadPolls:
         log.warning("poll_failed", connection=claimed.connection, reason=reason_of(error))
         async with self.tools.database.begin() as conn:
             await polls.fail(conn, claimed, due, from_start=stale)
+
+
+def _history(opened: OpenConnection, claimed: Claimed) -> OrderHistory | None:
+    """How the vendor hands out a long past, where this is one and it has a way of its own."""
+    orders: object = opened.orders
+    wanted = claimed.is_backfill and claimed.objects == "order"
+    return orders if wanted and isinstance(orders, OrderHistory) else None
 
 
 def _seen(item: Order | Member) -> OrderSeen | MemberSeen:
