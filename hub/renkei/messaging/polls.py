@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei_contracts.event import ObjectKind
 from renkei_contracts.paging import Window
 
-Kind = Literal["order", "member", "fact", "order_history", "member_history"]
+Kind = Literal["order", "member", "fact", "check", "order_history", "member_history"]
 
 LEASE = timedelta(seconds=30)
 OVERLAP = timedelta(minutes=15)
@@ -86,11 +86,12 @@ WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 @dataclass(frozen=True)
 class NewPoll:
-    """A kind of object to poll at a connection, from ``since`` on."""
+    """A kind of object to poll at a connection, from ``since`` on; first at ``due`` (None: now)."""
 
     connection: str
     kind: Kind
     since: datetime
+    due: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ async def ensure(conn: AsyncConnection, polls: Sequence[NewPoll], now: datetime)
             "c": one.connection,
             "kind": one.kind,
             "since": one.since.isoformat(),
-            "due": now.isoformat(),
+            "due": (one.due or now).isoformat(),
         }
         for one in polls
     ]

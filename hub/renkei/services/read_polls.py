@@ -13,9 +13,11 @@ from renkei.messaging.changed import Hint
 from renkei.messaging.polls import Claimed, NewPoll
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import LONGEST_PAUSE, pause
+from renkei.services import recheck
 from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
 from renkei.services.read_facts import ReadFacts
+from renkei.services.recheck import Recheck
 from renkei_contracts.capability import OrderHistory
 from renkei_contracts.errors import PayloadInvalid, Reauthorize, TryLater, UnsupportedFeature
 from renkei_contracts.event import MemberSeen, OrderSeen
@@ -30,7 +32,7 @@ log = structlog.get_logger(__name__)
 class ReadPolls:
     """Polls a connection's orders and members, every ``interval``, ``overlap`` before the last.
 
-    Its facts, too, once a day, and its past, where that is asked for.
+    Its facts, too, once a day, and its past, where that is asked for; its check every hour.
     """
 
     tools: Tools
@@ -52,6 +54,9 @@ class ReadPolls:
         new = [NewPoll(opened.id, "order", since)] if opened.vendor.orders is not None else []
         new += [NewPoll(opened.id, "member", since)] if opened.vendor.members is not None else []
         new += [NewPoll(opened.id, "fact", since)] if opened.vendor.facts is not None else []
+        # It was checked when it was connected.
+        later = self.tools.clock() + recheck.EVERY
+        new += [NewPoll(opened.id, "check", since, later)] if opened.vendor.check else []
         async with self.tools.database.begin() as conn:
             await polls.ensure(conn, new, self.tools.clock())
 
@@ -73,6 +78,8 @@ class ReadPolls:
     async def _read_all(self, opened: OpenConnection, claimed: Claimed) -> None:
         if claimed.kind == "fact":
             return await ReadFacts(self.tools).read(opened, claimed)
+        if claimed.kind == "check":
+            return await Recheck(self.tools).look(opened, claimed)
         return await self._pages(opened, claimed)
 
     async def _pages(self, opened: OpenConnection, claimed: Claimed) -> None:
