@@ -148,8 +148,9 @@ class Order(Canonical):
 
     ``placed_at`` is when it happened in the shop. ``points_used`` are points paid with, as the
     sale is now (a return that gives points back lowers it), ``points_value`` their worth in yen.
-    ``hold_codes`` name holds of ours that this sale claims, ``coupons`` coupons of ours that it
-    uses: the amounts of the lines are before them, as they are before points. ``till`` is the
+    ``hold_codes`` name holds of ours that this sale claims, or are the codes that stand for them,
+    whose points are not in ``points_used``; ``coupons`` are coupons of ours that it uses: the
+    amounts of the lines are before them, as they are before points. ``till`` is the
     natural key of a till sale; ``same_as`` names the same sale at other vendors, where the vendor
     itself says so. ``pickup``: ordered online, collected in a store. ``earned_printed`` is what
     the register has computed and printed that it earns, where it does so by itself: that counts.
