@@ -142,7 +142,7 @@ class Worker:
         self.woken.clear()
         try:
             await self._begin_polls()
-            async with self.hub.database.begin() as conn:
+            async with self.hub.database.begin_often() as conn:
                 lanes = await due(conn, self.hub.clock())
         except Exception as error:  # the database is away, or a bug: the worker outlives both
             log.warning("worker_turn_failed", reason=reason_of(error), at=place_of(error))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.storage.trip import Statement, travel
 
 Queue = Literal["deliveries", "changed", "polls", "mirror", "codes"]
 
@@ -53,5 +54,5 @@ class Lane:
 
 async def due(conn: AsyncConnection, now: datetime) -> Collection[Lane]:
     """The lanes in which something is due."""
-    rows = (await conn.execute(text(DUE), {"now": now})).all()
-    return [Lane(row[0], row[1]) for row in rows]
+    (found,) = await travel(conn, [Statement(DUE, {"now": now})])
+    return [Lane(row[0], row[1]) for row in found.rows]

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.messaging.reason import storable
+from renkei.storage.trip import Statement, travel
 from renkei_contracts.event import BalanceSeen
 from renkei_contracts.point import Balance, BalanceWrite
 
@@ -97,7 +98,8 @@ async def claim(
 ) -> list[Claimed]:
     """Take rows whose balance has changed, or changes by time alone, at this connection."""
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    rows = (await conn.execute(text(CLAIM), values)).all()
+    (found,) = await travel(conn, [Statement(CLAIM, values)])
+    rows = found.rows
     return [Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner) for row in rows]
 
 
@@ -136,7 +138,8 @@ async def written(
         "now": now,
         "rest": rest,
     }
-    return (await conn.execute(text(WRITTEN), _name(claimed) | values)).rowcount == 1
+    (done,) = await travel(conn, [Statement(WRITTEN, _name(claimed) | values)])
+    return done.count == 1
 
 
 async def again(

@@ -6,7 +6,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.connections.calling import call
@@ -20,6 +19,7 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
 from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.storage.trip import Statement, travel
 from renkei_contracts.capability import Balances, Settling
 from renkei_contracts.errors import (
     FixData,
@@ -50,9 +50,9 @@ async def balance_of(
     conn: AsyncConnection, member: str, connection: str, now: datetime
 ) -> ChannelBalance:
     """What the member can spend in this channel."""
-    zone = (await conn.execute(text(ZONE), {"m": member})).scalar_one()
+    (found,) = await travel(conn, [Statement(ZONE, {"m": member})])
     groups = await read_groups(conn, [member])
-    return channel_balance(groups[member], now, ZoneInfo(zone), Channel(connection))
+    return channel_balance(groups[member], now, ZoneInfo(found.rows[0][0]), Channel(connection))
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Push:
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin() as conn:
+        async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
             claimed = await mirror.claim(conn, connection, self.tools.owner, now, LIMIT)
         await together(self._one(opened, one) for one in claimed)
@@ -131,7 +131,7 @@ class Push:
         return done.points
 
     async def _balance(self, claimed: Claimed) -> ChannelBalance:
-        async with self.tools.database.begin() as conn:
+        async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
             return await self.balance_of(conn, claimed.member, claimed.connection, now)
 
@@ -144,7 +144,7 @@ class Push:
     ) -> None:
         now, balance = self.tools.clock(), found.balance
         told = (claimed, balance, shown, found.next_change_at, now, rest)
-        async with self.tools.database.begin() as conn:
+        async with self.tools.database.begin_often() as conn:
             ours = await mirror.written(conn, *told)
         if not ours:
             raise LeaseLost(f"{claimed.connection}/{claimed.member}: taken over during the write")
