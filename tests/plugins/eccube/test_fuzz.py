@@ -10,8 +10,8 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import NotYet, PayloadInvalid
 from renkei_contracts.event import Changed, Ignored, MemberLeft
 from renkei_contracts.order import Order, OrderState
+from renkei_contracts.testing.bodies import REMOVED, Path, places_in, with_value
 from renkei_contracts.testing.suites.orders_money import owed
-from renkei_contracts.testing.vectors import REMOVED, Path, places_in, with_value
 from renkei_contracts.toolkit.wire import json_body, parse
 from renkei_eccube import wire
 from renkei_eccube.mapping import Rules, rules, to_member, to_order
