@@ -17,8 +17,8 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.event import Changed, Ignored, MemberSeen, Observation, OrderSeen
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
+from renkei_contracts.testing.bodies import REMOVED, Path, places_in, with_value
 from renkei_contracts.testing.shop import HANAKO
-from renkei_contracts.testing.vectors import REMOVED, Path, places_in, with_value
 from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import mapping, mapping_graphql, twin_graphql, twin_rest, wire_graphql
 from renkei_shopify.settings import ShopifySettings
