@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -22,6 +23,7 @@ from renkei.registry import Registry
 from renkei.services import own_cart
 from renkei.services.till import Terminal
 from renkei.storage.engine import APP_ROLE
+from renkei.web.app import build_app
 from renkei_contracts.application import CartHold, CartHoldAnswer
 from renkei_contracts.stage import Shopper, StageContext
 from renkei_shopify import twin_coupons
@@ -168,6 +170,39 @@ async def test_points_are_used_by_code_once_whatever_dies_meanwhile(checkout: Ch
     async with checkout.hub.database.begin() as conn:
         assert (await verify(conn)).findings == ()
         assert (await conn.execute(text("SELECT kind FROM alert"))).all() == []
+
+
+@pytest.mark.timeout(240)
+async def test_a_shopper_uses_points_on_a_page_of_the_shop(checkout: Checkout) -> None:
+    twin, shop = checkout.twin, checkout.twin.twin.shop
+    goods = list(await twin.catalogue())[:2]
+    customer = await twin.register(Shopper("hanako@example.jp", "山田", "花子"))
+    shop.pay(shop.place(shop.customers[int(customer)], goods))
+    await checkout.start()
+    await comes(checkout.balance, EARNED)
+    web = httpx.ASGITransport(build_app(checkout.hub))
+    async with httpx.AsyncClient(transport=web, base_url="http://hub") as browser:
+
+        async def ask(method: str, what: str, **asked: str) -> Any:
+            """As the shop passes it on."""
+            query = twin.passed_on(customer, asked).query
+            answer = await browser.request(method, f"/storefront/shop/{what}?{query}")
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        assert (await ask("GET", "points"))["spendable"] == EARNED
+        made = await ask("POST", "holds", points=str(HELD), key="5e0f7a2c-1")
+
+        async def is_so(state: str) -> int:
+            return int((await ask("GET", "holds", hold=made["hold"]))["state"] == state)
+
+        await comes(lambda: is_so("issued"))
+        assert (await twin.coupon_shown(made["code"]))[0] == made["yen"] == HELD
+        order = shop.place(shop.customers[int(customer)], goods)
+        order.lines[0].by_code[made["code"]] = HELD
+        shop.pay(order)
+        await comes(lambda: is_so("used"))
+        assert (await ask("GET", "points"))["spendable"] == 2 * EARNED - HELD - 1
 
 
 async def _shown(checkout: Checkout, customer: str) -> int:
