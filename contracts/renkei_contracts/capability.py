@@ -51,7 +51,7 @@ class Orders(Protocol):
     """Reading orders."""
 
     async def fetch(self, id: str) -> Order:
-        """The order as it is now; raises NotFound."""
+        """The order as it is now; raises NotFound, and NotYet for what is no order yet."""
         ...
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:
@@ -77,7 +77,7 @@ class Members(Protocol):
     """Reading members."""
 
     async def fetch(self, id: str) -> Member:
-        """The member as they are now; raises NotFound."""
+        """The member as they are now; raises NotFound, and NotYet for who is no member yet."""
         ...
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Member]:
