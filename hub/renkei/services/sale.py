@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 
+from renkei.errors import TillRefused
 from renkei.ledger.allowances import Allowance
 from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel, HoldName
@@ -68,7 +69,7 @@ class CommitSale:
 
     @cached_property
     def _needs(self) -> Needs:
-        holds = frozenset({parse_hold_id(self.ask.hold)} if self.ask.hold else ())
+        holds = frozenset({self._hold} if self._hold else ())
         allowances = frozenset({self.ask.allowance.id} if self.ask.allowance else ())
         own = Needs(requests=frozenset({self.request}), holds=holds, allowances=allowances)
         told = [*(one.needs() for one in self._activities), *(one.needs() for one in self.returns)]
@@ -121,6 +122,18 @@ class CommitSale:
         return activities_of(self.ask, self.connection)
 
     @cached_property
+    def _hold(self) -> HoldName | None:
+        """The hold that pays; a fact is not refused for a name that no hold can have."""
+        if self.ask.hold is None:
+            return None
+        try:
+            return parse_hold_id(self.ask.hold)
+        except TillRefused:
+            if not self.ask.occurred:
+                raise
+            return None
+
+    @cached_property
     def returns(self) -> tuple[RefundSale, ...]:
         """What came back on its receipt."""
         return returns_of(self.ask, self.connection, self.alert_id)
@@ -133,7 +146,7 @@ class CommitSale:
             read_at=None,
             delivery_key=None,
             member=self.ask.member,
-            hold=parse_hold_id(self.ask.hold) if self.ask.hold else None,
+            hold=self._hold,
             alert_id=self.alert_id,
             happened_at=self.ask.sold_at + timedelta(microseconds=self.ask.revision),
             request=not self.ask.occurred,
@@ -184,8 +197,8 @@ class CommitSale:
             raise refused("member_not_found", ask.member)
         if ask.member is None and (ask.points_used or ask.hold or ask.allowance):
             raise refused("points_without_member")
-        if ask.hold and not ask.occurred:
-            self._require_own_hold(attempt, parse_hold_id(ask.hold))
+        if self._hold and not ask.occurred:
+            self._require_own_hold(attempt, self._hold)
         if ask.member is not None:
             book_lapses(attempt, ask.member)
         if ask.points_used and not ask.occurred and not ask.voided:
@@ -237,8 +250,8 @@ class CommitSale:
         assert self.ask.member is not None
         group = attempt.group_of(self.ask.member)
         covered = spendable(group.lots, group.debt, attempt.now, self.channel)
-        if self.ask.hold:
-            parts = attempt.parts_of(parse_hold_id(self.ask.hold))
+        if self._hold:
+            parts = attempt.parts_of(self._hold)
             covered += sum(part.amount for part in parts if part.connection == self.connection)
         covered += attempt.settled_of(self.ask.member, self._counted_at(attempt)).redeemed
         if self.ask.points_used > covered:

@@ -245,7 +245,7 @@ class TillService:
         """Book a finished sale; repeating it gives the first answer."""
         if (ask.sale.store, ask.sale.till) != (terminal.store, terminal.till):
             raise refused("sale_of_other_till")
-        if ask.hold is not None:
+        if ask.hold is not None and not ask.occurred:
             parse_hold_id(ask.hold)  # refused here, and not for the whole batch
         # What was rehearsed was never set aside.
         unsaid = {"hold": None, "allowance": None}

@@ -92,6 +92,15 @@ async def test_a_sale_of_another_till_is_refused(
     assert refusal(answer) == (403, "sale_of_other_till")
 
 
+async def test_what_has_happened_is_not_refused_for_a_hold_that_is_none(
+    register: Any, regular: Any, new_sale: Any
+) -> None:
+    ask = new_sale("1001", regular.id, hold="no-hold", points_used=100)
+    assert refusal(await register.post(SALES, ask)) == (404, "hold_not_found")
+    booked = await register.post(SALES, ask | {"occurred": True})
+    assert (booked.status_code, booked.json().get("used")) == (200, 100)
+
+
 async def test_an_unknown_hold_is_not_found(register: Any) -> None:
     answer = await register.post(f"{HOLDS}/hld_0_7:release")
     assert refusal(answer) == (404, "hold_not_found")
