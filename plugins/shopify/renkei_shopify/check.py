@@ -24,6 +24,7 @@ MERGE_SCOPE = "read_customer_merge"
 WISHED = {
     "read_all_orders": "only the orders of the last 60 days are readable",
     "write_discounts": "no points can be used at checkout: no discount code can be made",
+    "write_inventory": "stock is neither read nor set",
     MERGE_SCOPE: "merged customers are noticed only when somebody looks",
 }
 """Scopes one can do without, and what is missing then."""

@@ -221,6 +221,38 @@ COUPON_REVOKE = Document(
 }""",
 )
 
+STOCK_ITEMS = Document(
+    "RenkeiStockItems",
+    """query RenkeiStockItems($filter: String!) {
+  inventoryItems(first: 10, query: $filter) { nodes { id sku } }
+}""",
+)
+
+STOCK_LEVELS = Document(
+    "RenkeiStockLevels",
+    f"""query RenkeiStockLevels($id: ID!, $after: String) {{
+  inventoryItem(id: $id) {{
+    inventoryLevels(first: 50, after: $after) {{
+      {_PAGE_INFO}
+      nodes {{
+        location {{ legacyResourceId }}
+        updatedAt
+        quantities(names: ["available"]) {{ quantity updatedAt }}
+      }}
+    }}
+  }}
+}}""",
+)
+
+STOCK_SET = Document(
+    "RenkeiStockSet",
+    """mutation RenkeiStockSet($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    userErrors { field message code }
+  }
+}""",
+)
+
 CONNECTION_CHECK = Document(
     "RenkeiConnectionCheck",
     """query RenkeiConnectionCheck {
@@ -257,6 +289,9 @@ ALL = (
     COUPON,
     COUPON_ISSUE,
     COUPON_REVOKE,
+    STOCK_ITEMS,
+    STOCK_LEVELS,
+    STOCK_SET,
     CONNECTION_CHECK,
     SUBSCRIBE,
 )

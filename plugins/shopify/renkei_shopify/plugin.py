@@ -8,6 +8,7 @@ from renkei_contracts.vendor import Vendor
 from renkei_shopify.check import ShopifyCheck
 from renkei_shopify.coupons import ShopifyCoupons
 from renkei_shopify.settings import ShopifySettings
+from renkei_shopify.stock import ShopifyStock
 from renkei_shopify.storefront import ShopifyStorefront
 from renkei_shopify.sync import ShopifyBalances, ShopifyMembers, ShopifyOrders
 from renkei_shopify.webhooks import ShopifyWebhooks
@@ -28,6 +29,7 @@ VENDOR = Vendor(
     orders=ShopifyOrders,
     members=ShopifyMembers,
     balances=ShopifyBalances,
+    stock=ShopifyStock,
     coupons=ShopifyCoupons,
     check=ShopifyCheck,
     storefront=ShopifyStorefront,

@@ -50,6 +50,7 @@ class ShopifyTwin(TwinBase):
 
     def __init__(self, context: StageContext) -> None:
         shop = TwinShop(seed=context.seed, now=context.now)
+        shop.stock.put(context.items or CATALOGUE, shop.clock())
         self.twin = TwinApp(shop, page_size=context.page_size)
         app = self.twin.asgi()
         super().__init__(context, app, self.twin.faults, retries=True, schema=self.twin.log)

@@ -39,6 +39,7 @@ SCOPES = (
     "read_locations",
     "read_customer_merge",
     "write_discounts",
+    "write_inventory",
 )
 
 MAXIMUM, RESTORED = 2000, 100

@@ -66,6 +66,9 @@ class Desk:
             "RenkeiCoupon": partial(twin_coupons.coupon, self.shop),
             "RenkeiCouponIssue": partial(twin_coupons.issue, self.shop),
             "RenkeiCouponRevoke": partial(twin_coupons.revoke, self.shop),
+            "RenkeiStockItems": self.shop.stock.found,
+            "RenkeiStockLevels": lambda given: self.shop.stock.told(given, self._most(50)),
+            "RenkeiStockSet": lambda given: self.shop.stock.set(given, self.shop.clock()),
             "RenkeiConnectionCheck": self._check,
             "RenkeiSubscribe": self._subscribe,
         }

@@ -16,6 +16,7 @@ from renkei_shopify.twin_records import (
     TwinRefundLine,
     tax_within,
 )
+from renkei_shopify.twin_stock import TwinStock
 
 CATALOGUE = (
     # The first two together are 13,200 yen without tax.
@@ -39,6 +40,7 @@ class TwinShop:
         self.customers: dict[int, TwinCustomer] = {}
         self.orders: dict[int, TwinOrder] = {}
         self.discounts: dict[str, TwinDiscount] = {}
+        self.stock = TwinStock()
         self._now = now or (lambda: datetime.now(UTC))
         self.ids = self._numbers(5_000_000_000_000 + seed * 1_000_000)
 

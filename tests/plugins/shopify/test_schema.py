@@ -34,6 +34,12 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "RenkeiCoupon": {"code": "A"},
     "RenkeiCouponIssue": {"discount": {"code": "A", "context": {"all": "ALL"}}},
     "RenkeiCouponRevoke": {"id": "1"},
+    "RenkeiStockItems": {"filter": "sku:'A'"},
+    "RenkeiStockLevels": {"id": "1", "after": None},
+    "RenkeiStockSet": {
+        "input": {"name": "available", "reason": "correction", "quantities": []},
+        "key": "1",
+    },
     "RenkeiConnectionCheck": {},
     "RenkeiSubscribe": {"topic": "ORDERS_PAID", "subscription": {"uri": "https://a.example"}},
 }

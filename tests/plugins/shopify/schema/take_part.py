@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graphql import (
+    DirectiveNode,
     FieldNode,
     GraphQLArgument,
     GraphQLEnumType,
@@ -65,6 +66,7 @@ class Part(Visitor):
         self._info = TypeInfo(schema)
         self.fields: dict[str, set[str]] = defaultdict(set)
         self.types: dict[str, GraphQLNamedType] = {}
+        self.directives: set[str] = set()
 
     def take(self, documents: Iterable[str]) -> None:
         """Add what these documents use."""
@@ -83,6 +85,10 @@ class Part(Visitor):
         if node.name.value != "__typename":
             self.fields[parent.name].add(node.name.value)
 
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        """A directive on a field."""
+        self.directives.add(node.name.value)
+
     def _need(self, type: GraphQLNamedType) -> None:
         if type.name in self.types or is_specified_scalar_type(type):
             return
@@ -95,7 +101,14 @@ class Part(Visitor):
         """The part as SDL; of the webhook topics only these."""
         self._complete()
         blocks = [self._block(self.types[name], topics) for name in sorted(self.types)]
-        return "\n".join([HEAD, *blocks])
+        return "\n".join([HEAD, *map(self._directive, sorted(self.directives)), *blocks])
+
+    def _directive(self, name: str) -> str:
+        directive = self._schema.get_directive(name)
+        assert directive is not None
+        given = ", ".join(_argument(*one) for one in sorted(directive.args.items()))
+        places = " | ".join(sorted(place.name for place in directive.locations))
+        return f"directive @{name}({given}) on {places}\n"
 
     def _complete(self) -> None:
         """What implements a selected interface has the fields selected on it."""
