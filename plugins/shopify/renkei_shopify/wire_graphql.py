@@ -15,13 +15,15 @@ Count = Annotated[int, Field(strict=True, ge=0)]
 
 
 def _digits(value: object) -> object:
-    if not (isinstance(value, str) and value.isascii() and value.isdigit()):
-        raise ValueError("not a text of digits")
-    return value
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("not a number, nor a text of digits")
 
 
 LegacyId = Annotated[int, BeforeValidator(_digits), Field(gt=0, lt=2**64)]
-"""A REST id, sent as a string of digits."""
+"""A REST id, sent as a string of digits; a number is as good."""
 
 
 class Node(Wire):
