@@ -17,6 +17,7 @@ OPERATIONS = {
     "release_coupon": ("クーポン仮押さえ解除", "確保したクーポンを戻す。繰り返しても同じ。"),
     "commit": ("売上登録", "会計済みの売上を記帳する。版を上げると訂正になる。"),
     "find": ("取引照会", "自然キーで取引の現在の状態を返す。応答を失ったときに使う。"),
+    "find_hold": ("仮押さえ照会", "端末の付けたキーで仮押さえの現在の状態を返す。"),
     "void": ("当日取消", "同じ営業日の売上全体を取り消す。"),
     "refund": ("返品", "売上の商品を返す。分割・他店・元取引の到着前も可。"),
     "attach": ("会員の後付け", "会員なしで登録した売上に会員を付ける。"),
@@ -42,6 +43,7 @@ OPERATIONS = {
 """By operation id: name, and what it does."""
 
 PARAMETERS = {
+    "key": "端末がその仮押さえに付けたキー",
     "hold": "仮押さえの番号",
     "allowance": "利用枠の番号",
     "idempotency-key": "呼出し側が付けるキー(印字可能な ASCII 1〜200 文字)。同じキーは同じ応答",
@@ -85,6 +87,7 @@ MODELS = {
     "ExpiringPoints": "期限別ポイント",
     "ExtendRequest": "仮押さえ延長 要求",
     "HoldAnswer": "仮押さえ 応答",
+    "HoldState": "仮押さえ照会 応答",
     "HoldRequest": "仮押さえ 要求",
     "LineItem": "商品明細",
     "MemberAnswer": "会員照会 応答",
@@ -278,6 +281,10 @@ FIELDS = {
     "sold_at": "会計した日時",
     "spendable": "このチャネルで今使えるポイント",
     "state": "会員の状態(コード一覧)",
+    "HoldState.state": "仮押さえの状態(コード一覧)",
+    "HoldState.points": "まだ確保しているポイント",
+    "HoldState.lapses_at": "期限。確保中のときだけ",
+    "HoldState.sale": "使用した売上",
     "status": "結果(コード一覧)",
     "store": "店舗コード",
     "tax": "内消費税(円)。税率ごとに1回切捨て",
@@ -317,6 +324,12 @@ FIELDS = {
 """By field, or by model and field where it means something of its own there."""
 
 VALUES = {
+    "HoldState.state": {
+        "open": "確保中",
+        "captured": "売上で使用済み",
+        "released": "解除済み",
+        "lapsed": "期限切れ",
+    },
     "ResolveMember.scheme": {
         "auto": "自動判別",
         "card": "カード番号",

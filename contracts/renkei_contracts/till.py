@@ -168,6 +168,22 @@ class HoldAnswer(Canonical):
     balance_version: int
 
 
+class HoldState(Canonical):
+    """A hold as it stands now: what to ask after a time-out.
+
+    ``points`` are set aside still, until ``lapses_at``; 0 and None unless it is open. ``sale`` is
+    the one that captured it.
+    """
+
+    hold: Key
+    member: Key
+    state: Literal["open", "captured", "released", "lapsed"]
+    points: Points
+    lapses_at: Instant | None = None
+    sale: Text = ""
+    as_of: Instant
+
+
 class TillActivity(Canonical):
     """Something worth points that was done with a sale: ``kind`` as the program calls it."""
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 
 from pydantic import BaseModel
+from sqlalchemy import text
 
 from renkei.ledger.world import Known, Needs, OrderRow
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt, Command
 from renkei.services.booking import Booking
-from renkei.services.hold import ExtendHold, parse_hold_id
+from renkei.services.hold import ExtendHold, LookAtHold, parse_hold_id
 from renkei.services.late_link import LinkOrder
 from renkei.services.manner import PLAIN, Manner
 from renkei.services.override import OverrideByCashier, ReturnWithoutReceipt
@@ -38,9 +39,11 @@ from renkei_contracts.aftersale import (
 )
 from renkei_contracts.order import OrderState, TillKey
 from renkei_contracts.point import Corrected
-from renkei_contracts.till import HoldAnswer
+from renkei_contracts.till import HoldAnswer, HoldState
 
 M = TypeVar("M", bound=BaseModel)
+
+HOLD_NAMED = "SELECT answer->>'hold' FROM request_key WHERE scope = :scope AND key = :key"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,17 @@ class AfterSale:
         """
         await self.booking.committer.settled()
         return await self._submit(PLAIN, LookAtSale(sale, terminal.connection), SaleAnswer)
+
+    async def find_hold(self, terminal: Terminal, key: str) -> HoldState:
+        """The hold that this register named so, as it stands now; likewise."""
+        await self.booking.committer.settled()
+        values = {"scope": f"hold/{terminal.id}", "key": key}
+        async with self.booking.database.begin() as conn:
+            named = (await conn.execute(text(HOLD_NAMED), values)).scalar_one_or_none()
+        if named is None:
+            raise refused("hold_not_found", key)
+        command = LookAtHold(parse_hold_id(named), terminal.channel)
+        return await self._submit(PLAIN, command, HoldState)
 
     async def void(
         self, terminal: Terminal, ask: VoidRequest, manner: Manner = PLAIN

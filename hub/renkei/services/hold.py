@@ -16,7 +16,7 @@ from renkei.ledger.world import Needs, NewHold, RequestKey
 from renkei.services.attempt import Attempt
 from renkei.services.refusals import refused
 from renkei_contracts.aftersale import ExtendRequest
-from renkei_contracts.till import HoldAnswer, HoldRequest
+from renkei_contracts.till import HoldAnswer, HoldRequest, HoldState
 
 HOLD_PREFIX = "hld_"
 
@@ -114,6 +114,35 @@ class ExtendHold:
         lapses_at = max(until, *(part.lapses_at for part in parts))
         points = sum(part.amount for part in parts)
         return hold_answer(attempt, known.for_member, self.name, points, lapses_at, self.channel)
+
+
+@dataclass(frozen=True)
+class LookAtHold:
+    """Reads a hold under its member's lock."""
+
+    name: HoldName
+    channel: Channel
+
+    def needs(self) -> Needs:
+        """The member and the hold."""
+        return ReleaseHold(self.name, self.channel).needs()
+
+    def decide(self, attempt: Attempt) -> HoldState:
+        """How it ended, or what is still set aside; one whose time is over has lapsed."""
+        known = attempt.known_hold(self.name)
+        assert known is not None, "a register's key names a hold that was placed"
+        parts = attempt.parts_of(self.name)
+        return HoldState.model_validate(
+            {
+                "hold": hold_id(self.name),
+                "member": known.for_member,
+                "state": known.how or ("open" if parts else "lapsed"),
+                "points": sum(part.amount for part in parts),
+                "lapses_at": max((part.lapses_at for part in parts), default=None),
+                "sale": known.order[1] if known.order else "",
+                "as_of": attempt.now,
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from renkei_contracts.aftersale import (
 from renkei_contracts.base import Key, Text
 from renkei_contracts.order import TillKey
 from renkei_contracts.point import Corrected
-from renkei_contracts.till import HoldAnswer
+from renkei_contracts.till import HoldAnswer, HoldState
 
 router = APIRouter(prefix="/pos/v1", route_class=TerminalRoute, tags=["till"], dependencies=SCHEMES)
 
@@ -40,6 +40,20 @@ async def extend(
 ) -> HoldAnswer:
     """It never ends earlier than it would have; extending again is harmless."""
     return await AfterSale(hub.till.booking).extend(terminal, hold, ask, how)
+
+
+@router.get(
+    "/holds",
+    summary="How a hold stands",
+    responses=documented(*ALWAYS, "hold_not_found", "busy"),
+)
+async def find_hold(
+    terminal: Reader,
+    hub: TheHub,
+    key: Annotated[Key, Query(description="as this till named it")],
+) -> HoldState:
+    """By the till's own key: after a time-out this says whether it was placed and how it ended."""
+    return await AfterSale(hub.till.booking).find_hold(terminal, key)
 
 
 @router.get(

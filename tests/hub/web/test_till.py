@@ -48,6 +48,23 @@ async def test_a_hold_takes_points_aside_and_its_release_gives_them_back(
         assert given.json()["spendable"] == 500
 
 
+async def test_a_hold_is_found_by_the_key_of_the_till_that_placed_it_and_says_how_it_ended(
+    register: Any, regular: Any, new_sale: Any, add_terminal: Any, client: httpx.AsyncClient
+) -> None:
+    ask = {"key": "h1", "member": regular.id, "points": 300}
+    assert refusal(await register.get(HOLDS, "key=h1")) == (404, "hold_not_found")
+    held = (await register.post(HOLDS, ask)).json()
+    found = (await register.get(HOLDS, "key=h1")).json()
+    assert (found["hold"], found["lapses_at"]) == (held["hold"], held["lapses_at"])
+    assert (found["state"], found["points"], found["sale"]) == ("open", 300, "")
+    await register.post(SALES, new_sale("1", regular.id, points_used=100, hold=held["hold"]))
+    found = (await register.get(HOLDS, "key=h1")).json()
+    assert (found["state"], found["points"], found["lapses_at"]) == ("captured", 0, None)
+    assert found["sale"] == "|shibuya|1|2026-11-26|0|1"
+    other = type(register)(client, await add_terminal("2"))
+    assert refusal(await other.get(HOLDS, "key=h1")) == (404, "hold_not_found")
+
+
 async def test_the_same_hold_again_is_the_same_hold_and_another_is_refused(
     register: Any, regular: Any
 ) -> None:

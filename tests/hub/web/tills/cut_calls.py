@@ -1,5 +1,6 @@
 """The calls of a till that are cut off, each made ready so that only it is left to be made."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         for module in ("services.batch", "storage.trip", "storage.committer"):
-            self.patch.setattr(f"renkei.{module}.reach", lambda name: self.reached(name))
+            self.patch.setattr(f"renkei.{module}.reach", self._reach)
         honest = trip._driver
 
         def noted(conn: Any) -> Any:
@@ -62,6 +63,11 @@ class Shop:
             return self.driver
 
         self.patch.setattr(trip, "_driver", noted)
+
+    def _reach(self, name: str) -> None:
+        """Only what books is meant: a caller is proven by a trip of its own."""
+        if asyncio.current_task() in self.stage.lanes:
+            self.reached(name)
 
     async def restart(self) -> None:
         """Another process: the socket of the one before is closed, whatever it was at."""
@@ -106,6 +112,10 @@ class Shop:
         answer = await self.till.get(SALES, **key_of(self.till.name, receipt, START))
         return dict(answer.json())
 
+    async def hold(self, key: str) -> Said:
+        """How a hold stands, as the till is told by its own key."""
+        return dict((await self.till.get("/pos/v1/holds", key=key)).json())
+
 
 @dataclass(frozen=True)
 class Call:
@@ -121,17 +131,32 @@ Prepare = Callable[[Shop], Awaitable[Call]]
 
 async def hold(shop: Shop) -> Call:
     ask = {"key": shop.next(), "member": shop.member, "points": 5}
-    return Call("/pos/v1/holds", ask)
+
+    async def told() -> bool:
+        found = await shop.hold(ask["key"])
+        return found.get("points") == 5
+
+    return Call("/pos/v1/holds", ask, told)
 
 
 async def extend(shop: Shop) -> Call:
-    held = await shop.done("/pos/v1/holds", (await hold(shop)).said)
-    return Call(f"/pos/v1/holds/{held['hold']}:extend", {"ttl_seconds": 7_200})
+    made = await hold(shop)
+    held = await shop.done(made.path, made.said)
+
+    async def told() -> bool:
+        return bool((await shop.hold(made.said["key"]))["lapses_at"] > held["lapses_at"])
+
+    return Call(f"/pos/v1/holds/{held['hold']}:extend", {"ttl_seconds": 7_200}, told)
 
 
 async def release(shop: Shop) -> Call:
-    held = await shop.done("/pos/v1/holds", (await hold(shop)).said)
-    return Call(f"/pos/v1/holds/{held['hold']}:release", None)
+    made = await hold(shop)
+    held = await shop.done(made.path, made.said)
+
+    async def told() -> bool:
+        return bool((await shop.hold(made.said["key"]))["state"] == "released")
+
+    return Call(f"/pos/v1/holds/{held['hold']}:release", None, told)
 
 
 async def commit(shop: Shop) -> Call:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from call_cuts import DONE, NOT_DONE, Cut, asked_while_it_waits, dies
-from cut_calls import CALLS, RULES, Call, Prepare, Shop, attach, batch, commit, refund, void
+from cut_calls import CALLS, RULES, Call, Prepare, Shop, attach, batch, commit, hold, refund, void
 from till_stage import stage_on
 
 from renkei.ledger.verify import verify
@@ -55,7 +55,7 @@ async def test_after_a_cut_the_till_is_told_the_truth_and_again_is_once(
 
 
 @pytest.mark.parametrize(
-    "prepare", [commit, void, refund, attach, batch], ids=lambda call: call.__name__
+    "prepare", [hold, commit, void, refund, attach, batch], ids=lambda call: call.__name__
 )
 async def test_a_till_that_left_while_its_call_waited_is_told_what_comes_of_it(
     shop: Shop, prepare: Prepare

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from reference_points import Refunded
-from till_acts import attach, extend, order_of, place, refund, release, sell, void
+from till_acts import attach, extend, order_of, refund, release, sell, void
 from till_choices import A_TILL, FATES, POINTS, SOMEBODY, TILLS, TIMES, WHICH, YEN, one_of
 from till_memory import shop_on
 from till_offline import Offline
@@ -129,6 +129,14 @@ class TillMachine(Offline):
         """How does a sale stand?"""
         self._await(self.both.ask(till, one_of(self.sales, which)))
 
+    @rule(which=WHICH, elsewhere=st.sampled_from([False, False, False, True]))
+    def ask_hold(self, which, elsewhere) -> None:
+        """How does a hold stand, whether or not its answer was heard?"""
+        asked = one_of(sorted(set(self.keys)), which)
+        if asked is not None:
+            till, key = asked
+            self._await(self.both.ask_hold("t9" if elsewhere else till, key))
+
     @rule(till=A_TILL, who=SOMEBODY)
     def look(self, till, who) -> None:
         """A card is read."""
@@ -146,8 +154,7 @@ class TillMachine(Offline):
         member, acts = self.both.members[who], []
         for till, wanted in zip(TILLS, points, strict=False):
             if holds:
-                key = self._key(till)
-                acts.append(place(self.both.names, till, key, member, wanted or 1, 900))
+                acts.append(self._place(till, member, wanted or 1))
             else:
                 acts.append(sell(self.both.names, self._sale(till, member, 2_400, wanted)))
         self._await(self.both.do(*acts))

@@ -90,10 +90,14 @@ class Stage:
         async with self.hub.database.begin() as conn:
             await conn.execute(text("UPDATE stage.clock SET at = :at"), {"at": at})
 
+    @property
+    def lanes(self) -> list["asyncio.Task[None]"]:
+        """The tasks that book."""
+        return [lane._loop for lane in self.hub.ledger._committers]
+
     async def until_a_lane_died(self) -> None:
         """Wait for the end of a committer that was killed."""
-        loops = [lane._loop for lane in self.hub.ledger._committers]
-        await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(self.lanes, return_when=asyncio.FIRST_COMPLETED)
 
     async def until_waiting(self, many: int) -> None:
         """Wait until so many commands more were taken than are answered."""

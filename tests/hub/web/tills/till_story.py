@@ -33,6 +33,7 @@ class TillStory(RuleBasedStateMachine):
         }
         self.sales: list[Sale] = []
         self.orders: list[tuple[str, State, str]] = []
+        self.keys: list[tuple[str, str]] = []
         self.bound: set[str] = set()
         self.loose: set[str] = set()
         self.misused: set[int] = set()
@@ -91,7 +92,12 @@ class TillStory(RuleBasedStateMachine):
             till.queue = till.queue[5:]
 
     def _hold(self, till: str, member: str, points: int, fate: str) -> None:
-        self._send(place(self.both.names, till, self._key(till), member, points, 900), fate)
+        self._send(self._place(till, member, points), fate)
+
+    def _place(self, till: str, member: str, points: int) -> Act:
+        key = self._key(till)
+        self.keys.append((till, key))
+        return place(self.both.names, till, key, member, points, 900)
 
     def _redeem(self, till: Till, mine: Carried, share: int) -> None:
         used = (mine.points - mine.used) // share

@@ -97,6 +97,25 @@ class TillsCompared:
         act = Act(till, SALES, None, lambda ledger: ledger.find(order_of(sale)), read_sale)
         assert found == act.expected(self.ledger), sale
 
+    async def ask_hold(self, till: str, key: str) -> None:
+        """The same of a hold, by the till's own key."""
+        refused, said = _heard(await self.callers[till].get("/pos/v1/holds", key=key))
+        names = ("hold", "member", "state", "points", "lapses_at", "sale")
+        found = ("refused", said["code"]) if refused else tuple(said[name] for name in names)
+        assert found == self._hold_named(till, key)
+
+    def _hold_named(self, till: str, key: str) -> Answer:
+        known = self.ledger.requests.get(("hold", till, key))
+        if known is None:
+            return ("refused", "hold_not_found")
+        number = known[1][0]
+        assert isinstance(number, int)
+        hold = self.ledger.holds[number]
+        still = (len(hold.points), hold.lapses_at.isoformat().replace("+00:00", "Z"))
+        left = (0, None) if hold.how else still
+        sale = hold.sale[1] if hold.sale else ""
+        return (self.names.holds[number], hold.member, hold.how or "open", *left, sale)
+
     async def look(self, till: str, member: str) -> None:
         """What a register shows of a member."""
         ask = {"scheme": "member", "value": member}
