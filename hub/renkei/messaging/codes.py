@@ -46,6 +46,9 @@ WHERE {OURS}"""
 OF_HOLD = "SELECT code, state, usable_until FROM hold_code WHERE (member_id, version) = (:m, :v)"
 
 
+MADE = "SELECT count(*) FROM hold_code WHERE member_id = :m AND recorded_at > :since"
+
+
 @dataclass(frozen=True)
 class Claimed:
     """A code that is ours to issue or revoke for the time of the lease."""
@@ -93,6 +96,11 @@ async def of_hold(conn: AsyncConnection, hold: HoldName) -> CodeOfHold | None:
     """The code that stands for it, if one does."""
     row = (await conn.execute(text(OF_HOLD), {"m": hold[0], "v": hold[1]})).first()
     return CodeOfHold(*row) if row is not None else None
+
+
+async def made_since(conn: AsyncConnection, member: str, since: datetime) -> int:
+    """How many codes have been made for this member's points since then."""
+    return int((await conn.execute(text(MADE), {"m": member, "since": since})).scalar_one())
 
 
 def _name(claimed: Claimed) -> dict[str, object]:

@@ -27,6 +27,9 @@ REFUSALS: dict[str, Refusal] = {
     "lookups_exhausted": Refusal(
         429, "照会が多すぎます。しばらくしてからお試しください", True, "retry"
     ),
+    "codes_exhausted": Refusal(
+        429, "利用の操作が多すぎます。しばらくしてからお試しください", True, "retry"
+    ),
     "qr_invalid": Refusal(422, "このQRコードは会員証ではありません", False, "rescan"),
     "qr_expired": Refusal(
         409, "QRコードの期限切れです。新しいコードを表示してください", False, "rescan"

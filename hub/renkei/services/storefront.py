@@ -1,8 +1,10 @@
 """What a shopper does with points in a vendor's shop: sees them, and gets a code for some."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from renkei.connections.opened import OpenConnections
+from renkei.messaging import codes
 from renkei.services import own_cart
 from renkei.services.lookup import customer_of, members_by
 from renkei.services.refusals import refused
@@ -13,6 +15,19 @@ from renkei_contracts.storefront import ShopperCode, ShopperHold, ShopperPoints
 
 CHECKOUT = timedelta(minutes=30)
 """How long a code can be used: from the moment it is asked for to the order."""
+
+
+HOUR = timedelta(hours=1)
+MOST = 20
+"""Codes for one member in an hour: whoever plays with them fills nobody's books."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How many points to use; ``key`` is made by the browser, once for each wish."""
+
+    points: int
+    key: str
 
 
 def caller_of(connection: str) -> Terminal:
@@ -36,18 +51,22 @@ async def use(
     connections: OpenConnections,
     caller: Terminal,
     shopper: ExternalRef | None,
-    points: int,
-    key: str,
+    wish: Wish,
+    now: datetime,
 ) -> ShopperHold:
-    """Set points aside and ask the shop for a code; ``key`` is made by the browser, once a wish."""
-    if shopper is None:
+    """Set points aside and ask the shop for a code."""
+    member = await _member(till, shopper)
+    if shopper is None or member is None:
         raise refused("member_not_found")
     if not (await connections.get(caller.connection)).takes_codes:
         raise refused("points_not_usable")
+    async with till.booking.database.begin() as conn:
+        if await codes.made_since(conn, member, now - HOUR) >= MOST:
+            raise refused("codes_exhausted")
     ask = CartHold(
-        key=f"{shopper.id}/{key}",
+        key=f"{shopper.id}/{wish.key}",
         customer=shopper.id,
-        points=points,
+        points=wish.points,
         ttl_seconds=int(CHECKOUT.total_seconds()),
     )
     held = await own_cart.hold(till, connections, caller, ask)

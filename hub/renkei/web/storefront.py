@@ -116,6 +116,7 @@ async def points(at: Visited) -> ShopperPoints:
         "member_not_found",
         "insufficient_points",
         "points_not_usable",
+        "codes_exhausted",
         "key_reused",
         "busy",
     ),
@@ -123,7 +124,8 @@ async def points(at: Visited) -> ShopperPoints:
 async def hold(at: Visited, points: Points, key: WishKey) -> ShopperHold:
     """The same key again gives the first code again."""
     hub = at.hub
-    return await storefront.use(hub.till, hub.connections, at.caller, at.shopper, points, key)
+    wish = storefront.Wish(points, key)
+    return await storefront.use(hub.till, hub.connections, at.caller, at.shopper, wish, hub.clock())
 
 
 @router.get(

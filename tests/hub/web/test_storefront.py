@@ -150,6 +150,14 @@ async def test_no_more_than_there_is_is_set_aside(visit: Visit) -> None:
     )
 
 
+async def test_whoever_plays_with_codes_gets_no_more_of_them(visit: Visit) -> None:
+    for number in range(20):
+        made = (await visit("POST", "holds", points=1, key=f"{KEY}-{number}")).json()
+        await visit("POST", "holds/release", hold=made["hold"])
+    answer = await visit("POST", "holds", points=1, key=f"{KEY}-more")
+    assert refusal(answer) == (429, "codes_exhausted")
+
+
 @pytest.mark.parametrize("who", ["", "c9"])
 async def test_who_is_no_member_gets_no_code(visit: Visit, who: str) -> None:
     answer = await visit("POST", "holds", who=who, points=1, key=KEY)
