@@ -96,6 +96,13 @@ class ShopifyClient:
         return Token(access=answer.access_token, expires_at=ends)
 
 
+def named(data: Mapping[str, Any], field: str) -> Any:
+    """What a field of the answer holds, which may be null; raises PayloadInvalid without it."""
+    if field not in data:
+        raise PayloadInvalid(f"the answer does not hold {field}")
+    return data[field]
+
+
 def _raise_for_errors(answer: Answer, what: str, *, writes: bool) -> None:
     """Transport errors come with status 200; only their codes are repeated, never their text."""
     if not answer.errors:

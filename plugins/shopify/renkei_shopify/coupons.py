@@ -7,7 +7,7 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.errors import Rejected, UnsupportedFeature
 from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import documents
-from renkei_shopify.client import ShopifyClient
+from renkei_shopify.client import ShopifyClient, named
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.wire_coupons import CodeDiscountNode, Done
 
@@ -58,7 +58,7 @@ class ShopifyCoupons:
         """The discount of this code, in upper or lower case."""
         # Part of a write: where it breaks off, whether the code is there is what nobody knows.
         data = await self._client.run(documents.COUPON, {"code": code}, writes=True)
-        node = data.get("codeDiscountNodeByCode")
+        node = named(data, "codeDiscountNodeByCode")
         return None if node is None else parse(CodeDiscountNode, node, "discount code")
 
 

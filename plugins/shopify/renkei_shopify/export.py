@@ -26,7 +26,7 @@ from renkei_contracts.order import Order
 from renkei_contracts.paging import Page
 from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import documents, mapping, mapping_graphql, wire_graphql
-from renkei_shopify.client import ShopifyClient
+from renkei_shopify.client import ShopifyClient, named
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.wire_export import Begun, Export
 
@@ -105,9 +105,10 @@ class OrdersExport:
         """Where the file lies; None: nothing was exported."""
         id = mapping_graphql.gid("BulkOperation", export)
         data = await self._client.run(documents.EXPORT, {"id": id})
-        if data.get("bulkOperation") is None:
+        node = named(data, "bulkOperation")
+        if node is None:
             raise Rejected(f"Shopify does not know the export {export} any more: begin another")
-        told = parse(Export, data["bulkOperation"], f"export {export}")
+        told = parse(Export, node, f"export {export}")
         if told.status in WORKING:
             raise Unavailable(f"export {export}: Shopify has written {told.object_count} lines yet")
         if told.error_code == "ACCESS_DENIED":

@@ -9,7 +9,7 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.errors import NotFound, Rejected, Unavailable
 from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import documents, wire_stock
-from renkei_shopify.client import ShopifyClient
+from renkei_shopify.client import ShopifyClient, named
 from renkei_shopify.mapping_graphql import gid
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.wire_coupons import Done
@@ -97,9 +97,10 @@ class ShopifyStock:
     async def _page(self, item: str, after: str | None, writes: bool) -> Slice[wire_stock.Level]:
         asked = {"id": item, "after": after}
         data = await self._client.run(documents.STOCK_LEVELS, asked, writes=writes)
-        if data.get("inventoryItem") is None:  # taken out of the shop while we read
+        told = named(data, "inventoryItem")
+        if told is None:  # taken out of the shop while we read
             return Slice[wire_stock.Level].model_validate(NOTHING)
-        return parse(wire_stock.Kept, data["inventoryItem"], "stock").inventory_levels
+        return parse(wire_stock.Kept, told, "stock").inventory_levels
 
 
 NOTHING = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []}
