@@ -83,6 +83,7 @@ class ReleaseHold:
         known = attempt.known_hold(self.name)
         if known is None or known.connection != self.channel.connection:
             raise refused("hold_not_found", hold_id(self.name))
+        book_lapses(attempt, self.name[0])  # what lapsed before has repaid debt before
         end_hold(attempt, self.name[0], attempt.parts_of(self.name), "released")
         return hold_answer(attempt, known.for_member, self.name, 0, attempt.now, self.channel)
 

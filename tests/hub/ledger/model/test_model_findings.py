@@ -152,3 +152,14 @@ def test_an_order_that_turns_out_to_be_another_one_is_granted_nothing(both: Side
     for order in (order_of(first, state), order_of(second, state), named):
         both.hub.run(SettleOrder(order, None, None, member=A), both.now)
     assert total(both, Account.AVAILABLE) == 9
+
+
+def test_what_lapsed_before_a_hold_is_released_has_repaid_debt_before(both: SideBySide) -> None:
+    both.bring("soon", A, 1, START - 30 * DAY, START + 30 * DAY)
+    both.bring("later", A, 4, START - 30 * DAY, START + 90 * DAY)
+    both.place(SHOP, "released", A, 1, 86_400)
+    both.place(SHOP, "lapsed", A, 4, 900)
+    both.adjust("debt", A, -1, None, None, occurred=True)
+    both.wait(timedelta(seconds=1200))
+    both.release(SHOP, 0)
+    both.check()
