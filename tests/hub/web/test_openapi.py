@@ -46,6 +46,7 @@ def test_everything_that_is_served_is_described(spec: dict[str, Any]) -> None:
         ("get", "/.well-known/renkei-keys.json"),
         ("post", "/pos/v1/quotes"),
         ("post", "/pos/v1/holds"),
+        ("get", "/pos/v1/holds"),
         ("post", "/pos/v1/holds/{hold}:release"),
         ("post", "/pos/v1/coupons:hold"),
         ("post", "/pos/v1/coupons:release"),
