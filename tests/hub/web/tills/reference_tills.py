@@ -76,7 +76,16 @@ class TillLedger(Allowances):
         else:
             answer = self._sell_offline(sale, order, sale.use, occurred)
         self.note_overdraft(debts, order)
+        self._note_beyond(order)
         return answer
+
+    def _note_beyond(self, order: OrderKey) -> None:
+        """More came back of the sale than it is now: before it came, or before it shrank."""
+        seen, back = self.orders[order], self.refunds.get(order, {}).values()
+        yen, points = sum(one.yen for one in back), sum(one.points for one in back)
+        over = yen > seen.state.yen // 2 or points > seen.state.used
+        if over and seen.member and not seen.state.cancelled:
+            self.told.append(("refund_exceeds", order[1]))
 
     def _sell_offline(self, sale: Sale, order: OrderKey, use: Use, occurred: bool) -> Answer:
         if sale.member is None:
@@ -136,6 +145,8 @@ class TillLedger(Allowances):
 
     def _require_there(self, order: OrderKey, told: Refunded) -> None:
         """No more comes back than was sold: of its first half in yen, of its points."""
+        if self.effective(order).cancelled and not told.whole:
+            raise Refused("refund_exceeds_sale")
         state = self.orders[order].state
         earlier = sum(one.yen for one in self.refunds.get(order, {}).values())
         left = state.yen // 2 - min(state.yen // 2, earlier)

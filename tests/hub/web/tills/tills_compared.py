@@ -145,8 +145,8 @@ class TillsCompared:
         assert {row[:3]: row[3:] for row in rows} == {k: v for k, v in posted.items() if any(v)}
         owed = dict(await self.stage.rows(OWED, **mine))
         assert owed == {member: self.ledger.debts[member] for member in self.members}
-        alerts = await self.stage.rows(ALERTS, **mine)
-        assert Counter(alerts) == Counter(self.ledger.told)
+        alerts, told = Counter(await self.stage.rows(ALERTS, **mine)), Counter(self.ledger.told)
+        assert alerts == told, f"the hub alone: {alerts - told}, the reference: {told - alerts}"
 
     async def overdrawn(self) -> set[str]:
         """The sales for which points were missing."""
