@@ -24,6 +24,8 @@ def set_value(table: str, values: str, where: str = "") -> tuple[str, ...]:
     return (f"UPDATE {table} SET {values} WHERE member_id = :hanako AND {where or 'true'}",)
 
 
+PROGRAM = "the accounts of each program sum to zero"
+SETTLED = "what is posted for an order is what its settlement says"
 MOVED = "a posting's amount is what its allocations moved"
 COUNTERS = "a lot's counters are the sums of its allocations, and it was granted what was earned"
 HOLD = "a hold is what its transaction set aside"
@@ -139,7 +141,7 @@ TAMPERINGS = (
     Case(
         "head_pending",
         set_value("member", "pending = 1"),
-        "the accounts of each program sum to zero",
+        PROGRAM,
         "program default",
     ),
     Case(
@@ -206,7 +208,7 @@ TAMPERINGS = (
     Case(
         "settled_sum",
         set_value("settled", "earned = earned + 1", "order_ref = 'o1'"),
-        "what is posted for an order is what its settlement says",
+        SETTLED,
         "order cart/o1 {hanako}",
     ),
     Case(

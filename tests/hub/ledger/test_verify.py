@@ -10,7 +10,17 @@ from booked_history import History, book
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from tamperings import GUARD, TAMPERINGS, Case, set_value
+from tamperings import (
+    BALANCE,
+    COUNTERS,
+    GUARD,
+    MOVED,
+    PROGRAM,
+    SETTLED,
+    TAMPERINGS,
+    Case,
+    set_value,
+)
 
 from renkei.ledger.guards import FROZEN_TABLES
 from renkei.ledger.invariants import (
@@ -162,6 +172,32 @@ async def test_a_tampering_is_found_and_named(
     feed = (await behind.execute(text("SELECT seq FROM feed_head"))).scalar_one()
     subject = case.subject.format(feed=feed, **vars(history))
     assert (case.invariant, subject) in found
+
+
+AMOUNTS = {
+    "posting": ("amount",),
+    "allocation": ("d_pending", "d_available", "d_held", "d_debt"),
+    "lot": ("granted", "pending", "available", "held", "expired", "netted"),
+    "member": ("pending", "available", "held", "debt"),
+    "settled": ("earned", "redeemed"),
+}
+"""Every amount whose sums are compared."""
+
+
+async def test_amounts_of_any_size_are_summed_exactly(
+    behind: AsyncConnection, history: History
+) -> None:
+    """A billion times as much breaks other invariants, but no sum; one point more breaks one."""
+    for table, columns in AMOUNTS.items():
+        values = ", ".join(f"{column} = {column} * 1000000000" for column in columns)
+        await change(behind, f"UPDATE {table} SET {values}")
+    sums = {PROGRAM, MOVED, COUNTERS, BALANCE, SETTLED}
+    assert not sums & {one.invariant for one in (await verify(behind)).findings}
+    await change(behind, *set_value("lot", "expired = expired + 1", "lot = 3"), **vars(history))
+    found = [one for one in (await verify(behind)).findings if one.invariant in sums]
+    assert [(one.invariant, one.subject) for one in found] == [
+        (COUNTERS, f"{history.hanako} lot 3")
+    ]
 
 
 async def test_a_clock_that_went_back_is_found_even_where_the_chain_was_forged(
