@@ -14,6 +14,7 @@ import uuid_utils
 from renkei.clock import Clock, utcnow
 from renkei.config import Settings, key_bytes
 from renkei.connections.opened import OpenConnections
+from renkei.errors import ConfigInvalid
 from renkei.messaging.delivery_counts import DeliveryCounts
 from renkei.messaging.inbox import Incoming, store_batch
 from renkei.registry import Registry, load_registry
@@ -108,6 +109,21 @@ def key_ring(settings: Settings) -> KeyRing:
     if not file.exists():
         _make_key(file)
     return KeyRing({"1": file.read_bytes()}, "1")
+
+
+def existing_key_ring(settings: Settings) -> KeyRing:
+    """The same, where there is a key already; raises ConfigInvalid where one would be made."""
+    if settings.secret_key is None and not (settings.data_dir / KEY_FILE).exists():
+        raise ConfigInvalid(
+            f"{key_place(settings)} is missing: put the secret key there, as a copy of the hub's "
+            "own or by RENKEI_SECRET_KEY"
+        )
+    return key_ring(settings)
+
+
+def key_place(settings: Settings) -> str:
+    """Where the secret key is, in words."""
+    return "RENKEI_SECRET_KEY" if settings.secret_key else str(settings.data_dir / KEY_FILE)
 
 
 def _make_key(file: Path) -> None:

@@ -11,6 +11,7 @@ Renkei errors (contracts)
 │   ├── ProgramInvalid           a document that is no program: every fault, with its place
 │   ├── FileInvalid              a table that cannot be read: every fault, with its line
 │   ├── UnknownQuota             no such quota
+│   ├── BackupRefused            a backup that is not written or brought back, and why
 │   └── RequestInvalid           a value that cannot be booked: names the field and the value
 ├── TryLater
 │   ├── DatabaseUnreachable
@@ -72,6 +73,10 @@ class FileInvalid(FixData):
 
 class UnknownQuota(FixData):
     """No quota has been opened for this scope and period."""
+
+
+class BackupRefused(FixData):
+    """A backup is not written, or not brought back; the message is one line that says why."""
 
 
 class RequestInvalid(FixData):

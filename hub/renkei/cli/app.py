@@ -9,6 +9,7 @@ from renkei import __version__
 from renkei.cli import (
     application,
     backfill,
+    backup,
     check,
     connect,
     demo,
@@ -73,6 +74,8 @@ app.command("new-plugin")(new_plugin.new_plugin)
 app.command("connect")(connect.connect)
 app.command("connections")(connect.connections)
 app.command("backfill")(backfill.backfill)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("members")(members.members)
 app.command("balance")(members.balance)
 app.command("explain")(members.explain)

@@ -8,6 +8,18 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
+from renkei.storage.migrations.versions.r0001_foundation import CREATE_ROLE
+
+__all__ = [
+    "CREATE_ROLE",
+    "MIGRATION_LOCK",
+    "current",
+    "knows",
+    "migrate",
+    "newest",
+    "set_app_password",
+]
+
 MIGRATION_LOCK = 0x72656E6B6569
 """Advisory lock: of several processes that start at once, one migrates and the others wait."""
 
@@ -24,6 +36,12 @@ def newest() -> str:
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None
     return head
+
+
+def knows(revision: str) -> bool:
+    """Whether this code can bring a database of that revision to the newest."""
+    script = ScriptDirectory.from_config(_config())
+    return revision in {one.revision for one in script.walk_revisions()}
 
 
 def current(conn: Connection) -> str | None:
