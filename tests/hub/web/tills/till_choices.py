@@ -42,7 +42,7 @@ TIMES = st.sampled_from(
         timedelta(minutes=20),
         timedelta(hours=11),
         timedelta(days=1),
-        timedelta(days=3),
+        timedelta(days=3, hours=2),
         timedelta(days=4, hours=1),
     ]
 )

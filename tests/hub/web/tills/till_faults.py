@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -77,7 +76,7 @@ def an_allowance_has_no_grace(patch: pytest.MonkeyPatch) -> None:
     honest = allowance.place_hold
 
     def early(attempt: Any, name: Any, member: str, points: int, end: Any, channel: Any) -> Any:
-        short = end - GRACE + timedelta(seconds=1)
+        short = end - GRACE
         return honest(attempt, name, member, points, short, channel)
 
     patch.setattr(allowance, "place_hold", early)
