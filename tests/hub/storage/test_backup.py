@@ -189,7 +189,7 @@ def test_what_cannot_be_brought_in_whole_leaves_nothing(
 ) -> None:
     whole = zipfile.ZipFile(taken(url, tmp_path / "b"))
     with whole as archive, zipfile.ZipFile(tmp_path / "cut", "w") as cut:
-        cut.writestr(DUMP, archive.read(DUMP)[:-2_000])
+        cut.writestr(DUMP, archive.read(DUMP)[:-500])
         cut.writestr(MANIFEST, archive.read(MANIFEST))
     with pytest.raises(BackupRefused, match="pg_restore"):
         restore(empty, bundled(), tmp_path / "cut")
