@@ -127,9 +127,9 @@ async def _replay(conn: AsyncConnection, member: str | None, walk: Walk, replay:
         await _read(conn, statement, only, member, walk)
     walk.end()
     walk.findings += walk.seals.broken()
+    await conn.execute(text(IN_ORDER), {"others": "on"})  # few of the entries are moves
     await _read(conn, MOVES, "WHERE member_id = $1", member, replay)
     replay.end()
-    await conn.execute(text(IN_ORDER), {"others": "on"})
 
 
 class _Reader(Protocol):
