@@ -43,8 +43,11 @@ HOLDS: tuple[tuple[str, str], ...] = (
                'hold of transaction ' || e.hold || ' ' || e.how || ' with ' || e.captured || ' of '
                || coalesce(e.amount, 0) || ', booked ' || coalesce(p.kind, 'nothing') || ' with '
                || coalesce(p.captured, 0) || ' of ' || coalesce(p.freed, 0) END
-           FROM (SELECT e.member_id, e.end_version AS version, e.version AS hold, e.how, e.captured,
-                        h.amount FROM hold_end e LEFT JOIN hold h USING (member_id, version)) e
+           FROM (SELECT e.member_id, e.end_version AS version,
+                        string_agg(e.version::text, ', ' ORDER BY e.version) AS hold,
+                        string_agg(DISTINCT e.how, ' and ') AS how, sum(e.captured) AS captured,
+                        sum(h.amount) AS amount
+                 FROM hold_end e LEFT JOIN hold h USING (member_id, version) GROUP BY 1, 2) e
            FULL JOIN
              (SELECT member_id, version, kind, sum(amount) freed,
                      coalesce(sum(amount) FILTER (WHERE rule = 'hold.capture'), 0) captured

@@ -200,9 +200,11 @@ class Attempt:
     def end_hold(
         self, parts: Sequence[Hold], entries: Entries, how: str, captured: Taken = ()
     ) -> None:
-        """Record that these parts of a hold ended with these entries."""
+        """Record that these parts of holds ended with these entries; the first are used first."""
+        left = {part.home: in_home(captured, part.home) for part in parts}
         for part in parts:
-            used = in_home(captured, part.home)
+            used = min(part.amount, left[part.home])
+            left[part.home] -= used
             version = entries[part.home].version
             self.staged.hold_ends.append(HoldEnd(part.home, part.version, version, how, used))
             self.books[part.home] = without_hold(self.books[part.home], part.version)

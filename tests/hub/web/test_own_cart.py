@@ -87,6 +87,18 @@ async def test_points_at_checkout_are_held_captured_and_earned_upon_once(
         assert (await conn.execute(text("SELECT kind FROM alert"))).all() == []
 
 
+async def test_an_order_is_paid_with_several_holds_each_for_its_own_part(
+    cart: Any, hanako: Any, hub: Hub
+) -> None:
+    names = [(await held(cart, points, key))["hold"] for key, points in (("k1", 200), ("k2", 250))]
+    paid = order(points_used=300, hold_codes=names)
+    assert brief(await cart.post(ORDERS, paid)) == ("settled", 97, 300, 297)
+    async with hub.database.begin() as conn:
+        ends = await conn.execute(text("SELECT how, captured FROM hold_end ORDER BY version"))
+        assert [tuple(row) for row in ends] == [("captured", 200), ("captured", 100)]
+        assert (await verify(conn)).findings == ()
+
+
 async def test_what_a_hold_has_too_much_flows_back(cart: Any, hanako: Any) -> None:
     hold = await held(cart, 400)
     paid = order(points_used=300, hold_codes=[hold["hold"]])
