@@ -40,16 +40,17 @@ ROOM = 2 * 1024**3
 """Bytes that the servers of several workers may fill."""
 
 
-def _quickest_place() -> str:
+@pytest.fixture(scope="session")
+def quick_place() -> str:
     """In memory where that has room: making a database is making a thousand files."""
     roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
     return str(MEMORY) if roomy else "/tmp"
 
 
 @pytest.fixture(scope="session")
-def short_dir() -> Iterator[Path]:
+def short_dir(quick_place: str) -> Iterator[Path]:
     """A folder every user can reach, short enough for a socket."""
-    path = Path(tempfile.mkdtemp(prefix="rk-", dir=_quickest_place()))
+    path = Path(tempfile.mkdtemp(prefix="rk-", dir=quick_place))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)

@@ -18,9 +18,11 @@ Spawn = Callable[..., Awaitable[Process]]
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def place(quick_place: str) -> Iterator[Path]:
     """An empty folder that every user of this machine may pass through, with a short name."""
-    with tempfile.TemporaryDirectory(prefix="rk-", dir="/tmp", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="rk-", dir=quick_place, ignore_cleanup_errors=True
+    ) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder

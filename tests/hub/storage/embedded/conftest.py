@@ -56,9 +56,11 @@ class HubProcess:
 
 
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
+def open_folder(request: pytest.FixtureRequest, quick_place: str) -> Iterator[Path]:
     """A short-named folder that every user may pass, as pytest's own are closed to postgres."""
-    folder = Path(tempfile.mkdtemp(prefix="renkei-t-", dir="/tmp"))
+    # Long tests fill more than memory has room for.
+    where = "/tmp" if request.node.get_closest_marker("soak") else quick_place
+    folder = Path(tempfile.mkdtemp(prefix="renkei-t-", dir=where))
     folder.chmod(0o755)
     yield folder
     _kill_processes_of(folder)
