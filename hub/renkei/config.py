@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         2_000_000, ge=10_000, le=100_000_000, description="largest request body"
     )
     log_level: LogLevel = "info"
+    linger_seconds: int = Field(
+        0, ge=0, le=300, description="how long SIGTERM leaves it serving, not ready any more"
+    )
     workers: bool = Field(True, description="whether this process also works off what came in")
 
     @field_validator("disabled_plugins", mode="before")

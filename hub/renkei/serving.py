@@ -39,20 +39,28 @@ class Running:
     web: asyncio.Task[None]
     worker: asyncio.Task[None] | None
     worker_stop: asyncio.Event
+    leaving: asyncio.Event
 
     @property
     def parts(self) -> dict[str, asyncio.Task[None]]:
         """The tasks by name."""
         return {"web": self.web} | ({"worker": self.worker} if self.worker else {})
 
-    async def until(self, stop: asyncio.Event) -> None:
-        """Wait until ``stop``, or until a part has ended by itself."""
+    async def until(self, stop: asyncio.Event, seconds: float | None = None) -> None:
+        """Wait until ``stop``, or until a part has ended by itself, or for so long."""
         waiting = asyncio.create_task(stop.wait())
-        await asyncio.wait({*self.parts.values(), waiting}, return_when=asyncio.FIRST_COMPLETED)
+        parts = {*self.parts.values(), waiting}
+        await asyncio.wait(parts, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+
+    async def linger(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Serve on for so long, or until ``hurry``, while /readyz sends callers elsewhere."""
+        self.leaving.set()
+        await self.until(hurry, seconds)
 
     async def drain(self) -> bool:
         """Finish the requests, then the work; gives whether every part ended well."""
+        self.leaving.set()
         self.server.should_exit = True
         await asyncio.wait({self.web})
         self.worker_stop.set()
@@ -68,24 +76,31 @@ async def running(
     hub: "Hub", listener: socket.socket, pace: Pace | None = None
 ) -> AsyncIterator[Running]:
     """Run both while the block runs; whoever leaves it early drains them, too."""
-    server = web_server(build_app(hub))
+    app = build_app(hub)
+    server = web_server(app)
     web = asyncio.create_task(server.serve(sockets=[listener]))
     stop = asyncio.Event()
     working = hub.settings.workers
     worker = asyncio.create_task(run_worker(hub, stop, pace)) if working else None
-    started = Running(server, web, worker, stop)
+    started = Running(server, web, worker, stop, app.state.leaving)
     try:
         yield started
     finally:
         await started.drain()
 
 
-def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
+def stop_on_signals(hurry: asyncio.Event | None = None) -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set; SIGINT, and a second signal, set ``hurry``, too."""
     stop = asyncio.Event()
+
+    def asked(number: signal.Signals) -> None:
+        if hurry is not None and (number == signal.SIGINT or stop.is_set()):
+            hurry.set()
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, asked, number)
     return stop
 
 

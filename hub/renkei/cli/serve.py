@@ -1,5 +1,6 @@
 """``renkei serve``: the hub, until it is told to stop."""
 
+import asyncio
 import socket
 import sys
 from contextlib import closing
@@ -45,12 +46,15 @@ async def _serve(settings: Settings, listener: socket.socket) -> bool:
     """Serve until told to stop; False where a part gave up before."""
     from renkei.serving import running, stop_on_signals
 
-    stop = stop_on_signals()
+    hurry = asyncio.Event()
+    stop = stop_on_signals(hurry)
     async with opened(settings) as hub, running(hub, listener) as parts:
         say(f"renkei listens on {url_of(listener)}")
         log.info("listening", url=url_of(listener), worker=settings.workers)
         await parts.until(stop)
         log.info("stopping", asked=stop.is_set())
+        if stop.is_set():
+            await parts.linger(settings.linger_seconds, hurry)
         well = await parts.drain()
     log.info("stopped")
     return well and stop.is_set()

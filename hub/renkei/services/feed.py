@@ -86,14 +86,16 @@ class Feed:
             return False
         return any(newest <= place for place in map(_place_of, tags) if place is not None)
 
-    async def wait(self, cursor: str | None, seconds: float, wakers: Wakers) -> None:
-        """Until something is there after the cursor, or for so long."""
+    async def wait(
+        self, cursor: str | None, seconds: float, wakers: Wakers, leaving: asyncio.Event
+    ) -> None:
+        """Until something is there after the cursor, or this process stops, or for so long."""
         after, woken = position(cursor), wakers.register()
         end = asyncio.get_running_loop().time() + seconds
         try:
             while await self.head.newest(self.types) <= after:
                 left = end - asyncio.get_running_loop().time()
-                if left <= 0:
+                if left <= 0 or leaving.is_set():
                     return
                 woken.clear()
                 await _either(woken, min(left, LOOK_EVERY))

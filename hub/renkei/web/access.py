@@ -1,5 +1,6 @@
 """Around every request: its id, its log line, its counters, and an answer when a bug strikes."""
 
+import asyncio
 import time
 import traceback
 
@@ -21,15 +22,19 @@ NOTHING_NEW = 304
 
 FRAMES = 8
 HANDED_OUT = "renkei-request"
+LAST = [(b"connection", b"close")]
+"""Of a process that stops: who keeps a connection must not find it closed at the next request."""
+
 ALWAYS_SENT = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
 class Access:
     """Nothing of what people or vendors wrote is logged: no address, query, header or body."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, leaving: asyncio.Event) -> None:
         self._app = app
         self._metrics = metrics
+        self._leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -37,7 +42,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         trace, begun = trace_of(scope), time.perf_counter()
-        answer = _Answer(send, trace)
+        answer = _Answer(send, trace, self._leaving)
         with structlog.contextvars.bound_contextvars(request=trace.id):
             try:
                 await self._app(scope, receive, answer)
@@ -77,15 +82,17 @@ class Access:
 class _Answer:
     """Passes the answer on, with the request's id; ``status`` is 0 until it begins."""
 
-    def __init__(self, send: Send, trace: Trace) -> None:
+    def __init__(self, send: Send, trace: Trace, leaving: asyncio.Event) -> None:
         self._send = send
+        self._leaving = leaving
         self._own = [(HANDED_OUT.encode(), trace.id.encode()), *ALWAYS_SENT]
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", []), *self._own]}
+            own = [*self._own, *LAST] if self._leaving.is_set() else self._own
+            message = {**message, "headers": [*message.get("headers", []), *own]}
         await self._send(message)
 
 

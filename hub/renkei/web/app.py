@@ -1,5 +1,6 @@
 """The web application: routers, failures, what surrounds every request, and its own description."""
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI
@@ -87,7 +88,10 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """The application that serves this hub; whoever opened the hub closes it."""
+    """The application that serves this hub; whoever opened the hub closes it.
+
+    Once its state's ``leaving`` is set it is not ready any more, and ends connections and waits.
+    """
     app = _Application(
         title=TITLE,
         version=__version__,
@@ -101,9 +105,11 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     )
     app.state.hub = hub
     app.state.metrics = Metrics()
+    app.state.leaving = asyncio.Event()
     for part in PARTS:
         app.include_router(part.router)
     failures.register(app)
     app.add_middleware(BoundedBody, limit=hub.settings.body_limit_bytes)
-    app.add_middleware(Access, metrics=app.state.metrics)  # added last: outermost
+    # added last: outermost
+    app.add_middleware(Access, metrics=app.state.metrics, leaving=app.state.leaving)
     return app

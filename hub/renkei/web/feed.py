@@ -12,7 +12,7 @@ from renkei.web.auth import SCHEMES, Reader, TerminalRoute, access_of
 from renkei.web.feed_table import table
 from renkei.web.problems import documented
 from renkei.web.proof import require_let_in_still
-from renkei.web.served import ServedHub, TheHub
+from renkei.web.served import Leaving, ServedHub, TheHub
 from renkei.web.till import ALWAYS
 from renkei_contracts.feed import KINDS, ChangePage, SnapshotPage
 
@@ -73,6 +73,7 @@ async def changes(
     request: Request,
     terminal: Reader,
     hub: TheHub,
+    leaving: Leaving,
     cursor: Cursor = None,
     limit: Limit = 100,
     types: Types = EVERYTHING,
@@ -84,7 +85,7 @@ async def changes(
     """In the order of the commits, each thing once and as it is now; a cursor never expires."""
     feed = _feed(hub, terminal, types)
     if wait:
-        await feed.wait(cursor, wait, hub.wakers)
+        await feed.wait(cursor, wait, hub.wakers, leaving)
         await require_let_in_still(hub, access_of(request))
     if known is not None and feed.knows_all(cursor, _tags(known)):
         return Response(status_code=304, headers={"ETag": _tag(cursor or cursor_of(0))})

@@ -16,9 +16,10 @@ from renkei.storage import schema
 from renkei.storage.committer import brief
 from renkei.storage.engine import Database, is_database_error
 from renkei.web.problems import PROBLEMS, documented, refused, title_of
-from renkei.web.served import TheHub
+from renkei.web.served import Leaving, TheHub
 
 READY_SECONDS = 3
+STOPS = "this process is about to stop"
 
 ROLE = """
 SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
@@ -82,9 +83,13 @@ async def livez() -> Alive:
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "not ready, with the reasons"}},
 )
-async def readyz(hub: TheHub) -> Response:
-    """The database answers, has the schema of this program, takes writes, and guards the books."""
-    reasons = await _reasons(hub.database)
+async def readyz(hub: TheHub, leaving: Leaving) -> Response:
+    """The database answers, has the schema of this program, takes writes, and guards the books.
+
+    Nor is this process about to stop: then it still answers, and whoever shares out requests has
+    time to turn to another.
+    """
+    reasons = [STOPS] if leaving.is_set() else await _reasons(hub.database)
     ready = Readiness(status="not_ready" if reasons else "ready", reasons=reasons)
     return JSONResponse(ready.model_dump(), 503 if reasons else 200)
 

@@ -1,5 +1,6 @@
 """What the web layer needs of an open hub, and how a handler reaches it."""
 
+import asyncio
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends
@@ -53,4 +54,11 @@ async def hub_of(request: Request) -> ServedHub:
     return hub
 
 
+async def leaving_of(request: Request) -> asyncio.Event:
+    """Set once this process is told to stop."""
+    leaving: asyncio.Event = request.app.state.leaving
+    return leaving
+
+
 TheHub = Annotated[ServedHub, Depends(hub_of)]
+Leaving = Annotated[asyncio.Event, Depends(leaving_of)]
