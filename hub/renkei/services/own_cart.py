@@ -105,6 +105,8 @@ async def order(
 ) -> OrderAnswer:
     """Book an order as it is now, as one that a vendor tells of."""
     await _require_own(connections, caller, told.ref, told.customer)
+    if told.currency != "JPY":
+        raise RequestInvalid("currency", told.currency, "must be JPY: points are counted in yen")
     command = RestateOrder(await till.booking.settling(told), caller.channel)
     answer: OrderAnswer = await till.booking.committer.submit(command)
     if answer.outcome == "unlinked" and command.settling.identities:

@@ -193,6 +193,17 @@ async def test_points_used_without_a_hold_are_a_fact_even_beyond_the_balance(
         assert (await conn.execute(text("SELECT kind FROM alert"))).scalar_one() == "overdraft"
 
 
+async def test_an_order_in_another_currency_is_refused_and_its_hold_stays_open(
+    cart: Any, hanako: Any
+) -> None:
+    hold = (await held(cart))["hold"]
+    told = order(points_used=300, hold_codes=[hold], currency="USD")
+    answer = await cart.post(ORDERS, told)
+    assert refusal(answer) == (422, "request_invalid")
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["#/currency"]
+    assert (await cart.get(f"{HOLDS}/{hold}")).json()["state"] == "open"
+
+
 async def test_nobody_tells_of_another_channel_and_no_register_of_orders(
     cart: Any, register: Any, hanako: Any
 ) -> None:
