@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from acme import Scene, body, bought, hanako, shown
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from renkei.connections.calling import CALL_SECONDS
 from renkei.errors import UnknownVendor
@@ -115,6 +116,18 @@ async def test_what_is_no_order_yet_waits_for_nobody_and_is_read_when_it_is_told
     await scene.deliver(b"")
     await scene.settle_down()
     assert scene.cart.points == {"c1": 100}
+
+
+async def test_the_log_says_why_each_thing_was_given_up(scene: Scene) -> None:
+    scene.cart.failures += [Rejected("no such order") for _ in range(TRIES)]
+    await scene.deliver(b"")
+    with capture_logs() as logs:
+        await scene.deliver(b"not an order", "d2")
+        await scene.settle_down()
+    said = {one["event"]: one for one in logs if one["event"].endswith("_dead")}
+    assert said["delivery_dead"]["reason"] == "acme: the body is no order"
+    dead = said["object_dead"]
+    assert (dead["kind"], dead["id"], dead["reason"]) == ("order", "o1", "no such order")
 
 
 async def test_what_cannot_be_understood_is_a_dead_letter_with_its_reason(scene: Scene) -> None:
@@ -259,8 +272,12 @@ async def test_what_a_page_cannot_say_is_kept_and_the_rest_of_the_page_is_booked
         return Page((bought(),), None, (("o2", "no price"),))
 
     orders.changed = half
-    await scene.poll()
-    await scene.settle_down()
+    with capture_logs() as logs:
+        await scene.poll()
+        await scene.poll()
+        await scene.settle_down()
+    dead = {"connection": "cart", "kind": "order", "id": "o2", "reason": "no price"}
+    assert [one.items() >= dead.items() for one in logs if one["event"] == "object_dead"] == [True]
     assert scene.cart.points == {"c1": 100}
     row = await scene.one("SELECT object_id, dead, last_error FROM changed_object")
     assert tuple(row) == ("o2", True, "no price")

@@ -57,7 +57,9 @@ SELECT c, kind, id, at, at, true, reason FROM json_to_recordset(CAST(:p AS json)
   AS x(c text, kind text, id text, at timestamptz, reason text)
 ORDER BY c, kind, id
 ON CONFLICT (connection_id, kind, object_id) DO UPDATE
-SET last_error = excluded.last_error WHERE changed_object.dead"""
+SET last_error = excluded.last_error
+WHERE changed_object.dead AND changed_object.last_error IS DISTINCT FROM excluded.last_error
+RETURNING object_id, last_error"""
 
 UNDERSTOOD = """
 DELETE FROM changed_object
@@ -162,18 +164,20 @@ async def bury(
     kind: ObjectKind,
     rejected: Sequence[tuple[str, str]],
     now: datetime,
-) -> None:
+) -> list[tuple[str, str]]:
     """Keep objects of a page that could not be understood, (id, reason), for a person.
 
-    One that is still to be read by itself stays as it is.
+    One that is still to be read by itself stays as it is. Gives those of which this is news.
     """
     reasons = {storable(id, ID_LENGTH): storable(reason) for id, reason in rejected}
     rows = [
         {"c": connection, "kind": kind, "id": id, "at": now.isoformat(), "reason": reason}
         for id, reason in reasons.items()
     ]
-    if rows:
-        await conn.execute(text(BURY), {"p": json.dumps(rows)})
+    if not rows:
+        return []
+    found = await conn.execute(text(BURY), {"p": json.dumps(rows)})
+    return [(id, reason) for id, reason in found]
 
 
 async def understood(

@@ -165,7 +165,8 @@ class Push:
                 rest=now + mirror.UNSURE if unsure else None,
             )
         if parked:
-            log.warning("mirror_parked", connection=claimed.connection, member=claimed.member)
+            told = {"connection": claimed.connection, "member": claimed.member}
+            log.warning("mirror_parked", **told, reason=reason_of(error))
 
 
 def _is_delta(opened: OpenConnection) -> bool:

@@ -75,4 +75,5 @@ class ReadChanged:
                 return
             await changed.again(conn, claimed, due, reason_of(error), dead=dead)
         if dead:
-            log.warning("object_dead", connection=claimed.connection, kind=claimed.kind)
+            told = {"connection": claimed.connection, "kind": claimed.kind, "id": claimed.id}
+            log.warning("object_dead", **told, reason=reason_of(error))

@@ -69,5 +69,6 @@ class ReadDeliveries:
         now, reason = self.tools.clock(), reason_of(error)
         if not dies(error, claimed.tries):
             return Ended(claimed, "new", now + pause(claimed.tries), reason)
-        log.warning("delivery_dead", connection=claimed.connection, delivery=claimed.key)
+        told = {"connection": claimed.connection, "delivery": claimed.key}
+        log.warning("delivery_dead", **told, reason=reason)
         return Ended(claimed, "dead", now, reason)

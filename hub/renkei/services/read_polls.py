@@ -114,9 +114,12 @@ class ReadPolls:
         )
         async with self.tools.database.begin() as conn:
             await write_down(conn, told, self.tools.clock())
-            await changed.bury(conn, opened.id, claimed.objects, page.rejected, began)
+            dead = await changed.bury(conn, opened.id, claimed.objects, page.rejected, began)
             ids = [item.ref.id for item in page.items]
             await changed.understood(conn, opened.id, claimed.objects, ids)
+        of_page = {"connection": opened.id, "kind": claimed.objects}
+        for id, reason in dead:
+            log.warning("object_dead", **of_page, id=id, reason=reason)
         return page
 
     async def _read(self, opened: OpenConnection, claimed: Claimed) -> Page[Any]:
