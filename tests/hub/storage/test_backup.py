@@ -1,6 +1,7 @@
 """A backup of a database, and bringing it back."""
 
 import json
+import resource
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -131,6 +132,22 @@ def test_a_file_that_appeared_meanwhile_is_not_overwritten(url: str, tmp_path: P
 def test_a_folder_that_is_not_there_is_said(url: str, tmp_path: Path) -> None:
     with pytest.raises(BackupRefused, match="cannot be written"):
         back_up(url, bundled(), RING, tmp_path / "nowhere" / "b")
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """This process can write files of 20,000 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_disk_that_is_full_is_said_and_keeps_nothing(url: str, tmp_path: Path) -> None:
+    with pytest.raises(BackupRefused, match="cannot be written"):
+        back_up(url, bundled(), RING, tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_backup_needs_the_databases_own_key(url: str, tmp_path: Path) -> None:
