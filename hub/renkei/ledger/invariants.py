@@ -216,13 +216,13 @@ INVARIANTS: tuple[Invariant, ...] = (
         "a revision of an order is as it was recorded",
         f"""SELECT 'order ' || connection_id || '/' || order_ref, 'revision ' || revision,
               'it is not what its digest was made of'
-            FROM order_revision WHERE digest <> {REVISION_DIGEST}""",
+            FROM order_revision WHERE digest IS DISTINCT FROM {REVISION_DIGEST}""",
         per_member=False,
     ),
     Invariant(
         "a request and its answer are as they were recorded",
         f"""SELECT 'request ' || scope, key, 'it is not what its digest was made of'
-            FROM request_key WHERE answer_digest <> {REQUEST_DIGEST}""",
+            FROM request_key WHERE answer_digest IS DISTINCT FROM {REQUEST_DIGEST}""",
         per_member=False,
     ),
     Invariant(

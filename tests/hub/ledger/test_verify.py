@@ -142,6 +142,16 @@ async def test_a_changed_value_is_found_in_every_column(
     assert unseen == BOOKS[table]
 
 
+@pytest.mark.parametrize(
+    ("table", "digest"), [("order_revision", "digest"), ("request_key", "answer_digest")]
+)
+async def test_a_digest_that_was_emptied_is_found(
+    behind: AsyncConnection, table: str, digest: str
+) -> None:
+    row = f"(SELECT max(ctid) FROM {table} WHERE {digest} IS NOT NULL)"
+    assert not await unseen_after(behind, f"UPDATE {table} SET {digest} = NULL WHERE ctid = {row}")
+
+
 @pytest.mark.parametrize("table", sorted(BOOKS.keys() - FREE_TO_GO))
 async def test_a_deleted_row_is_found(behind: AsyncConnection, table: str) -> None:
     """Tried with a handful from all over the table."""
