@@ -105,6 +105,8 @@ async def order(
 ) -> OrderAnswer:
     """Book an order as it is now, as one that a vendor tells of."""
     await _require_own(connections, caller, told.ref, told.customer)
+    for name in told.hold_codes:  # a cart that mistypes one would pay twice, the hold being open
+        parse_hold_id(name)
     if told.currency != "JPY":
         raise RequestInvalid("currency", told.currency, "must be JPY: points are counted in yen")
     command = RestateOrder(await till.booking.settling(told), caller.channel)

@@ -180,6 +180,8 @@ async def test_a_hold_pays_for_one_order_of_its_own_member_and_channel(
     assert refusal(await cart.post(ORDERS, second)) == (409, "hold_used")
     ask = {"key": "t1", "member": hanako.id, "points": 10}
     at_till = (await register.post("/pos/v1/holds", ask)).json()["hold"]
+    mistyped = order("o3", points_used=10, hold_codes=[hold.replace("_", "-")])
+    assert refusal(await cart.post(ORDERS, mistyped)) == (404, "hold_not_found")
     theirs = order("o3", points_used=10, hold_codes=[at_till])
     assert refusal(await cart.post(ORDERS, theirs)) == (404, "hold_not_found")
     assert refusal(await cart.get(f"{HOLDS}/{at_till}")) == (404, "hold_not_found")
