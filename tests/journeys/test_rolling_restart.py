@@ -50,10 +50,10 @@ class Callers:
     failed: list[object] = field(default_factory=list)
 
     async def readiness(self, node: Node) -> int:
-        """The status of its answer; 0 where nobody listens."""
+        """The status of its answer; 0 where nobody listens, or it ends at that moment."""
         try:
             return (await self.http.get(f"{node.url}/readyz")).status_code
-        except httpx.ConnectError:
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
             return 0
 
     async def sell(self, node: Node, number: int) -> None:
