@@ -106,7 +106,8 @@ def _by_name(facts: Sequence[NewFact]) -> dict[tuple[str, date, str], NewFact]:
     for one in facts:
         if found.setdefault((one.place, one.day, one.name), one).value != one.value:
             where = one.place or "everywhere"
-            raise RequestInvalid(one.name, one.day.isoformat(), f"yes and no in {where}")
+            which = f"{one.name} of {one.day}: yes and no in {where}"
+            raise RequestInvalid("facts", which, "two of them contradict each other")
     return found
 
 

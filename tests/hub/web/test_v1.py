@@ -217,6 +217,13 @@ async def test_facts_that_say_nothing_clear_are_refused(application: Any, wrong:
     assert (await application.post(FACTS, wrong)).status_code == 422
 
 
+async def test_what_contradicts_itself_is_pointed_to_and_not_repeated(application: Any) -> None:
+    told = [*rain(area="kyoto")["facts"], *rain(area="kyoto", value=False)["facts"]]
+    answer = await application.post(FACTS, {"facts": told})
+    [fault] = answer.json()["errors"]
+    assert fault == {"pointer": "#/facts", "detail": "two of them contradict each other"}
+
+
 async def test_a_register_may_state_no_facts(register: Any) -> None:
     assert refusal(await register.post(FACTS, rain())) == (403, "scope_missing")
 
