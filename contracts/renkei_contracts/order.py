@@ -101,7 +101,7 @@ class LineItem(Canonical):
     @model_validator(mode="after")
     def _returns_fit(self) -> Self:
         if self.returned_quantity > self.quantity or self.returned_amount > self.amount:
-            raise ValueError(f"line {self.id}: more was returned than sold")
+            raise ValueError("more was returned than sold")
         return self
 
 
