@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
@@ -58,7 +59,8 @@ def is_thin(order: wire.Order, registers: Mapping[str, str] = NO_REGISTERS) -> b
     """Whether the payload lacks something that decides state or amounts.
 
     It may be trimmed. And no webhook says for certain what took how much off which line, nor for
-    what money without pieces was given back: where that counts the order is read again.
+    what money without pieces was given back: where that counts the order is read again, and so it
+    is where its lines cost something else together than its own subtotal says.
     """
     refunds = order.refunds or ()
     refund_lines = [one for refund in refunds for one in refund.refund_line_items or ()]
@@ -72,7 +74,21 @@ def is_thin(order: wire.Order, registers: Mapping[str, str] = NO_REGISTERS) -> b
         or any(REFUND_KEYS - refund.model_fields_set for refund in refunds)
         or any(REFUND_LINE_KEYS - one.model_fields_set for one in refund_lines)
         or any(one.refund_shipping_lines or not goodwill.is_told_by_lines(one) for one in refunds)
+        or (order.subtotal_price is not None and not _adds_up(order, order.subtotal_price))
     )
+
+
+def _adds_up(order: wire.Order, subtotal: Decimal) -> bool:
+    """Whether the lines cost this together after discounts, as ordered."""
+    try:
+        return sum(_line_cost(line) for line in order.line_items or ()) == subtotal
+    except ArithmeticError:  # beyond what a decimal may be
+        return False
+
+
+def _line_cost(line: wire.LineItem) -> Decimal:
+    off = sum((one.amount or Decimal(0) for one in line.discount_allocations or ()), Decimal(0))
+    return (line.price or Decimal(0)) * (line.quantity or 0) - off
 
 
 def order_state(order: wire.Order) -> OrderState:

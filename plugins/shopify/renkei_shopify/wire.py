@@ -156,6 +156,7 @@ class Order(Wire):
     fulfillment_status: str | None = None
     currency: str | None = None
     taxes_included: StrictBool | None = None
+    subtotal_price: Amount | None = None
     test: StrictBool | None = None
     email: str | None = None
     phone: str | None = None

@@ -245,6 +245,17 @@ class TestOrders:
         del body["line_items"][0][key]
         assert isinstance(read("orders/paid", body), Changed)
 
+    @pytest.mark.parametrize(
+        ("key", "value"), [("quantity", 30), ("price", "1e9"), ("price", "1e999999999")]
+    )
+    def test_an_order_whose_lines_do_not_add_up_to_its_subtotal_is_only_a_hint(
+        self, read: Callable[[str, Any], Observation], payload: Payload, key: str, value: object
+    ) -> None:
+        body = payload("order_paid")
+        assert isinstance(read("orders/paid", body), OrderSeen)
+        body["line_items"][0][key] = value
+        assert isinstance(read("orders/paid", body), Changed)
+
     @pytest.mark.parametrize("key", ["line_item_id", "quantity", "subtotal", "total_tax"])
     def test_an_order_with_a_trimmed_refund_is_only_a_hint(
         self, read: Callable[[str, Any], Observation], payload: Payload, key: str
