@@ -50,6 +50,12 @@ def opened_note(ring: KeyRing, key: bytes, member: str, sealed: bytes) -> dict[s
 
 
 def masked(names: Names) -> str:
-    """What a stranger at the counter may read: the first letter of each name."""
-    parts = [name[0] + "＊" * min(len(name) - 1, 3) for name in (names.family, names.given) if name]
-    return " ".join(parts) or "＊＊＊"
+    """What a stranger at the counter may read: the first letter of each name, never all of one.
+
+    A name of one letter looks like one of two: nobody can tell that 林 is all there is.
+    """
+    return " ".join(_begun(name) for name in (names.family, names.given) if name) or "＊＊＊"
+
+
+def _begun(name: str) -> str:
+    return name[0] + "＊" * max(1, min(len(name) - 1, 3))
