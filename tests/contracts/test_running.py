@@ -1,6 +1,7 @@
 """What is said of a plugin that raises or hangs: where, and what to do about it."""
 
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,9 @@ from renkei_contracts.errors import Unavailable
 from renkei_contracts.reference.cart import VENDOR
 from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.reference.cart.sync import ReferenceOrders
-from renkei_contracts.testing import CHECKS, running
+from renkei_contracts.testing import CHECKS, Bench, running
+from renkei_contracts.testing.bench import OTHERS
+from renkei_contracts.testing.lists import whole_window
 from renkei_contracts.testing.running import Outcome, run_check
 
 CHECK = CHECKS["orders: reading twice gives the same"]
@@ -62,3 +65,14 @@ async def test_an_exemption_that_is_not_needed_says_where_it_stands() -> None:
     outcome = await run_check(VENDOR, CHECK, "Acme cannot")
     assert outcome.status == "failed"
     assert "take out of quality.toml the exemption that says 'Acme cannot'" in outcome.text
+
+
+async def test_the_bench_hears_all_that_the_plugin_logs_and_no_chatter_of_its_libraries() -> None:
+    loggers = [logging.getLogger(name) for name in ("", *OTHERS)]
+    before = [one.level for one in loggers]
+    async with Bench(VENDOR) as bench:
+        logging.getLogger("renkei_acme").debug("asked")
+        await bench.orders().changed(whole_window(bench), None)
+    assert bench.exchanges
+    assert [one.getMessage() for one in bench.records] == ["asked"]
+    assert [one.level for one in loggers] == before

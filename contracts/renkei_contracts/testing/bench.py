@@ -32,6 +32,8 @@ OnTheWay = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
 CONNECTION = "shop"
 START = datetime(2026, 7, 1, 3, 0, 0, tzinfo=UTC)
+OTHERS = ("httpx", "httpcore", "uvicorn", "asyncio", "starlette")
+"""Loggers that are not the plugin's: the hub quiets them, and so does the bench."""
 TIMEOUT = httpx.Timeout(5.0)
 """Long enough for a machine with much to do; a check that waits for no answer shortens it."""
 
@@ -64,7 +66,7 @@ class Bench:
     """One plugin on one twin. Use it as an async context manager, once for each check.
 
     ``begun`` is how many calls the plugin has begun, ``exchanges`` are those that have ended, and
-    ``records`` the log lines of the whole process.
+    ``records`` the log lines of the whole process (of OTHERS from warnings on).
     ``on_the_way`` may change an answer before the plugin sees it, or break its connection.
     ``tokens`` are all that any of its connections ever had.
     """
@@ -267,11 +269,17 @@ class _Ears(logging.Handler):
 @contextlib.contextmanager
 def _listening(records: list[logging.LogRecord]) -> Any:
     root, ears = logging.getLogger(), _Ears(records)
-    level = root.level
+    levels = {root: logging.DEBUG} | {logging.getLogger(one): logging.WARNING for one in OTHERS}
+    before = {logger: logger.level for logger in levels}
+    _set(levels)
     root.addHandler(ears)
-    root.setLevel(logging.DEBUG)
     try:
         yield
     finally:
         root.removeHandler(ears)
-        root.setLevel(level)
+        _set(before)
+
+
+def _set(levels: Mapping[logging.Logger, int]) -> None:
+    for logger, level in levels.items():
+        logger.setLevel(level)

@@ -10,13 +10,10 @@ from urllib.parse import quote
 from renkei_contracts.connection import Token
 from renkei_contracts.member import IdentityKind
 from renkei_contracts.paging import Window
-from renkei_contracts.testing.bench import Bench
+from renkei_contracts.testing.bench import OTHERS, Bench
 from renkei_contracts.testing.operations import NEW_CARDS
 from renkei_contracts.testing.shop import HANAKO
 from renkei_contracts.testing.vectors import secrets_of
-
-OTHERS = ("httpx", "httpcore", "uvicorn", "asyncio", "starlette")
-"""Loggers that are not the plugin's: the hub quiets them."""
 
 PERSONAL = (IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.CARD)
 
