@@ -35,7 +35,10 @@ START = datetime(2026, 7, 1, 3, 0, 0, tzinfo=UTC)
 OTHERS = ("httpx", "httpcore", "uvicorn", "asyncio", "starlette")
 """Loggers that are not the plugin's: the hub quiets them, and so does the bench."""
 TIMEOUT = httpx.Timeout(5.0)
-"""Long enough for a machine with much to do; a check that waits for no answer shortens it."""
+"""Long enough for a machine with much to do."""
+
+IMPATIENT = 0.3
+"""Seconds after which waiting ends for an answer that the twin will not give."""
 
 
 class Clock:
@@ -153,10 +156,13 @@ class Bench:
         self._received.append(Delivery(CONNECTION, self.clock(), headers, body, secret))
         return Response()
 
-    def hurry(self, seconds: float) -> None:
-        """Let the plugin wait no longer than this for an answer, from now on."""
-        assert self._http is not None, "use the bench as an async context manager"
-        self._http.timeout = httpx.Timeout(seconds)
+    @property
+    def falls_silent(self) -> bool:
+        """Whether the twin will not answer the call that begins now."""
+        if self._twin is None or not self._twin.faults.planned:
+            return False
+        fault = self._twin.faults.planned[0]
+        return fault.kind == "slow" and not fault.skip
 
     def webhooks(self, settings: Mapping[str, object] | None = None) -> capability.Webhooks:
         """The capability on a connection with these settings."""
@@ -241,6 +247,8 @@ class _Recording(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._bench.begun += 1
+        if self._bench.falls_silent:
+            _give_up_soon(request)
         try:
             response = await self._answered(request)
         except httpx.TransportError:
@@ -255,6 +263,12 @@ class _Recording(httpx.AsyncHTTPTransport):
             return response
         await response.aread()
         return self._bench.on_the_way(request, response)
+
+
+def _give_up_soon(request: httpx.Request) -> None:
+    """Of this call alone, and of waiting alone: on a busy machine others may take longer."""
+    limits = {**request.extensions.get("timeout", {}), "read": IMPATIENT}
+    request.extensions = {**request.extensions, "timeout": limits}
 
 
 class _Ears(logging.Handler):

@@ -35,8 +35,6 @@ FOR_A_PERSON: Errors = (Reauthorize, GiveUp, FixData)
 """What a connection check may also say by a finding that blocks."""
 TURNS = 10
 """After so many turns of the loop, whatever was started beside has begun."""
-IMPATIENT = 0.3
-"""Seconds after which the plugin gives up in the check that lets it wait."""
 
 
 def _places(normal: Tried) -> set[int]:
@@ -147,7 +145,6 @@ async def a_write_whose_answer_was_lost_may_have_happened(bench: Bench) -> None:
 async def a_write_that_is_not_answered_in_time_may_have_happened(bench: Bench) -> None:
     """The vendor acted, and never answered."""
     work = await calling(bench)
-    bench.hurry(IMPATIENT)
     for normal in work.normal:
         fault = Fault("slow", skip=max(normal.calls - 1, 0))
         tried = await work.suffer(normal.operation, fault)
