@@ -19,7 +19,8 @@ from renkei_contracts.errors import (
 from renkei_contracts.paging import Page
 from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
-from renkei_contracts.testing.trying import PLENTY, Tried, calling, ready
+from renkei_contracts.testing.operations import operations
+from renkei_contracts.testing.trying import PLENTY, Tried, at_business, calling
 from renkei_contracts.testing.vectors import many
 from renkei_contracts.testing.worth import canonical, wrong
 from renkei_contracts.twin.faults import Fault, FaultKind
@@ -233,10 +234,10 @@ async def after_a_fault_the_next_call_succeeds(bench: Bench) -> None:
 @suite.check()
 async def a_plugin_without_calls_makes_none(bench: Bench) -> None:
     """What only reads deliveries cannot fail by its vendor, unless it calls it secretly."""
-    work = await ready(bench)
-    if work.normal:
+    buyer, connection = await at_business(bench), bench.connection()
+    if await operations(bench, connection, buyer):
         raise NotApplicable(f"{bench.vendor.name} calls its vendor")
-    before, connection = bench.begun, work.connection
+    before = bench.begun
     for delivery in await many(bench):
         if bench.vendor.webhooks is not None:
             hooks = bench.vendor.webhooks(connection)
