@@ -172,6 +172,11 @@ class Group(NamedTuple):
         return Group(books.member, (books,))
 
     @property
+    def members(self) -> frozenset[str]:
+        """Who counts together: whoever has a home here."""
+        return frozenset(books.member for books in self.homes)
+
+    @property
     def program(self) -> str:
         """The program of all of them."""
         return self.homes[0].program

@@ -137,7 +137,7 @@ class Draft:
 
     def sorted_lots(self) -> Sequence[Lot]:
         """The lots that count here, in consumption order."""
-        counted = {books.member for books in self.group.homes}
+        counted = self.group.members
         here = [
             lot for lot in self.lots.values() if lot.home in counted and lot.counts_at(self.channel)
         ]

@@ -212,7 +212,7 @@ class AttachMember:
         row = counted_sale(attempt, self.connection, self.ask.sale)
         if row is None:
             raise refused("sale_not_found", str(self.ask.sale))
-        mates = {books.member for books in attempt.group_of(self.ask.member).homes}
+        mates = attempt.group_of(self.ask.member).members
         if row.member is not None and row.member not in mates:
             raise refused("sale_of_other_member")
         self._link(row.key).decide(attempt)

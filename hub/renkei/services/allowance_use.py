@@ -41,7 +41,7 @@ def _misuse(
     assert ask.allowance is not None
     if allowance is None or allowance.terminal != terminal:
         return "allowance_not_found"
-    mates = {books.member for books in attempt.group_of(allowance.member).homes}
+    mates = attempt.group_of(allowance.member).members
     if ask.member not in mates:
         return "allowance_of_other_member"
     counts = {sale: counter for counter, sale in allowance.sales.items()}

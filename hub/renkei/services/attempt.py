@@ -177,7 +177,7 @@ class Attempt:
 
     def touch(self, member: str) -> None:
         """Everyone whose balance counts with this member's is shown anew."""
-        self.staged.touched |= {books.member for books in self.group_of(member).homes}
+        self.staged.touched |= self.group_of(member).members
 
     def add_hold(self, hold: NewHold, frozen: Taken) -> None:
         """Record the part of a hold that an entry placed in its home."""

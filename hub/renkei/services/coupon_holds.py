@@ -86,7 +86,7 @@ def own_coupon(attempt: Attempt, code: str, member: str) -> IssuedCoupon:
     coupon = attempt.known_coupons().get(code)
     if coupon is None:
         raise refused("coupon_not_found", code)
-    if coupon.member not in {books.member for books in attempt.group_of(member).homes}:
+    if coupon.member not in attempt.group_of(member).members:
         raise refused("coupon_of_other_member", code)
     return coupon
 

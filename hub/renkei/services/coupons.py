@@ -147,7 +147,7 @@ def issue_coupons(
         return
     key = (order.ref.connection, order.ref.id)
     kinds = {part.campaign.coupon for part in issues if part.campaign}
-    mates = _mates(attempt, member) if member else set()
+    mates = attempt.group_of(member).members if member else frozenset()
     for coupon in known.values():
         stays = coupon.member in mates and coupon.kind in kinds
         if coupon.source == key and not stays and coupon.is_free(attempt.now):
@@ -166,7 +166,8 @@ def issue(
     occasion: Occasion,
 ) -> IssuedCoupon | str:
     """The coupon of this occasion, new or known; or why there is none."""
-    named = {(mate, kind, occasion.name) for mate in _mates(attempt, member)}
+    mates = attempt.group_of(member).members
+    named = {(mate, kind, occasion.name) for mate in mates}
     known = next((one for one in attempt.known_coupons().values() if one.named in named), None)
     if known is not None:
         if known.is_taken_back:
@@ -222,10 +223,6 @@ def _use(attempt: Attempt, coupon: IssuedCoupon | None, key: OrderKey, holder: s
         return "is set aside at another till"
     attempt.move_coupon(coupon.moved("captured", sale=key))
     return None
-
-
-def _mates(attempt: Attempt, member: str) -> set[str]:
-    return {books.member for books in attempt.group_of(member).homes}
 
 
 def _undone(order: Order) -> bool:

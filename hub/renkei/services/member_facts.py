@@ -59,7 +59,7 @@ def keep_facts(
 
 def past_of(attempt: Attempt, member: str, but: OrderKey | None = None) -> Past:
     """The past of a member's group with what this batch has decided, without one sale."""
-    homes = {books.member for books in attempt.group_of(member).homes}
+    homes = attempt.group_of(member).members
     loaded = together(attempt.world.pasts.get(home, Past()) for home in sorted(homes))
     orders = {**attempt.world.orders, **attempt.staged.orders}
     here = [

@@ -21,7 +21,7 @@ def parts_claimed(
     attempt: Attempt, names: Iterable[HoldName], connection: str, member: str
 ) -> tuple[Hold, ...]:
     """The open parts of those that this channel placed for the member, or for whom they joined."""
-    mates = {books.member for books in attempt.group_of(member).homes}
+    mates = attempt.group_of(member).members
     return tuple(
         part
         for name in names
@@ -39,7 +39,7 @@ def paying(attempt: Attempt, payer: str | None, buyer: str | None, order: OrderK
     """
     if payer is None or not attempt.knows(payer):
         return None
-    mates = {books.member for books in attempt.group_of(payer).homes}
+    mates = attempt.group_of(payer).members
     if buyer in mates:
         return buyer
     if buyer is not None:

@@ -216,7 +216,7 @@ class RestateOrder:
                 continue  # whoever has joined or left the member since
             if member is None:
                 raise refused("points_without_member", hold_id(name))
-            if known.for_member not in {one.member for one in attempt.group_of(member).homes}:
+            if known.for_member not in attempt.group_of(member).members:
                 raise refused("hold_of_other_member", hold_id(name))
             if known.how == "captured":
                 raise refused("hold_used", hold_id(name))

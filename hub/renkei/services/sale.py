@@ -231,7 +231,7 @@ class CommitSale:
         here = (self.connection, str(self.ask.sale))
         if hold is None or hold.connection != self.connection or hold.how == "released":
             raise refused("hold_not_found", self.ask.hold or "")
-        mates = {books.member for books in attempt.group_of(self.ask.member).homes}
+        mates = attempt.group_of(self.ask.member).members
         if hold.for_member not in mates:
             raise refused("hold_of_other_member")
         if hold.how == "captured" and hold.order != here:

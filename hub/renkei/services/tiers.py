@@ -77,7 +77,7 @@ class ReachTiers:
 
     def _just_booked(self, attempt: Attempt) -> frozenset[Reach]:
         """By this batch, for whoever counts together with the member."""
-        homes = {books.member for books in attempt.group_of(self.member).homes}
+        homes = attempt.group_of(self.member).members
         every = attempt.world.staged.reached
         return frozenset(one.reach for one in every if one.member in homes)
 
