@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
+from renkei.connections.store import SLUG
 from renkei.errors import TillRefused, UnknownConnection
 from renkei.services.own_format import obey, scope_for, terminal_of, till_said
 from renkei.services.receive import require_genuine
@@ -29,7 +30,7 @@ from renkei.web.problems import documented, refused
 from renkei.web.proof import authenticate
 from renkei.web.served import ServedHub, hub_of
 from renkei.web.trace import trace_of
-from renkei.web.webhooks import ANY_BODY, CONNECTION, SLUG, DeliveryRoute, headers_of, parameter
+from renkei.web.webhooks import ANY_BODY, CONNECTION, DeliveryRoute, headers_of, parameter
 from renkei_contracts import capability
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import Forged, RenkeiError, SignatureInvalid

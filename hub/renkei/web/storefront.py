@@ -12,13 +12,14 @@ from starlette.requests import Request
 
 from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
+from renkei.connections.store import SLUG
 from renkei.errors import UnknownConnection
 from renkei.services import storefront
 from renkei.services.till import Terminal
 from renkei.web.problems import documented, refused
 from renkei.web.served import ServedHub, TheHub
 from renkei.web.trace import trace_of
-from renkei.web.webhooks import SLUG, headers_of
+from renkei.web.webhooks import headers_of
 from renkei_contracts.base import Key
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import Forged

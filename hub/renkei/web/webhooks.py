@@ -1,6 +1,5 @@
 """Deliveries from vendors: read bounded, verified, stored, answered; nothing is thought about."""
 
-import re
 from typing import Any
 
 import structlog
@@ -9,6 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from renkei.connections.store import SLUG
 from renkei.errors import Busy, UnknownConnection
 from renkei.web.metrics import metrics_of
 from renkei.web.problems import documented, refused
@@ -18,8 +18,6 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import Forged, RenkeiError
 
 log = structlog.get_logger(__name__)
-
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Stored, now or before", "content": {}},
