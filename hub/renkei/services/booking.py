@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import text
 
@@ -65,6 +65,16 @@ TIER_ROUNDS = 20
 PROOF_ORDER = [IdentityKind.VENDOR_CUSTOMER, IdentityKind.CARD, IdentityKind.LINE]
 
 
+class _Told(Protocol):
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def member(self) -> str | None: ...
+
+
+T = TypeVar("T", bound=_Told)
+
+
 @dataclass
 class Booking:
     """Books what is seen. ``lanes`` are committers; a member's commands share a lane."""
@@ -88,10 +98,16 @@ class Booking:
         command = await self.settling(
             order, read_at=read_at, delivery_key=delivery_key, member=member
         )
-        answer: SettleAnswer = await self.committer.submit(command)
-        if answer.outcome == "unlinked" and command.identities:
-            # Whoever made the customer known meanwhile may have looked before this was committed.
-            again: SettleAnswer = await self.committer.submit(command)
+        return await self.told(command, command.identities)
+
+    async def told(self, command: Command[T], identities: Sequence[IdentityKey]) -> T:
+        """Submit what tells of an order; once more where nobody is known by these identities yet.
+
+        Whoever made the customer known meanwhile may have looked before this was committed.
+        """
+        answer: T = await self.committer.submit(command)
+        if answer.outcome == "unlinked" and identities:
+            again: T = await self.committer.submit(command)
             return again if again.member is not None else answer
         return answer
 

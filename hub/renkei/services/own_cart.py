@@ -110,12 +110,7 @@ async def order(
     if told.currency != "JPY":
         raise RequestInvalid("currency", told.currency, "must be JPY: points are counted in yen")
     command = RestateOrder(await till.booking.settling(told), caller.channel)
-    answer: OrderAnswer = await till.booking.committer.submit(command)
-    if answer.outcome == "unlinked" and command.settling.identities:
-        # Whoever made the customer known meanwhile may have looked before this was committed.
-        again: OrderAnswer = await till.booking.committer.submit(command)
-        return again if again.member is not None else answer
-    return answer
+    return await till.booking.told(command, command.settling.identities)
 
 
 async def customer(
