@@ -119,7 +119,7 @@ class ExtendHold:
 
 @dataclass(frozen=True)
 class LookAtHold:
-    """Reads a hold under its member's lock."""
+    """Reads a hold under its member's lock: what was told before, by whatever call, is in it."""
 
     name: HoldName
     channel: Channel
@@ -129,18 +129,22 @@ class LookAtHold:
         return ReleaseHold(self.name, self.channel).needs()
 
     def decide(self, attempt: Attempt) -> HoldState:
-        """How it ended, or what is still set aside; one whose time is over has lapsed."""
+        """What is still set aside, or how it ended; one whose time is over has lapsed.
+
+        Refused where it is nobody's, or another channel's.
+        """
         known = attempt.known_hold(self.name)
-        assert known is not None, "a register's key names a hold that was placed"
+        if known is None or known.connection != self.channel.connection:
+            raise refused("hold_not_found", hold_id(self.name))
         parts = attempt.parts_of(self.name)
         return HoldState.model_validate(
             {
                 "hold": hold_id(self.name),
                 "member": known.for_member,
-                "state": known.how or ("open" if parts else "lapsed"),
+                "state": "open" if parts else known.how or "lapsed",
                 "points": sum(part.amount for part in parts),
                 "lapses_at": max((part.lapses_at for part in parts), default=None),
-                "sale": known.order[1] if known.order else "",
+                "sale": known.order[1] if known.order and known.how == "captured" else "",
                 "as_of": attempt.now,
             }
         )

@@ -15,7 +15,14 @@ from renkei.messaging import codes
 from renkei.services.application import member_named
 from renkei.services.attempt import Attempt
 from renkei.services.channels import channels_of
-from renkei.services.hold import ExtendHold, PlaceHold, ReleaseHold, hold_id, parse_hold_id
+from renkei.services.hold import (
+    ExtendHold,
+    LookAtHold,
+    PlaceHold,
+    ReleaseHold,
+    hold_id,
+    parse_hold_id,
+)
 from renkei.services.hold_codes import PlaceCodedHold
 from renkei.services.order_holds import claimed
 from renkei.services.refusals import refused
@@ -37,7 +44,7 @@ from renkei_contracts.errors import RenkeiError
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member, MemberState
 from renkei_contracts.order import Order
-from renkei_contracts.till import HoldAnswer, HoldRequest
+from renkei_contracts.till import HoldAnswer, HoldRequest, HoldState
 
 
 class _Held(HoldRequest):
@@ -91,7 +98,15 @@ async def release(till: TillService, caller: Terminal, hold: str) -> HoldAnswer:
 async def look(till: TillService, caller: Terminal, hold: str) -> HoldSeen:
     """How a hold stands."""
     command = LookAtHold(parse_hold_id(hold), caller.channel)
-    seen: HoldSeen = await till.booking.committer.submit(command)
+    stands: HoldState = await till.booking.committer.submit(command)
+    seen = HoldSeen(
+        hold=stands.hold,
+        member=stands.member,
+        state=stands.state,
+        points=stands.points,
+        lapses_at=stands.lapses_at,
+        order=stands.sale or None,
+    )
     async with till.booking.database.begin() as conn:
         code = await codes.of_hold(conn, command.name)
     if code is None:
@@ -136,33 +151,6 @@ async def _require_own(
     for ref in refs:
         if ref is not None and ref.connection != caller.connection:
             raise refused("of_other_channel", str(ref))
-
-
-@dataclass(frozen=True)
-class LookAtHold:
-    """Reads a hold under its member's lock: what was told before, by whatever call, is in it."""
-
-    name: HoldName
-    channel: Channel
-
-    def needs(self) -> Needs:
-        """The hold."""
-        return ReleaseHold(self.name, self.channel).needs()
-
-    def decide(self, attempt: Attempt) -> HoldSeen:
-        """Not found where it is nobody's, or another channel's."""
-        known = attempt.known_hold(self.name)
-        if known is None or known.connection != self.channel.connection:
-            raise refused("hold_not_found", hold_id(self.name))
-        parts = attempt.parts_of(self.name)
-        return HoldSeen(
-            hold=hold_id(self.name),
-            member=known.for_member,
-            state="open" if parts else known.how or "lapsed",
-            points=sum(part.amount for part in parts),
-            lapses_at=max((part.lapses_at for part in parts), default=None),
-            order=known.order[1] if known.order and known.how == "captured" else None,
-        )
 
 
 @dataclass(frozen=True)
