@@ -3,7 +3,8 @@
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -15,36 +16,29 @@ def dump(programs: Path, url: str, snapshot: str, target: IO[bytes]) -> None:
     """Write what a snapshot sees; raises BackupRefused with pg_dump's reason."""
     command = [_program(programs, "pg_dump"), "--format=custom", "--no-password"]
     command += [f"--snapshot={snapshot}", f"--dbname={url}"]
-    with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(  # noqa: S603 - our own command; no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            env=environment(),
-            cwd="/",
-        ) as process:
-            assert process.stdout is not None
-            shutil.copyfileobj(process.stdout, target)
-        _require_well(process, said)
+    with _running(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        shutil.copyfileobj(process.stdout, target)
 
 
 def load(programs: Path, url: str, source: IO[bytes]) -> None:
     """Bring in all of it or nothing; raises BackupRefused with pg_restore's reason."""
     command = [_program(programs, "pg_restore"), "--single-transaction", "--exit-on-error"]
     command += ["--no-password", f"--dbname={url}"]
+    with _running(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended, and says why
+            shutil.copyfileobj(source, process.stdin)
+
+
+@contextmanager
+def _running(command: list[str], *, stdin: int, stdout: int) -> "Iterator[subprocess.Popen[bytes]]":
+    """The program while the block runs; at the end it must have ended well."""
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(  # noqa: S603 - our own command; no shell
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            env=environment(),
-            cwd="/",
+            command, stdin=stdin, stdout=stdout, stderr=said, env=environment(), cwd="/"
         ) as process:
-            assert process.stdin is not None
-            with suppress(BrokenPipeError):  # it has ended, and says why
-                shutil.copyfileobj(source, process.stdin)
+            yield process
         _require_well(process, said)
 
 
