@@ -150,6 +150,17 @@ def test_a_disk_that_is_full_is_said_and_keeps_nothing(url: str, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dump_that_breaks_off_is_said_and_keeps_nothing(url: str, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    broken = programs / "pg_dump"
+    broken.write_text("#!/bin/sh\necho half of it\necho 'the server went away' >&2\nexit 1\n")
+    broken.chmod(0o700)
+    with pytest.raises(BackupRefused, match="the server went away"):
+        back_up(url, programs, RING, tmp_path / "b")
+    assert list(tmp_path.iterdir()) == [programs]
+
+
 def test_a_backup_needs_the_databases_own_key(url: str, tmp_path: Path) -> None:
     with pytest.raises(SealBroken, match="secret key"):
         back_up(url, bundled(), OTHERS, tmp_path / "b")
