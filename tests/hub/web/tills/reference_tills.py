@@ -184,9 +184,12 @@ class TillLedger(Allowances):
         return (status if fresh else "duplicate", *answer)
 
     def look(self, member: str) -> Answer:
-        """(spendable, pending, what ends when)."""
+        """(spendable, pending, what ends when): by how much each day lowers what can be spent.
+
+        A debt waits for points until the last ones end, so it is the last that it covers.
+        """
         ends: dict[str, int] = {}
-        for point in self.usable(member, self.now):
+        for point in self.usable(member, self.now)[: self.spendable(member)]:
             end = point.lot.expires_at
             assert end is not None
             day = (end - timedelta(microseconds=1) + timedelta(hours=9)).date().isoformat()

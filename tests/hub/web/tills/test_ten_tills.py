@@ -1,5 +1,6 @@
 """Ten tills and a cart live through the same stories with the hub and with the reference ledger."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,18 @@ def test_every_answer_is_the_reference_ledgers_whatever_gets_lost(
 ) -> None:
     with machine_in(server, tmp_path) as machine:
         run_state_machine_as_test(machine, settings=QUICK)
+
+
+def test_a_register_shows_no_more_points_by_their_days_than_can_be_spent(
+    server: Any, tmp_path: Path
+) -> None:
+    with machine_in(server, tmp_path) as machine:
+        story = machine()
+        story.void(which=0, online=False, fate="heard")
+        story.days_offline(
+            till="t1", who=0, shares=[1], time=timedelta(days=1), spent=False, fate="heard"
+        )
+        story.teardown()
 
 
 # Not of proof while one failure in several runs is unexplained: what a register shows of a member
