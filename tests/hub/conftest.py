@@ -3,12 +3,14 @@
 import importlib.util
 import itertools
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from sqlalchemy import text
 
 from renkei.services import installation
@@ -40,6 +42,19 @@ SELECT tablename FROM pg_tables
 WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"""
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def steady_stories(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What Hypothesis draws does not depend on what else this process has loaded.
+
+    It draws constants from the source of loaded modules, also where it is derandomized: the tests
+    that came before would choose the stories, and a failure would not come again alone.
+    """
+    monkeypatch.setattr(providers, "_get_local_constants", Constants)
+    providers.CONSTANTS_CACHE.cache.clear()
+    yield
+    providers.CONSTANTS_CACHE.cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from machine_choices import QUICK
 
 from renkei.errors import LedgerFault
 
+pytestmark = pytest.mark.usefixtures("steady_stories")
+
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_the_machine_finds(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:

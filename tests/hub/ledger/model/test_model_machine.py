@@ -6,6 +6,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from ledger_machine import LedgerMachine
 from machine_choices import QUICK
 
+pytestmark = pytest.mark.usefixtures("steady_stories")
+
 
 def test_the_ledger_does_what_the_reference_does() -> None:
     run_state_machine_as_test(LedgerMachine, settings=QUICK)

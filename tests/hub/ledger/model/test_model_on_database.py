@@ -14,6 +14,8 @@ from machine_choices import QUICK
 from reference_points import Refunded, State
 from side_by_side import CART, MEMBERS, SETTLES_FROM, SHOP, START, SideBySide
 
+pytestmark = pytest.mark.usefixtures("steady_stories")
+
 
 def machine_on(server: Any) -> type[LedgerMachine]:
     """The machine whose hub also writes to a fresh database of this server."""

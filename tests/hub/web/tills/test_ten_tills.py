@@ -10,6 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from till_choices import QUICK
 from till_machine import machine_in
 
+pytestmark = pytest.mark.usefixtures("steady_stories")
+
 LONG = settings(QUICK, phases=[Phase.generate, Phase.shrink], stateful_step_count=60)
 
 

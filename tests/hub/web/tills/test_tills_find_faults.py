@@ -10,6 +10,8 @@ from till_choices import QUICK
 from till_faults import FAULTS, Fault, a_receipt_told_twice_is_two_sales
 from till_machine import machine_in
 
+pytestmark = pytest.mark.usefixtures("steady_stories")
+
 
 def must_find(fault: Fault, server: Any, folder: Path, patch: pytest.MonkeyPatch) -> None:
     search = settings(QUICK, max_examples=60)
