@@ -34,9 +34,7 @@ def test_a_register_shows_no_more_points_by_their_days_than_can_be_spent(
         story.teardown()
 
 
-# Not of proof while one failure in several runs is unexplained: what a register shows of a member
-# differed after days offline, and the same stories passed the next two times.
-@pytest.mark.soak
+@pytest.mark.proof
 def test_every_answer_is_the_reference_ledgers_in_many_stories(server: Any, tmp_path: Path) -> None:
     with machine_in(server, tmp_path) as machine:
         run_state_machine_as_test(machine, settings=settings(LONG, max_examples=40))
