@@ -13,6 +13,7 @@ from bench.caller import Line
 from bench.ground import Ground, rate
 from bench.pace import spread
 from bench.served import MEMBERS, NAME, Served, served
+from bench.statistics import p99_ms
 from bench.tills import Shop, Till, tills
 
 SECONDS = 6.0
@@ -44,7 +45,7 @@ async def p50(ground: Ground) -> float:
 
 async def p99(ground: Ground) -> float:
     """The 99th percentile of the same commits, in milliseconds."""
-    return _p99(ground.noted.pop(TIMES, ()) or await _alone(ground))
+    return p99_ms(ground.noted.pop(TIMES, ()) or await _alone(ground))
 
 
 async def p99_beside_webhooks(ground: Ground) -> float:
@@ -52,20 +53,11 @@ async def p99_beside_webhooks(ground: Ground) -> float:
     hub, till = await served(ground), (await tills(ground))[0]
     shop, half = Shop(hub), await _capacity(ground, hub) / 2
     deliveries = shop.deliveries(int(half * SECONDS))
-
-    async def tell(one: tuple[str, bytes], due: float) -> None:
-        async with Line(hub.url) as line:
-            await shop.tell(line, *one)
-
     async with asyncio.TaskGroup() as beside:
-        beside.create_task(spread(deliveries, SECONDS, tell))
+        beside.create_task(spread(deliveries, SECONDS, lambda one, _due: shop.tell(one)))
         times = beside.create_task(_commits(hub, till))
     await _until_settled(hub)
-    return _p99(times.result())
-
-
-def _p99(times: Sequence[float]) -> float:
-    return times[len(times) * 99 // 100] * 1000
+    return p99_ms(times.result())
 
 
 async def _alone(ground: Ground) -> Sequence[float]:
@@ -99,13 +91,7 @@ async def _capacity(ground: Ground, hub: Served) -> float:
 
 async def _measured(hub: Served) -> float:
     shop, begun = Shop(hub), time.perf_counter()
-
-    async def tell(one: tuple[str, bytes]) -> None:
-        async with Line(hub.url) as line:
-            await shop.tell(line, *one)
-
-    deliveries = shop.deliveries(DELIVERIES)
-    await rate(deliveries, tell, IN_FLIGHT)
+    await rate(shop.deliveries(DELIVERIES), shop.tell, IN_FLIGHT)
     await _until_settled(hub)
     per_second = DELIVERIES / (time.perf_counter() - begun)
     sys.stderr.write(f"  webhooks taken in and settled: {per_second:,.0f} per second\n")

@@ -15,6 +15,7 @@ from bench.caller import Answer, Line
 from bench.ground import Ground
 from bench.pace import spread
 from bench.served import MEMBERS, TILLS, Served, served
+from bench.statistics import p99_ms
 from bench.tills import Shop, Till, tills
 from renkei.services.stores import set_store
 
@@ -47,8 +48,7 @@ async def in_time(ground: Ground) -> float:
 
 async def p99(ground: Ground) -> float:
     """The 99th percentile of the same polls, in milliseconds."""
-    seconds = ground.noted.pop(POLLS, ()) or await _one_round(ground)
-    return sorted(seconds)[len(seconds) * 99 // 100] * 1000
+    return p99_ms(ground.noted.pop(POLLS, ()) or await _one_round(ground))
 
 
 async def cpu(ground: Ground) -> float:
@@ -112,12 +112,8 @@ def _note(till: Till, answer: Answer) -> None:
 
 async def _deliveries(hub: Served) -> None:
     shop = Shop(hub)
-
-    async def tell(one: tuple[str, bytes], due: float) -> None:
-        async with Line(hub.url) as line:
-            await shop.tell(line, *one)
-
-    await spread(shop.deliveries(int(A_SECOND * EVERY)), EVERY, tell)
+    deliveries = shop.deliveries(int(A_SECOND * EVERY))
+    await spread(deliveries, EVERY, lambda one, _due: shop.tell(one))
 
 
 async def _sales(hub: Served, every: Sequence[Till]) -> None:

@@ -1,4 +1,4 @@
-"""Medians and spreads of the rounds."""
+"""Medians and spreads of the rounds, and percentiles within one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +41,11 @@ def spread(values: Sequence[float]) -> float:
     """The middle half's width over the median: 0.1 says that half the rounds lie within 10 %."""
     low, _, high = quantiles(values, n=4, method="inclusive")
     return (high - low) / median(values)
+
+
+def p99_ms(seconds: Sequence[float]) -> float:
+    """The 99th percentile of so many times, in milliseconds."""
+    return sorted(seconds)[len(seconds) * 99 // 100] * 1000
 
 
 def noise_of(samples: Samples) -> dict[str, float]:

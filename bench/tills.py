@@ -19,11 +19,11 @@ from bench.vendor import signed
 from renkei.bootstrap import new_id
 from renkei.services.register_tills import register
 from renkei.services.terminals import ADD_CREDENTIAL, NewCredential, new_credential
-from renkei.web.proof import signed_text
 from renkei_contracts.order import LineItem, TillKey
 from renkei_contracts.terminal import NewTill
 from renkei_contracts.till import CommitRequest
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
+from renkei_contracts.toolkit.till_signature import signed_text
 
 COUNT = 8_000
 TILLS_A_STORE = 8
@@ -115,10 +115,12 @@ class Shop:
             for one in events
         ]
 
-    async def tell(self, line: Line, id: str, body: bytes) -> None:
-        """Send one; it is stored when this returns."""
+    async def tell(self, delivery: tuple[str, bytes]) -> None:
+        """Send one over a connection of its own; it is stored when this returns."""
+        id, body = delivery
         headers = JSON | signed(SECRET, id, body)
-        answer = await line.ask("POST", f"/webhooks/{SHOP}", headers, body)
+        async with Line(self.hub.url) as line:
+            answer = await line.ask("POST", f"/webhooks/{SHOP}", headers, body)
         assert answer.status == 200, answer.status
 
 

@@ -6,7 +6,7 @@ import pytest
 from bench.command import main
 from bench.report import report
 from bench.samples import SAMPLES
-from bench.statistics import noise_of, result_of, spread, too_noisy
+from bench.statistics import noise_of, p99_ms, result_of, spread, too_noisy
 from bench.thresholds import FIGURES, NOISE, Figure, figures_of, samples_of
 
 FASTER = Figure(
@@ -53,6 +53,11 @@ def test_a_ratio_is_taken_inside_each_round_so_that_a_slow_machine_cancels() -> 
 def test_the_spread_is_that_of_the_middle_half() -> None:
     assert spread([100.0, 90.0, 110.0, 1_000.0, 1.0]) == pytest.approx(0.2)
     assert spread(QUICK) == 0.0
+
+
+def test_the_99th_percentile_is_what_one_in_a_hundred_takes_at_least() -> None:
+    assert p99_ms([9.0, *[0.5] * 198, 8.0]) == 8_000.0
+    assert p99_ms([9.0, *[0.5] * 298, 8.0]) == 500.0
 
 
 @pytest.mark.parametrize(
