@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -71,7 +71,8 @@ class Bench:
     ``begun`` is how many calls the plugin has begun, ``exchanges`` are those that have ended, and
     ``records`` the log lines of the whole process (of OTHERS from warnings on).
     ``on_the_way`` may change an answer before the plugin sees it, or break its connection.
-    ``tokens`` are all that any of its connections ever had.
+    ``tokens`` and ``given`` (the name of each secret setting by its value) are all that any of its
+    connections ever had.
     """
 
     vendor: Vendor
@@ -82,6 +83,7 @@ class Bench:
     records: list[logging.LogRecord] = field(default_factory=list)
     on_the_way: OnTheWay | None = None
     tokens: list[Token] = field(default_factory=list, repr=False)
+    given: dict[str, str] = field(default_factory=dict, repr=False)
     _open: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _received: list[Delivery] = field(default_factory=list)
     _twin: Twin | None = None
@@ -119,18 +121,15 @@ class Bench:
         self, settings: Mapping[str, object] | None = None, *, id: str = CONNECTION
     ) -> Connection[Any]:
         """A connection to the twin with tokens of its own."""
-        given = self.settings() if settings is None else settings
-        model = self.vendor.settings.model_validate(given)
+        told = self.settings() if settings is None else settings
+        model = self.vendor.settings.model_validate(told)
+        self.given.update((value, name) for name, value in _secret(model).items())
         assert self._http is not None, "use the bench as an async context manager"
         return Connection(id, model, self._http, _Tokens(self.tokens), self.clock)
 
     def secrets(self) -> frozenset[str]:
         """The names of the settings that are secret."""
-        model = self.vendor.settings.model_validate(self.settings())
-        named = {name: getattr(model, name) for name in type(model).model_fields}
-        return frozenset(
-            name for name, value in named.items() if isinstance(value, SecretStr) and value
-        )
+        return frozenset(_secret(self.vendor.settings.model_validate(self.settings())))
 
     async def deliveries(self, act: Callable[[], Awaitable[object]]) -> list[Delivery]:
         """What the vendor sends while ``act`` is done, exactly as it arrives."""
@@ -207,6 +206,16 @@ class Bench:
     def install(self, connection: Connection[Any]) -> capability.Install:
         """The capability on this connection, which will hold the token."""
         return made(self.vendor.install, connection)
+
+
+def _secret(settings: BaseModel) -> dict[str, str]:
+    """The secret settings that are filled in, by name."""
+    named = {name: getattr(settings, name) for name in type(settings).model_fields}
+    return {
+        name: value.get_secret_value()
+        for name, value in named.items()
+        if isinstance(value, SecretStr) and value
+    }
 
 
 def made(factory: Callable[[Connection[Any]], C] | None, connection: Connection[Any]) -> C:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
@@ -13,24 +13,24 @@ from renkei_contracts.paging import Window
 from renkei_contracts.testing.bench import OTHERS, Bench
 from renkei_contracts.testing.operations import NEW_CARDS
 from renkei_contracts.testing.shop import HANAKO
-from renkei_contracts.testing.vectors import secrets_of
 
 PERSONAL = (IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.CARD)
 
 
 @dataclass(frozen=True)
 class Leaks:
-    """Values to look for, with what each is: secrets, people, and every token there will be."""
+    """Values to look for, with what each is: people, and every secret and token there will be."""
 
-    secrets: dict[str, str]
+    given: Mapping[str, str]
     people: dict[str, str]
     tokens: Sequence[Token]
 
     def credentials(self) -> dict[str, str]:
         """What opens the vendor's doors: settings, and tokens until now."""
+        secrets = {value: f"the setting {name}" for value, name in self.given.items()}
         access = {token.access: "an access token" for token in self.tokens}
         refresh = {token.refresh: "a refresh token" for token in self.tokens if token.refresh}
-        return self.secrets | access | refresh
+        return secrets | access | refresh
 
     def found(self, text: str) -> str | None:
         """What of it is in the text, however it is written there."""
@@ -42,7 +42,6 @@ class Leaks:
 
 async def leaks(bench: Bench) -> Leaks:
     """The secret settings, the tokens of all its connections, and what is known of Hanako."""
-    secrets = {value: f"the setting {name}" for name, value in secrets_of(bench).items()}
     people = {
         HANAKO.email: "a mail address",
         HANAKO.family_name: "a family name",
@@ -50,7 +49,7 @@ async def leaks(bench: Bench) -> Leaks:
         HANAKO.card: "a card",
         NEW_CARDS: "a card",
     }
-    return Leaks(secrets, people | await _identities(bench), bench.tokens)
+    return Leaks(bench.given, people | await _identities(bench), bench.tokens)
 
 
 async def _identities(bench: Bench) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """For each check of ``privacy`` a plugin that is wrong in that way."""
 
+import itertools
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member, NewMember
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.reference.cart import VENDOR
+from renkei_contracts.reference.cart.twin import ReferenceTwin
 from renkei_contracts.reference.till.plugin import COPY_VENDOR
 from renkei_contracts.testing import CHECKS, run_check
 from renkei_contracts.vendor import Vendor
@@ -141,6 +143,38 @@ class InstallsAloud(Around):
             raise Unavailable(f"not with {secret}") from None
 
 
+class NewSecretEachTime(ReferenceTwin):
+    """A vendor that gives every connection a secret of its own."""
+
+    given = itertools.count(1)
+
+    def settings(self) -> Mapping[str, object]:
+        return {**super().settings(), "old_webhook_secret": f"secret-5e1f-{next(self.given)}"}
+
+
+class QuotesTheOldSecret(Around):
+    async def fetch(self, id: str) -> Member:
+        try:
+            return await self.right.fetch(id)  # type: ignore[no-any-return]
+        except RenkeiError:
+            secret = self.connection.settings.old_webhook_secret.get_secret_value()
+            raise Unavailable(f"it failed with {secret}") from None
+
+
+class ShowsTheOldSecret(Around):
+    def authorize_url(self, state: str, callback_url: str) -> str:
+        secret = self.connection.settings.old_webhook_secret.get_secret_value()
+        return f"{self.right.authorize_url(state, callback_url)}&old={secret}"
+
+
+class FindsTheOldSecret(Around):
+    async def check(self) -> Sequence[CheckFinding]:
+        secret = self.connection.settings.old_webhook_secret.get_secret_value()
+        return [
+            CheckFinding(f"{one.text} ({secret})", one.blocks) for one in await self.right.check()
+        ]
+
+
 def members(wrap: Any) -> Vendor:
     return wrapped(VENDOR, "members", wrap)
 
@@ -192,3 +226,24 @@ async def test_the_errors_of_every_call_are_looked_at(call: str) -> None:
     outcome = await run_check(vendor, check)
     told = f"{call}: the error (or what it was raised from) must not hold {what}"
     assert (outcome.status, outcome.text) == ("failed", told)
+
+
+@pytest.mark.parametrize(
+    ("id", "capability", "wrap"),
+    [
+        (
+            "privacy: no error of a call tells a secret or a person",
+            "members",
+            QuotesTheOldSecret,
+        ),
+        ("install: the address of consent holds no secret", "install", ShowsTheOldSecret),
+        ("check: a finding says what is wrong and shows no secret", "check", FindsTheOldSecret),
+    ],
+)
+async def test_the_secrets_of_the_connection_in_use_are_looked_for(
+    id: str, capability: str, wrap: Any
+) -> None:
+    """They are others than those of a connection that is made now."""
+    vendor = replace(VENDOR, twin=NewSecretEachTime)
+    assert (await run_check(vendor, CHECKS[id])).status == "passed"
+    await must_fail(wrapped(vendor, capability, wrap), id)

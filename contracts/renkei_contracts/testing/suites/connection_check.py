@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from pydantic import SecretStr
-
 from renkei_contracts.capability import CheckFinding
 from renkei_contracts.errors import Reauthorize, RenkeiError, TryLater
-from renkei_contracts.testing.bench import Bench
-from renkei_contracts.testing.checks import NotApplicable, Suite, must
+from renkei_contracts.testing.bench import Bench, made
+from renkei_contracts.testing.checks import Suite, must
 from renkei_contracts.twin.faults import Fault, FaultKind
 
 suite = Suite("check", "check")
@@ -20,11 +18,10 @@ LEAST_WORDS = 10
 
 async def found(bench: Bench, fault: FaultKind | None = None) -> Sequence[CheckFinding]:
     """What the check says, while the vendor fails so."""
-    if bench.vendor.check is None:
-        raise NotApplicable("the plugin does not have this capability")
+    check = made(bench.vendor.check, bench.connection())
     if fault:
         bench.twin.faults.plan([Fault(fault)] * PLENTY)
-    return await bench.vendor.check(bench.connection()).check()
+    return await check.check()
 
 
 @suite.check()
@@ -74,10 +71,7 @@ async def a_finding_says_what_is_wrong_and_shows_no_secret(bench: Bench) -> None
         findings = await found(bench, "unauthorized")
     except RenkeiError as error:
         findings = [CheckFinding(str(error), blocks=True)]
-    settings = bench.connection().settings
-    values = (getattr(settings, name) for name in type(settings).model_fields)
-    secrets = [one.get_secret_value() for one in values if isinstance(one, SecretStr) and one]
     for finding in findings:
         must(len(finding.text) >= LEAST_WORDS, "a finding must say what is wrong, for a person")
-        shown = any(secret in finding.text for secret in secrets)
+        shown = any(secret in finding.text for secret in bench.given)
         must(not shown, "a finding must not repeat a secret")

@@ -10,7 +10,7 @@ from renkei_contracts.errors import RenkeiError
 from renkei_contracts.testing import consent
 from renkei_contracts.testing.bench import CONNECTION, Bench
 from renkei_contracts.testing.checks import NotApplicable, Suite, must, succeeds
-from renkei_contracts.testing.vectors import other_first, secrets_of
+from renkei_contracts.testing.vectors import other_first
 
 suite = Suite("install", "install")
 
@@ -39,7 +39,7 @@ async def the_address_of_consent_says_who_asks_and_where_to_return(bench: Bench)
 async def the_address_of_consent_holds_no_secret(bench: Bench) -> None:
     """It is in the browser's history."""
     address = consent.address(bench)
-    shown = [name for name, value in secrets_of(bench).items() if value in address]
+    shown = [name for value, name in bench.given.items() if value in address]
     must(not shown, f"authorize_url() must not hold {shown}")
 
 
