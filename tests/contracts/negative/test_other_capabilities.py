@@ -4,7 +4,7 @@ import html
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode
 
@@ -23,10 +23,9 @@ from renkei_contracts.reference.cart.twin import ReferenceTwin
 from renkei_contracts.reference.cart.twin_shop import CATALOGUE
 from renkei_contracts.testing import CHECKS, run_check
 from renkei_contracts.testing.consent import STATE
+from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.toolkit.oauth import fetch_grant
 from renkei_contracts.vendor import Vendor
-
-JST = timezone(timedelta(hours=9))
 
 SUITES = ("install", "coupons", "stock", "products", "messages", "facts")
 
