@@ -11,7 +11,7 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.stage import Shopper
 from renkei_contracts.testing.bench import CONNECTION, Bench
 from renkei_contracts.testing.checks import NotApplicable, Suite, must
-from renkei_contracts.testing.shop import HANAKO
+from renkei_contracts.testing.shop import HANAKO, TARO
 from renkei_contracts.testing.vectors import other_first
 from renkei_contracts.twin.shown import PassesOn
 
@@ -79,9 +79,6 @@ async def a_request_with_something_added_is_refused(bench: Bench) -> None:
             )
 
 
-TARO = Shopper("taro@example.jp", "鈴木", "太郎")
-
-
 @suite.check()
 async def an_empty_request_is_refused(bench: Bench) -> None:
     """Nothing is vouched for."""
@@ -108,7 +105,7 @@ async def while_a_secret_is_replaced_the_shop_stays_open(bench: Bench) -> None:
 
 
 def _other_values(passed: Delivery) -> Iterator[tuple[str, Delivery]]:
-    """Each parameter and header with another value."""
+    """Each parameter with another value."""
     asked = parse_qsl(passed.query, keep_blank_values=True)
     for at, (name, value) in enumerate(asked):
         other = [*asked[:at], (name, other_first(value) if value else "1"), *asked[at + 1 :]]
