@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from wrong import wrapped
+from wrong_lists import PastAtOnce
 
 from renkei_contracts.reference.cart import VENDOR
 from renkei_contracts.reference.cart.twin import ReferenceTwin
@@ -69,3 +71,12 @@ async def test_a_vendor_that_has_one_page_only_may_say_so() -> None:
 async def test_the_order_of_one_page_is_looked_at_all_the_same() -> None:
     outcome = await on_one_page("orders", "the oldest change comes first")
     assert outcome.status == "passed"
+
+
+async def test_a_past_on_one_page_says_nothing_of_going_on() -> None:
+    at_once = wrapped(VENDOR, "orders", PastAtOnce)
+    outcome = await run_check(at_once, CHECKS["orders: the past goes on behind a page"])
+    assert (outcome.status, outcome.text[:31]) == (
+        "not applicable",
+        "all orders came on one page, so",
+    )

@@ -133,3 +133,10 @@ class PastOverAgain(Reader):
         found = await self.all(window)
         read = int(cursor or 0)
         return Page(tuple(found[: read + SIZE]), str(read + SIZE) if read < len(found) else None)
+
+
+class PastAtOnce(Reader):
+    """All of it on one page, behind an empty one."""
+
+    async def past(self, window: Window, cursor: str | None) -> Page[Any]:
+        return Page(tuple(await self.all(window))) if cursor else Page((), "begun")
