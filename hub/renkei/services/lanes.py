@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from renkei.clock import Clock
 from renkei.connections.opened import OpenConnections
 from renkei.messaging.reason import place_of
 from renkei.services.ingest import Ingest
 from renkei.services.trouble import Trouble
-from renkei.storage.committer import may_pass_later
+from renkei.storage.committer import passes
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.errors import FixData, GiveUp, Reauthorize, TryLater
@@ -43,7 +42,7 @@ async def together(work: Iterable[Awaitable[None]]) -> None:
 
 def log_or_raise(error: Exception, **about: str) -> None:
     """Raise what concerns everything, a lost database or race; log what nobody foresaw."""
-    if may_pass_later(error) or isinstance(error, PoolExhausted):
+    if passes(error):
         raise error
     if not isinstance(error, TryLater | Reauthorize | GiveUp | FixData):
         log.warning("unexpected", error=type(error).__name__, at=place_of(error), **about)

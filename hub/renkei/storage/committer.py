@@ -219,7 +219,7 @@ def may_pass_later(error: BaseException) -> bool:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether a caller may come again: what may pass, or no connection was free in time."""
+    """Whether it is worth coming again: what may pass, or no connection was free in time."""
     return isinstance(error, PoolExhausted) or may_pass_later(error)
 
 
