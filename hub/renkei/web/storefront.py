@@ -7,6 +7,7 @@ whoever is on the way.
 from dataclasses import dataclass
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 
@@ -20,11 +21,14 @@ from renkei.web.problems import documented, refused
 from renkei.web.served import ServedHub, TheHub
 from renkei.web.trace import trace_of
 from renkei.web.webhooks import headers_of
+from renkei_contracts import capability
 from renkei_contracts.base import Key
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import Forged
+from renkei_contracts.errors import Forged, RenkeiError
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.storefront import ShopperCode, ShopperHold, ShopperPoints
+
+log = structlog.get_logger(__name__)
 
 ALWAYS = (
     "delivery_refused",
@@ -60,7 +64,7 @@ class Visit:
 
 async def visit(connection: str, request: Request, hub: TheHub) -> Visit:
     """Who it is, as the vendor says; refused where the vendor does not vouch for it."""
-    opened = await _opened(hub, connection)
+    opened, front = await _opened(hub, connection)
     trace_of(request.scope).facts["connection"] = opened.id
     told = Delivery(
         connection=opened.id,
@@ -71,9 +75,6 @@ async def visit(connection: str, request: Request, hub: TheHub) -> Visit:
         query=request.scope["query_string"].decode("latin-1"),
     )
     what = f"connection {opened.id}: a request of a shopper"
-    front = opened.storefront
-    if front is None:
-        raise refused("connection_unknown")
     try:
         shopper = ask(what, lambda: front.shopper(told, hub.clock()))
     except Forged:
@@ -83,13 +84,20 @@ async def visit(connection: str, request: Request, hub: TheHub) -> Visit:
     return Visit(hub, opened, shopper)
 
 
-async def _opened(hub: ServedHub, connection: str) -> OpenConnection:
+async def _opened(hub: ServedHub, connection: str) -> tuple[OpenConnection, capability.Storefront]:
     if not SLUG.fullmatch(connection):
         raise refused("connection_unknown")
     try:
-        return await hub.connections.get(connection)
+        opened = await hub.connections.get(connection)
+        front = opened.storefront
     except UnknownConnection:
         raise refused("connection_unknown") from None
+    except RenkeiError as error:  # its plugin or its settings are broken
+        log.error("shopper_not_answered", connection=connection, reason=str(error))
+        raise refused("unavailable") from None
+    if front is None:
+        raise refused("connection_unknown")
+    return opened, front
 
 
 Visited = Annotated[Visit, Depends(visit)]

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from renkei.bootstrap import Hub
 from renkei.ledger.verify import verify
@@ -44,6 +45,17 @@ class Front:
         return ExternalRef(connection=self._id, id=who) if who else None
 
 
+class Needy(BaseModel):
+    """Settings of a shop that needs one."""
+
+    word: str
+
+
+def broken(connection: Connection[Nothing]) -> Front:
+    """A plugin's fault."""
+    raise ZeroDivisionError("of somebody's data")
+
+
 class Codes:
     """Takes every code."""
 
@@ -63,7 +75,9 @@ class Codes:
 def vendors(vendors: dict[str, Vendor]) -> dict[str, Vendor]:
     mall = Vendor("mall", "Mall", Nothing, storefront=Front, coupons=Codes)
     plain = Vendor("plain", "Plain", Nothing, storefront=Front)
-    return {**vendors, "mall": mall, "plain": plain}
+    needy = Vendor("needy", "Needy", Needy, storefront=Front)
+    faulty = Vendor("faulty", "Faulty", Nothing, storefront=broken)
+    return {**vendors, "mall": mall, "plain": plain, "needy": needy, "faulty": faulty}
 
 
 @pytest.fixture
@@ -100,6 +114,17 @@ async def test_a_shopper_sees_the_points(visit: Visit) -> None:
     answer = await visit("GET", "points")
     assert answer.json() == {"signed_in": True, "member": True, "spendable": 500, "pending": 0}
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("vendor", ["needy", "faulty", "uninstalled"])
+async def test_a_shop_whose_plugin_cannot_work_is_to_be_asked_again(
+    visit: Visit, add_connection: Any, vendor: str
+) -> None:
+    await add_connection("lame", {}, vendor=vendor)
+    with capture_logs() as logs:
+        assert refusal(await visit("GET", "points", at="lame")) == (503, "unavailable")
+    assert [one["connection"] for one in logs if one["event"] == "shopper_not_answered"] == ["lame"]
+    assert "somebody" not in str(logs)
 
 
 async def test_a_stranger_sees_nothing(visit: Visit) -> None:
