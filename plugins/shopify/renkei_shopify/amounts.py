@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
-from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit import amounts
 from renkei_shopify import wire
 
 V = TypeVar("V")
-
-BASIS_POINTS = 10_000
 
 
 def needed(value: V | None, what: str) -> V:
@@ -21,14 +19,8 @@ def needed(value: V | None, what: str) -> V:
 
 
 def whole_yen(amount: Decimal | None, what: str) -> int:
-    """Whole yen; a fraction, a negative or an absurd amount is refused, never rounded."""
-    value = needed(amount, what)
-    # Bounded first: turning Decimal("1e999999999") into an int would exhaust the memory.
-    if not 0 <= value <= MAX_AMOUNT:
-        raise PayloadInvalid(f"{what} is negative or too large")
-    if value != value.to_integral_value():
-        raise PayloadInvalid(f"{what} holds a fraction of a yen")
-    return int(value)
+    """Whole yen that are not negative; raises PayloadInvalid."""
+    return amounts.whole_yen(needed(amount, what), what)
 
 
 class LineYen(NamedTuple):
@@ -71,16 +63,7 @@ def tax_rate(line: wire.LineItem, what: str) -> int:
     rates = {needed(tax.rate, f"{what}.tax_rate") for tax in lines}
     if len(rates) > 1:
         raise PayloadInvalid(f"{what} has several tax rates")
-    return _basis_points(rates.pop(), what) if rates else 0
-
-
-def _basis_points(rate: Decimal, what: str) -> int:
-    if not 0 <= rate <= 1:
-        raise PayloadInvalid(f"{what}: its tax rate lies outside 0 to 100 %")
-    points = rate * BASIS_POINTS
-    if points != points.to_integral_value():
-        raise PayloadInvalid(f"{what}: its tax rate is finer than 0.01 %")
-    return int(points)
+    return amounts.basis_points(rates.pop(), what, whole=1) if rates else 0
 
 
 def returned(

@@ -6,10 +6,9 @@ from decimal import Decimal
 
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit import amounts
 from renkei_contracts.toolkit.shares import divide
 from renkei_tryton import wire
-
-BASIS_POINTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -22,13 +21,8 @@ class Priced:
 
 
 def whole_yen(amount: Decimal, what: str) -> int:
-    """Whole yen of either sign; a fraction or an absurd amount is refused, never rounded."""
-    # Bounded first: turning Decimal("1e999999999") into an int would exhaust the memory.
-    if not abs(amount) <= MAX_AMOUNT:
-        raise PayloadInvalid(f"{what} is too large")
-    if amount != amount.to_integral_value():
-        raise PayloadInvalid(f"{what} holds a fraction of a yen")
-    return int(amount)
+    """Whole yen of either sign; raises PayloadInvalid."""
+    return amounts.whole_yen(amount, what, least=-MAX_AMOUNT)
 
 
 def priced(line: wire.Line, *, tax_included: bool) -> Priced:
@@ -51,7 +45,7 @@ def line_tax_rate(line: wire.Line, what: str) -> int:
     if line.product.category is None:
         raise PayloadInvalid(f"{what}: its product has no accounting category, and so no tax")
     rate = tax_rate(line.product.category.taxes, what)
-    gross = line.unit_list_price * (BASIS_POINTS + rate) / BASIS_POINTS
+    gross = line.unit_list_price * (amounts.BASIS_POINTS + rate) / amounts.BASIS_POINTS
     if not abs(gross - line.unit_gross_price) <= 1:
         raise PayloadInvalid(f"{what}: its product's tax is not what it was when it was sold")
     return rate
@@ -62,12 +56,9 @@ def tax_rate(taxes: Sequence[wire.Tax], what: str) -> int:
     if len(taxes) > 1:
         raise PayloadInvalid(f"{what} has several taxes")
     rate = taxes[0].rate if taxes else Decimal(0)
-    if rate is None or not 0 <= rate <= 1:
-        raise PayloadInvalid(f"{what}: its tax is no percentage from 0 to 100")
-    points = rate * BASIS_POINTS
-    if points != points.to_integral_value():
-        raise PayloadInvalid(f"{what}: its tax rate is finer than 0.01 %")
-    return int(points)
+    if rate is None:
+        raise PayloadInvalid(f"{what}: its tax is no percentage")
+    return amounts.basis_points(rate, what, whole=1)
 
 
 def discounted(goods: Sequence[Priced], discount: Priced) -> list[Priced]:

@@ -1,7 +1,6 @@
 """What a line is worth in yen, and what of it was given back. Pure."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.toolkit.shares import divide
@@ -25,16 +24,6 @@ def whole_yen(minor: int, unit: int, what: str) -> int:
     if minor % unit:
         raise PayloadInvalid(f"{what} holds a fraction of a yen")
     return minor // unit
-
-
-def basis_points(percent: Decimal, what: str) -> int:
-    """A tax rate in basis points."""
-    if not 0 <= percent <= 100:
-        raise PayloadInvalid(f"{what}: its tax rate lies outside 0 to 100 %")
-    points = percent * 100
-    if points != points.to_integral_value():
-        raise PayloadInvalid(f"{what}: its tax rate is finer than 0.01 %")
-    return int(points)
 
 
 def shares(order: wire.Order, unit: int) -> list[Share]:

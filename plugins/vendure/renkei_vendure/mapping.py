@@ -9,8 +9,9 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
+from renkei_contracts.toolkit.amounts import basis_points
 from renkei_vendure import wire
-from renkei_vendure.amounts import SETTLED, Share, basis_points, shares, whole_yen
+from renkei_vendure.amounts import SETTLED, Share, shares, whole_yen
 
 STATES = {
     "ArrangingPayment": OrderState.PLACED,  # placed so early only by a strategy of the shop's own

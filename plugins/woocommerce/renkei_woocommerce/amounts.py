@@ -4,22 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.toolkit.amounts import basis_points, whole_yen
 from renkei_woocommerce import wire
 
-BASIS_POINTS = 10_000
 REFUNDED_LINE = "_refunded_item_id"
 """The meta of a refund's line that names the order's (source: the documentation's example)."""
-
-
-def whole_yen(amount: Decimal, what: str) -> int:
-    """Whole yen; a fraction, a negative or an absurd amount is refused, never rounded."""
-    if not 0 <= amount <= MAX_AMOUNT:
-        raise PayloadInvalid(f"{what} is negative or too large")
-    if amount != amount.to_integral_value():
-        raise PayloadInvalid(f"{what} holds a fraction of a yen")
-    return int(amount)
 
 
 @dataclass(frozen=True)
@@ -62,13 +52,11 @@ def tax_rate(line: wire.Line, rates: Mapping[int, wire.TaxLine], what: str) -> i
         if rate is None or rate.compound or rate.rate_percent is None:
             raise PayloadInvalid(f"{what}: a tax rate is missing, or is tax upon tax")
         percent += rate.rate_percent
-    points = percent * 100
-    if points != points.to_integral_value() or points > BASIS_POINTS:
-        raise PayloadInvalid(f"{what}: its tax rate is no whole number of basis points")
+    points = basis_points(percent, what)
     off = abs(line.total_tax - line.total * percent / 100)
     if off > len(used) or (line.total_tax and not percent):
         raise PayloadInvalid(f"{what}: its tax does not agree with its rate")
-    return int(points)
+    return points
 
 
 def given_back(refunds: Sequence[wire.Refund], *, included: bool) -> Mapping[int, Back]:

@@ -9,6 +9,7 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.toolkit.amounts import whole_yen
 from renkei_contracts.toolkit.wire import canonical, known
 from renkei_woocommerce import wire
 from renkei_woocommerce.amounts import (
@@ -19,7 +20,6 @@ from renkei_woocommerce.amounts import (
     require_told_by_lines,
     returned,
     tax_rate,
-    whole_yen,
 )
 
 STATES = {
