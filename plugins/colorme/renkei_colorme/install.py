@@ -1,21 +1,13 @@
 """Authorization by the shop's owner: OAuth 2 code; the token does not expire."""
 
-from urllib.parse import parse_qs, urlencode
-
 from renkei_colorme import wire
 from renkei_colorme.settings import NEEDED, SCOPES, ColormeSettings
 from renkei_contracts.connection import Connection, Token
 from renkei_contracts.delivery import Delivery
-from renkei_contracts.errors import (
-    AuthenticationFailed,
-    GiveUp,
-    SettingsInvalid,
-    SignatureInvalid,
-)
+from renkei_contracts.errors import AuthenticationFailed, GiveUp
+from renkei_contracts.toolkit.consent import code_of, consent_url
 from renkei_contracts.toolkit.transport import json_of, send
 from renkei_contracts.toolkit.wire import parse
-
-MOST_BYTES = 8_000
 
 
 class ColormeInstall:
@@ -27,23 +19,19 @@ class ColormeInstall:
 
     def authorize_url(self, state: str, callback_url: str) -> str:
         """The page of consent; the address must be the one registered for the app."""
-        if callback_url != self._settings.redirect_url:
-            raise SettingsInvalid(
-                "redirect_url is another address than this hub's callback: register it for the app "
-                "and set it"
-            )
-        query = {
-            "response_type": "code",
-            "client_id": self._settings.client_id,
-            "redirect_uri": callback_url,
-            "scope": " ".join(SCOPES),
-            "state": state,
-        }
-        return f"{self._settings.address('/oauth/authorize')}?{urlencode(query)}"
+        settings = self._settings
+        return consent_url(
+            settings.address("/oauth/authorize"),
+            settings.client_id,
+            SCOPES,
+            state,
+            callback_url,
+            registered=settings.redirect_url,
+        )
 
     async def finish(self, callback: Delivery) -> None:
         """Exchange the code, which is good once and for ten minutes, and keep the token."""
-        code = _code(callback)
+        code = code_of(callback)
 
         async def exchange(_kept: Token | None) -> Token:
             return await self._exchange(code)
@@ -72,15 +60,3 @@ class ColormeInstall:
             lacking = ", ".join(sorted(missing))
             raise AuthenticationFailed(f"the app was not granted {lacking}: authorize it again")
         return Token(access=told.access_token, expires_at=None)
-
-
-def _code(callback: Delivery) -> str:
-    if len(callback.body) > MOST_BYTES:
-        raise SignatureInvalid("the callback is too long")
-    given = parse_qs(callback.body.decode("ascii", "replace"))
-    if given.get("error"):
-        raise AuthenticationFailed("the shop's owner did not authorize the app")
-    code, state = given.get("code", []), given.get("state", [])
-    if len(code) != 1 or len(state) != 1:
-        raise SignatureInvalid("the callback must have one code and one state")
-    return code[0]
