@@ -37,7 +37,8 @@ def state(
     area: Annotated[str, typer.Option(help="of stores in this area; else everywhere")] = "",
     store: Annotated[str, typer.Option(help="of this store: connection/store")] = "",
     day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the business day; else today")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="the business day; else today by the calendar"),
     ] = None,
     until: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="and each day up to this one")

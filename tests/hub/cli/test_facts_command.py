@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, text
 
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.engine import APP_ROLE
+from renkei_contracts.toolkit.japanese import JST
 
 Command = Callable[..., Any]
 
@@ -59,9 +60,9 @@ def program(tmp_path: Path, *campaigns: str) -> str:
     return "program.toml"
 
 
-def soon() -> str:
-    """A moment after whatever has been stated, on the same day in Japan."""
-    return (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+def soon() -> datetime:
+    """A moment after whatever will be stated, however slow the machine."""
+    return datetime.now(UTC) + timedelta(hours=1)
 
 
 def test_a_dry_run_knows_the_store_the_rain_and_the_product(
@@ -73,10 +74,15 @@ def test_a_dry_run_knows_the_store_the_rain_and_the_product(
         "name = 'tea'\nlines = '\"tea\" in line.classes'\nwhen = 'true'\nfixed = 5",
     )
     assert renkei("stores", "set", "cart/shijo", "--area", "kyoto", "--day-ends", "26:00").code == 0
-    assert renkei("facts", "state", "rain", "yes", "--area", "kyoto").code == 0
+    later = soon()
+    # The store's day ends at 02:00: between midnight and then it is not yet the calendar's day.
+    day = str((later.astimezone(JST) - timedelta(hours=2)).date())
+    assert renkei("facts", "state", "rain", "yes", "--area", "kyoto", "--day", day).code == 0
     (tmp_path / "products.csv").write_text("sku,classes\nT-1,tea\n")
     assert renkei("products", "import", "products.csv").code == 0
-    tried = renkei("program", "dry-run", rules, cart(tmp_path, soon(), sku="T-1"), "--json")
+    tried = renkei(
+        "program", "dry-run", rules, cart(tmp_path, later.isoformat(), sku="T-1"), "--json"
+    )
     assert {part["rule"]: part["points"] for part in tried.document["parts"]} == {
         "earn": 100,
         "rain": 7,
