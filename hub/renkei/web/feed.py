@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
+from pydantic import AfterValidator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -19,6 +20,15 @@ from renkei_contracts.feed import KINDS, ChangePage, SnapshotPage
 LONGEST_WAIT = 55
 """Seconds; below what proxies let a request last."""
 
+
+def _known_kinds(types: str) -> str:
+    """A misspelt kind would be found never, and the register would not hear why."""
+    unknown = [one for one in types.split(",") if one not in KINDS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no kind of change; there are {', '.join(KINDS)}")
+    return types
+
+
 Cursor = Annotated[
     str | None, Query(max_length=200, description="`next_cursor` of the page before; none: start")
 ]
@@ -28,8 +38,9 @@ Types = Annotated[
     Query(
         max_length=200,
         pattern=r"^[a-z]+(,[a-z]+)*$",
-        description=f"kinds of change, with commas: {', '.join(KINDS)}; others are never found",
+        description=f"kinds of change, with commas: {', '.join(KINDS)}",
     ),
+    AfterValidator(_known_kinds),
 ]
 Wait = Annotated[
     int, Query(ge=0, le=LONGEST_WAIT, description="seconds to wait while there is nothing new")

@@ -224,17 +224,9 @@ def add_terminal(hub: Hub) -> AddTerminal:
     """Register a till of the store Shibuya and give its credential."""
 
     async def add(till: str = "1", **more: Any) -> NewCredential:
+        place = {"connection": "pos", "store": "shibuya", "till": till}
         async with hub.database.begin() as conn:
-            return await terminals.add(
-                conn,
-                hub.ring,
-                new_id,
-                hub.clock(),
-                connection="pos",
-                store="shibuya",
-                till=till,
-                **more,
-            )
+            return await terminals.add(conn, hub.ring, new_id, hub.clock(), **place | more)
 
     return add
 

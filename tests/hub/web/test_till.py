@@ -276,6 +276,17 @@ class TestChanges:
         assert refusal(answer) == (422, "request_invalid")
         assert answer.json()["errors"][0]["parameter"] == query.partition("=")[0]
 
+    @pytest.mark.parametrize("path", ["/pos/v1/changes", "/pos/v1/snapshot"])
+    async def test_a_type_that_is_misspelt_is_refused_and_says_which_there_are(
+        self, register: Any, path: str
+    ) -> None:
+        answer = await register.get(path, "types=balance,cupon")
+        assert refusal(answer) == (422, "request_invalid")
+        (fault,) = answer.json()["errors"]
+        assert fault["parameter"] == "types"
+        assert "'cupon'" in fault["detail"]
+        assert "member, balance, coupon, rule, store" in fault["detail"]
+
 
 async def test_balances_are_never_kept_by_a_cache(register: Any, regular: Any) -> None:
     answer = await register.post(RESOLVE, {"value": regular.card})
