@@ -178,7 +178,10 @@ FIELDS = {
     "TillTotals.earned": "その日の売上に対する付与(返品等を差し引いた現在値)",
     "ZReport.earned": "端末が数えた付与ポイント",
     "earned_back": "取り消した付与ポイント",
-    "earned_printed": "端末が計算しレシートに印字した付与ポイント",
+    "earned_printed": (
+        "端末が計算しレシートに印字した付与ポイント。商品金額相当が上限"
+        "(超過分は記帳せず担当者に通知)"
+    ),
     "earns": "付与されるポイント",
     "LineItem.earns": "false: ポイント付与の対象外",
     "errors": "誤りの箇所",

@@ -240,10 +240,10 @@ class CommitRequest(Canonical):
 
     ``coupons`` are codes that it uses; the lines are before them and before points. ``occurred``
     marks what can no longer be refused (a receipt is printed, the till was offline).
-    ``earned_printed``: the register computes points itself and has printed these; they count, and
-    a person is told where the program says otherwise. ``returns`` are goods of earlier sales that
-    came back on this receipt (a swap); they are booked before it. ``allowance`` pays for what was
-    used offline.
+    ``earned_printed``: the register computes points itself and has printed these; they count, up to
+    what the goods are worth, and a person is told where the program says otherwise. ``returns`` are
+    goods of earlier sales that came back on this receipt (a swap); they are booked before it.
+    ``allowance`` pays for what was used offline.
     """
 
     sale: TillKey

@@ -121,7 +121,8 @@ async def replayed(
                 facts = in_place(facts, sold, program, *around)
                 result = evaluate_order(sold, program, facts)
                 given = bounded(budgets, result, sold, program, row.member_id)
-                draft = as_printed(given, Order.model_validate_json(row.document), sold).earned
+                told = Order.model_validate_json(row.document)
+                draft = as_printed(given, told, sold, program).earned
                 key = (sold.ref.connection, sold.ref.id)
                 yield Replayed(key, row.member_id, row.booked, draft)
 

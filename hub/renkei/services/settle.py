@@ -24,7 +24,7 @@ from renkei.ledger.world import (
 )
 from renkei.loyalty.basket import RateSum
 from renkei.loyalty.earn import Evaluation, still_sold
-from renkei.loyalty.printed import as_printed
+from renkei.loyalty.printed import as_printed, variance_of
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.allowance_use import carry_on, hold_facts, open_parts
@@ -239,15 +239,12 @@ class SettleOrder:
         if spent > (row.spent if row and row.member == member else 0):
             look_at_tiers(attempt, member, self.order.placed_at, frozen[1])
         given = bounded(attempt, evaluation, sold, frozen[1], member)
-        return self._printed(attempt, given, sold, member)
-
-    def _printed(self, attempt: Attempt, given: Evaluation, sold: Order, member: str) -> Evaluation:
-        """What the register printed, which counts; a person is told where the rules differ."""
-        printed = as_printed(given, self.order, sold)
-        if printed.earned != given.earned and not self.again:
-            message = f"printed {printed.earned}, by the rules {given.earned} points"
-            _alert(attempt, self.alert_id, "earn_variance", member, self.key, message)
-        return printed
+        # A person was told when it counted for the first time.
+        told = self.again and attempt.settled_of(member, self.key) != Settled()
+        variance = None if told else variance_of(given, self.order, sold, frozen[1])
+        if variance is not None:
+            _alert(attempt, self.alert_id, "earn_variance", member, self.key, variance)
+        return as_printed(given, self.order, sold, frozen[1])
 
     def _row(
         self,

@@ -279,6 +279,24 @@ def sale(receipt: str, member: str | None, *, yen: int = 1_100, **more: Any) -> 
     } | more
 
 
+PUBLISH = """
+INSERT INTO program_version (program_id, version, in_force_from, document)
+SELECT program_id, max(version) + 1, CAST(:since AS timestamptz), CAST(:d AS json)
+FROM program_version WHERE program_id = 'default' GROUP BY program_id"""
+
+
+@pytest.fixture
+def publish(hub: Hub) -> Callable[..., Any]:
+    """Gives the program these rules from then on."""
+
+    async def publish(rules: dict[str, Any], since: str = "2026-01-02T00:00:00Z") -> None:
+        values = {"since": datetime.fromisoformat(since), "d": json.dumps(rules)}
+        async with hub.database.begin() as conn:
+            await conn.execute(text(PUBLISH), values)
+
+    return publish
+
+
 @pytest.fixture
 def new_sale() -> Callable[..., dict[str, Any]]:
     """Makes the body of a sale."""

@@ -1,7 +1,6 @@
 """Points used offline: set aside before, signed for one till, counted, reported, given back."""
 
 import json
-from datetime import datetime
 from typing import Any
 
 import httpx
@@ -21,22 +20,11 @@ SALES = "/pos/v1/transactions"
 HOLDS = "/pos/v1/holds"
 RESOLVE = "/pos/v1/members:resolve"
 
-PUBLISH = """
-INSERT INTO program_version (program_id, version, in_force_from, document)
-SELECT program_id, max(version) + 1, CAST(:since AS timestamptz), CAST(:d AS json)
-FROM program_version WHERE program_id = 'default' GROUP BY program_id"""
-
-
-async def publish(hub: Any, since: str, **offline: int) -> None:
-    async with hub.database.begin() as conn:
-        values = {"since": datetime.fromisoformat(since), "d": json.dumps({"offline": offline})}
-        await conn.execute(text(PUBLISH), values)
-
 
 @pytest.fixture
-async def offline(hub: Any) -> None:
+async def offline(publish: Any) -> None:
     """Up to 400 points for a day, and a day more to report them."""
-    await publish(hub, "2026-01-02T00:00:00Z", points=400, hours=24, grace_hours=24)
+    await publish({"offline": {"points": 400, "hours": 24, "grace_hours": 24}})
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -250,9 +238,9 @@ class TestReport:
         assert (await alerts(hub), await findings(hub)) == (["allowance_differs"], ())
 
     async def test_unreported_it_lapses_and_a_later_report_is_owed_with_an_alert(
-        self, register: Any, regular: Any, new_sale: Any, hub: Any
+        self, register: Any, regular: Any, new_sale: Any, hub: Any, publish: Any
     ) -> None:
-        await publish(hub, "2026-01-02T00:00:00Z", points=500, hours=24, grace_hours=0)
+        await publish({"offline": {"points": 500, "hours": 24, "grace_hours": 0}})
         terminal = Terminal(register.credential.terminal, "pos", "shibuya", "1")
         ask = AllowanceRequest(key="a", member=regular.id, points=500)
         short = ask.model_copy(update={"ttl_seconds": 1})

@@ -153,7 +153,7 @@ async def test_what_the_books_cannot_take_is_that_records_result(
     regular: Any, tell: Tell, new_sale: Any
 ) -> None:
     most = 999_999_999_999
-    beyond = new_sale("1", regular.id, earned_printed=most)
+    beyond = new_sale("1", regular.id, yen=most, earned_printed=most)
     answer = await tell(record(1, "commit", beyond), record(2, "commit", new_sale("2", regular.id)))
     assert statuses(answer) == [(1, "rejected", "request_invalid"), (2, "applied", None)]
 

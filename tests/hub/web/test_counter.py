@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from renkei.services.till_refunds import counted_sale
 
@@ -86,35 +85,6 @@ class TestCrossing:
         assert await spendable(register, regular.card) == 520
 
 
-class TestPrinted:
-    """A register that computes points itself."""
-
-    async def test_what_it_printed_counts_and_a_person_is_told(
-        self, register: Any, regular: Any, new_sale: Any, hub: Any
-    ) -> None:
-        ask = new_sale("1001", regular.id, yen=11_000, earned_printed=90)
-        assert (await register.post(SALES, ask)).json()["earned"] == 90
-        async with hub.database.begin() as conn:
-            kinds = (await conn.execute(text("SELECT kind FROM alert"))).scalars().all()
-        assert kinds == ["earn_variance"]
-
-    async def test_more_than_any_amount_is_a_fault_of_the_request(
-        self, register: Any, regular: Any, new_sale: Any
-    ) -> None:
-        ask = new_sale("1001", regular.id, earned_printed=999_999_999_999)
-        assert refusal(await register.post(SALES, ask)) == (422, "request_invalid")
-
-    async def test_of_more_points_than_by_the_rules_a_refund_takes_its_share_back(
-        self, register: Any, regular: Any, new_sale: Any
-    ) -> None:
-        await register.post(SALES, new_sale("1001", regular.id, yen=11_000, earned_printed=150))
-        lines = [{"id": "1", "quantity": 0, "amount": 5_500}]
-        at = {"refunded_at": f"{DAY}T12:00:00+09:00"}
-        ask = {"receipt": key("2001"), "sale": key("1001"), "lines": lines} | at
-        answer = (await register.post(f"{SALES}:refund", ask)).json()
-        assert (answer["earned_back"], answer["earned"]) == (75, 75)
-
-
 class TestLostReceipt:
     """Goods come back, and nobody knows their sale."""
 
@@ -140,18 +110,9 @@ class TestOverride:
     """A cashier moves points by hand."""
 
     @pytest.fixture
-    async def limits(self, hub: Any) -> None:
+    async def limits(self, publish: Any) -> None:
         """At most 100 points at once, 150 a day."""
-        rules = '{"override": {"points": 100, "per_day": 150}}'
-        async with hub.database.begin() as conn:
-            await conn.execute(
-                text(
-                    "INSERT INTO program_version (program_id, version, in_force_from, document) "
-                    "SELECT program_id, max(version) + 1, '2026-01-02', CAST(:d AS json) "
-                    "FROM program_version WHERE program_id = 'default' GROUP BY program_id"
-                ),
-                {"d": rules},
-            )
+        await publish({"override": {"points": 100, "per_day": 150}})
 
     def ask(self, name: str, member: str, points: int, days: int = 0) -> dict[str, Any]:
         day = datetime.now(ZoneInfo("Asia/Tokyo")).date() + timedelta(days=days)

@@ -26,11 +26,6 @@ SALES = "/pos/v1/transactions"
 START = 500
 LINES = 15
 
-PUBLISH = """
-INSERT INTO program_version (program_id, version, in_force_from, document)
-SELECT program_id, max(version) + 1, '2026-01-02', CAST(:d AS json)
-FROM program_version WHERE program_id = 'default' GROUP BY program_id"""
-
 STANDING = "SELECT member_id, available, held, debt FROM member ORDER BY member_id"
 
 
@@ -225,11 +220,9 @@ def _order(number: int, yen: int, state: OrderState, tick: int) -> Order:
 
 
 @pytest.fixture
-async def shop(hub: Any, register: Any, new_sale: Any) -> Shop:
+async def shop(hub: Any, register: Any, new_sale: Any, publish: Any) -> Shop:
     """Five members with 500 points each, in a program that lets points be used offline."""
-    rules = {"offline": {"points": 200, "hours": 168, "grace_hours": 24}}
-    async with hub.database.begin() as conn:
-        await conn.execute(text(PUBLISH), {"d": json.dumps(rules)})
+    await publish({"offline": {"points": 200, "hours": 168, "grace_hours": 24}})
     made = Shop(hub, [])
     for number in range(5):
         ref = ExternalRef(connection="signing", id=f"m{number}")

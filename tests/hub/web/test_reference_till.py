@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -17,11 +16,6 @@ from renkei.ledger.verify import verify
 from renkei_contracts.twin.server import serve
 
 FILE = Path(__file__).parents[3] / "docs" / "examples" / "reference_till.py"
-
-PUBLISH = """
-INSERT INTO program_version (program_id, version, in_force_from, document)
-SELECT program_id, max(version) + 1, '2026-01-02', CAST(:d AS json)
-FROM program_version WHERE program_id = 'default' GROUP BY program_id"""
 
 NOBODY = httpx.URL("http://127.0.0.1:9")
 
@@ -38,11 +32,9 @@ def example() -> ModuleType:
 
 
 @pytest.fixture
-async def hub_url(hub: Any, app: FastAPI) -> AsyncIterator[str]:
+async def hub_url(publish: Any, app: FastAPI) -> AsyncIterator[str]:
     """Where a hub answers whose program lets points be used offline."""
-    rules = {"offline": {"points": 500, "hours": 24, "grace_hours": 24}}
-    async with hub.database.begin() as conn:
-        await conn.execute(text(PUBLISH), {"d": json.dumps(rules)})
+    await publish({"offline": {"points": 500, "hours": 24, "grace_hours": 24}})
     async with serve(app) as url:
         yield url
 
