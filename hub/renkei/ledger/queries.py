@@ -23,11 +23,14 @@ FROM order_key k JOIN json_to_recordset(CAST(:keys AS json))
   ON (k.connection_id, k.store, k.till, k.business_date, k.settlement_count, k.receipt_number)
    = (x.c, x.s, x.t, x.d, x.n, x.r)"""
 
+# One look at the index for each, whatever the planner knows of how many are there.
 IDENTITIES = """
-SELECT i.kind, i.scope, i.blind, i.member_id, i.grade
-FROM identity i JOIN json_to_recordset(CAST(:keys AS json)) AS x(k text, s text, b text)
-  ON i.kind = x.k AND i.scope = x.s AND i.blind = decode(x.b, 'hex')
-WHERE i.valid_until IS NULL ORDER BY (i.grade = 'asserted') DESC"""
+SELECT i.* FROM json_to_recordset(CAST(:keys AS json)) AS x(k text, s text, b text),
+LATERAL (
+  SELECT i.kind, i.scope, i.blind, i.member_id, i.grade FROM identity i
+  WHERE i.kind = x.k AND i.scope = x.s AND i.blind = decode(x.b, 'hex') AND i.valid_until IS NULL
+  OFFSET 0) i
+ORDER BY (i.grade = 'asserted') DESC"""
 
 ORDERS = f"""
 SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
@@ -132,7 +135,8 @@ WHERE (connection_id, order_ref) IN
       (SELECT c, r FROM json_to_recordset(CAST(:keys AS json)) AS x(c text, r text))
 ORDER BY connection_id, order_ref, recorded_at, refund_ref"""
 
-# One look at the index for each sale and paired connection, whatever the planner knows of them.
+# Likewise for each sale and paired connection; the inner one by nothing but total and moment, or
+# the planner might look through all orders of the connection.
 LOOKALIKES = """
 SELECT o.* FROM json_to_recordset(CAST(:seen AS json))
   AS x(c text, other text, total bigint, first timestamptz, last timestamptz),
@@ -141,9 +145,9 @@ LATERAL (
          o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,
          o.program_version, o.document, o.total, o.doubt_connection, o.doubt_ref, o.apart,
          o.spent, o.facts
-  FROM orders o
-  WHERE o.connection_id = x.other AND o.total = x.total
-    AND o.placed_at BETWEEN x.first AND x.last
+  FROM (SELECT * FROM orders o
+        WHERE o.total = x.total AND o.placed_at BETWEEN x.first AND x.last OFFSET 0) o
+  WHERE o.connection_id = x.other
     AND o.revision > 0 AND o.same_connection IS NULL AND NOT EXISTS
     (SELECT FROM same_as s WHERE s.connection_id = x.c
         AND (s.other_connection, s.other_ref) = (o.connection_id, o.order_ref))

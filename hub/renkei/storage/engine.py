@@ -103,7 +103,8 @@ BY_KEY = (
 """A batch finds everything by key: the planner, which takes every batch for a hundred commands,
 would rather read a small table as a whole. So each statement is planned once in a connection's
 life, also while a table is empty still: planning a hold's statements anew takes longer than the
-hold."""
+hold. What is looked for by a key must therefore have one index that fits it best by its shape
+(tests/hub/storage/test_plans.py)."""
 
 PREPARED: dict[str, Any] = {"prepare_threshold": None}
 """The statements of batches are prepared by storage/trip.py, none by the driver."""

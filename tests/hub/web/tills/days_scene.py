@@ -44,7 +44,6 @@ class Days:
         await asyncio.gather(
             *(till.prepare(own, POINTS) for till, own in zip(self.tills, regulars, strict=True))
         )
-        self.stage.analyze()
 
     async def pass_offline(self) -> None:
         """Everybody sells; what is not set aside is spent online meanwhile."""

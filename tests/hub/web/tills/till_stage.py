@@ -82,7 +82,6 @@ class Stage:
 
     hub: Hub
     http: httpx.AsyncClient
-    owner: str = field(repr=False)
     stack: AsyncExitStack
 
     async def set_clock(self, at: datetime) -> None:
@@ -110,10 +109,6 @@ class Stage:
         await self.hub.database.close()
         lanes = await self.stack.enter_async_context(ledger_lanes(self.hub.database))
         self.hub.ledger = self.hub.booking.committer = lanes
-
-    def analyze(self) -> None:
-        """As autovacuum does within a minute or two; stories are shorter than that."""
-        _as_owner(self.owner, "ANALYZE")
 
     async def add_till(self, name: str) -> Caller:
         """Another till of the store."""
@@ -158,7 +153,7 @@ async def stage_on(
                 AsyncExitStack() as stack,
                 httpx.AsyncClient(transport=way, base_url="http://hub") as http,
             ):
-                yield Stage(hub, http, server.url(database=name), stack)
+                yield Stage(hub, http, stack)
     finally:
         _as_owner(server.url(), f"DROP DATABASE {name} WITH (FORCE)")
 

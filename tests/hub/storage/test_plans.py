@@ -1,0 +1,65 @@
+"""What a batch looks for by its key is found by the whole key, whatever the planner knows.
+
+A statement of batches is planned once in a connection's life (storage/engine.py): in a new
+database before anything has counted the rows, and what is read in vain then grows with every sale.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from renkei.ledger import queries, statements
+from renkei.storage.engine import Database
+from renkei.storage.trip import PARAMETER
+
+SALE = ("connection_id", "store", "till", "business_date", "settlement_count", "receipt_number")
+ORDER = ("connection_id", "order_ref")
+PROOF = ("kind", "scope", "blind")
+
+LOOK_UPS = [
+    ("a sale by its natural key", queries.SALES, "order_key", SALE),
+    ("orders by natural keys", queries.ORDERS, "order_key", SALE),
+    ("orders by name", queries.ORDERS, "orders", ORDER),
+    ("what is posted, by natural keys", queries.SETTLED, "order_key", SALE),
+    ("what is posted, by copies", queries.SETTLED, "orders", ORDER),
+    ("what is posted, by name", queries.SETTLED, "settled", ORDER),
+    ("refunds of an order", queries.REFUNDS, "refund", ORDER),
+    ("sales that may be the same", queries.LOOKALIKES, "orders", ("total", "placed_at")),
+    ("members by identity", queries.IDENTITIES, "identity", PROOF),
+    ("requests", queries.REQUESTS, "request_key", ("scope", "key")),
+    ("an order restated", statements.ORDERS, "orders", ORDER),
+    ("an identity that is there", statements.IDENTITIES, "identity", PROOF),
+    ("a hold's code that is over", statements.CODES_OVER, "hold_code", ("member_id", "version")),
+]
+
+
+@pytest.mark.parametrize("case", LOOK_UPS, ids=lambda case: case[0])
+async def test_a_new_database_finds_it_by_the_whole_key(
+    database: Database, case: tuple[str, str, str, tuple[str, ...]]
+) -> None:
+    _, statement, table, columns = case
+    scans = [node for node in await planned(database, statement) if of_table(node, table)]
+    assert scans
+    for scan in scans:
+        assert [one for one in columns if one not in scan.get("Index Cond", "")] == [], scan
+
+
+async def planned(database: Database, statement: str) -> list[dict[str, Any]]:
+    """The nodes of the plan that a connection keeps for its life."""
+    names = list(dict.fromkeys(PARAMETER.findall(statement)))
+    sql = PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    asked = f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {sql}"
+    async with database.batches.connect() as conn:
+        (plan,) = (await conn.exec_driver_sql(asked.replace("%", "%%"))).scalar_one()
+    return list(nodes(plan["Plan"]))
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for one in plan.get("Plans", ()):
+        yield from nodes(one)
+
+
+def of_table(node: dict[str, Any], table: str) -> bool:
+    return node.get("Relation Name") == table and "Scan" in node["Node Type"]
