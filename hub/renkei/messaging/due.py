@@ -53,6 +53,6 @@ class Lane:
 
 
 async def due(conn: AsyncConnection, now: datetime) -> Collection[Lane]:
-    """The lanes in which something is due."""
-    (found,) = await travel(conn, [Statement(DUE, {"now": now})])
+    """The lanes in which something is due; ends the transaction."""
+    (found,) = await travel(conn, [Statement(DUE, {"now": now})], commit=True)
     return [Lane(row[0], row[1]) for row in found.rows]

@@ -96,9 +96,12 @@ async def claim(
     limit: int,
     lease: timedelta = LEASE,
 ) -> list[Claimed]:
-    """Take rows whose balance has changed, or changes by time alone, at this connection."""
+    """Take rows whose balance has changed, or changes by time alone, at this connection.
+
+    Commits: what was taken is everybody's to see.
+    """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    (found,) = await travel(conn, [Statement(CLAIM, values)])
+    (found,) = await travel(conn, [Statement(CLAIM, values)], commit=True)
     rows = found.rows
     return [Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner) for row in rows]
 
@@ -126,7 +129,7 @@ async def written(
     now: datetime,
     rest: datetime | None = None,
 ) -> bool:
-    """The channel shows this balance; False when the row is no longer ours.
+    """The channel shows this balance; False when the row is no longer ours. Commits.
 
     Not before ``rest`` is it written again, whatever becomes of the balance.
     """
@@ -138,7 +141,7 @@ async def written(
         "now": now,
         "rest": rest,
     }
-    (done,) = await travel(conn, [Statement(WRITTEN, _name(claimed) | values)])
+    (done,) = await travel(conn, [Statement(WRITTEN, _name(claimed) | values)], commit=True)
     return done.count == 1
 
 

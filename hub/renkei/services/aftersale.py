@@ -124,7 +124,7 @@ class AfterSale:
         return answer
 
     async def _submit(self, manner: Manner, command: Command[M], answers: type[M]) -> M:
-        answer: M = await self.booking.committer.submit(manner.of(command, answers))
+        answer: M = await self.booking.committer.submit_first(manner.of(command, answers))
         return answer
 
     def _alert(self) -> str:

@@ -228,7 +228,7 @@ class Allowances:
         """Points for sales of this register offline."""
         booking = self.booking
         command = GiveAllowance(ask, terminal, booking.new_id("alw"), booking.ring, manner.training)
-        answer: AllowanceAnswer = await booking.committer.submit(
+        answer: AllowanceAnswer = await booking.committer.submit_first(
             manner.of(command, AllowanceAnswer)
         )
         return answer
@@ -238,7 +238,7 @@ class Allowances:
     ) -> AllowanceClosed:
         """The register's closing report."""
         command = CloseAllowance(allowance, report, terminal, self.booking.new_id("alr"))
-        answer: AllowanceClosed = await self.booking.committer.submit(
+        answer: AllowanceClosed = await self.booking.committer.submit_first(
             manner.of(command, AllowanceClosed)
         )
         return answer

@@ -42,7 +42,7 @@ async def activity(till: TillService, caller: Terminal, ask: ActivityTold) -> Ac
         occurred_at=ask.occurred_at,
     )
     try:
-        answer: ActivityAnswer = await till.booking.committer.submit(BookActivity(seen))
+        answer: ActivityAnswer = await till.booking.committer.submit_first(BookActivity(seen))
     except UnknownMember:
         raise refused("member_not_found", member) from None
     except KeyReused:

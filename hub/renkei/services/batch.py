@@ -1,5 +1,6 @@
 """One batch of commands in one database transaction: lock, load, decide, write."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.failpoints import reach
 from renkei.ledger.journal import write
-from renkei.ledger.loading import load, load_at_once, names_members_alone
+from renkei.ledger.loading import load, load_at_once, names_its_members
 from renkei.ledger.world import Known, Needs, World
 from renkei.services.attempt import Attempt, Command, further_needs, keep
 from renkei.storage.committer import GroupCommitter, Lanes
@@ -18,6 +19,9 @@ from renkei_contracts.errors import RenkeiError
 
 LANES = 2
 
+TURN = 8
+"""Decisions in one go: about two milliseconds."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -25,7 +29,7 @@ async def run_batch(database: Database, commands: Sequence[Command[Any]]) -> Seq
     """Each command's answer, or the exception that refuses it; neighbours are not affected."""
     needs = Needs.of_all([command.needs() for command in commands])
     further = partial(_further, commands)
-    if names_members_alone(needs):
+    if names_its_members(needs):
         async with database.begin_batch() as conn:
             world = await load_at_once(conn, needs, further)
             if world is not None:
@@ -38,7 +42,7 @@ async def _book(
     conn: AsyncConnection, database: Database, commands: Sequence[Command[Any]], world: World
 ) -> Sequence[Any]:
     reach("after_load")
-    outcomes = [_decide(command, world) for command in commands]
+    outcomes = [await _in_turn(number, command, world) for number, command in enumerate(commands)]
     reach("after_decide")
     await write(conn, world, database.beside())
     return outcomes
@@ -47,8 +51,12 @@ async def _book(
 def ledger_lanes(
     database: Database, on_commit: Callable[[], None] = lambda: None, lanes: int = LANES
 ) -> Lanes[Command[Any], Any]:
-    """The lanes in which a process books; two of them keep it and the database busy at once."""
-    return Lanes([GroupCommitter(database, run_batch, on_commit) for _ in range(lanes)], _about)
+    """The lanes in which a process books; two of them keep it and the database busy at once.
+
+    One more is for registers and carts, whose customers wait.
+    """
+    every = [GroupCommitter(database, run_batch, on_commit) for _ in range(lanes + 1)]
+    return Lanes(every[1:], every[0], _about)
 
 
 def _about(command: Command[Any]) -> str:
@@ -61,6 +69,13 @@ def _about(command: Command[Any]) -> str:
 def _further(commands: Sequence[Command[Any]], known: Known) -> Needs:
     """What commands need that depends on what is known."""
     return Needs.of_all([further_needs(command, known) for command in commands])
+
+
+async def _in_turn(number: int, command: Command[Any], world: World) -> Any:
+    """Decide; a long batch lets whoever else is served by this process go on in between."""
+    if number % TURN == TURN - 1:
+        await asyncio.sleep(0)
+    return _decide(command, world)
 
 
 def _decide(command: Command[Any], world: World) -> Any:

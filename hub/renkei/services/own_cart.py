@@ -65,10 +65,10 @@ async def hold(
     if await _takes_codes(connections, caller.connection):
         code = f"hld-{secrets.token_hex(10)}"
         coded = PlaceCodedHold(asked, caller.id, caller.channel, code)
-        answer: CartHoldAnswer = await till.booking.committer.submit(coded)
+        answer: CartHoldAnswer = await till.booking.committer.submit_first(coded)
         return answer
     command = PlaceHold(asked, caller.id, caller.channel)
-    held: HoldAnswer = await till.booking.committer.submit(command)
+    held: HoldAnswer = await till.booking.committer.submit_first(command)
     return CartHoldAnswer(**held.model_dump())
 
 
@@ -84,21 +84,21 @@ async def extend(till: TillService, caller: Terminal, hold: str, ask: CartExtend
     """Keep a hold open for longer."""
     asked = _Extended(ttl_seconds=ask.ttl_seconds)
     command = ExtendHold(parse_hold_id(hold), asked, caller.channel)
-    answer: HoldAnswer = await till.booking.committer.submit(command)
+    answer: HoldAnswer = await till.booking.committer.submit_first(command)
     return answer
 
 
 async def release(till: TillService, caller: Terminal, hold: str) -> HoldAnswer:
     """Give a hold back; again is the same as once."""
     command = ReleaseHold(parse_hold_id(hold), caller.channel)
-    answer: HoldAnswer = await till.booking.committer.submit(command)
+    answer: HoldAnswer = await till.booking.committer.submit_first(command)
     return answer
 
 
 async def look(till: TillService, caller: Terminal, hold: str) -> HoldSeen:
     """How a hold stands."""
     command = LookAtHold(parse_hold_id(hold), caller.channel)
-    stands: HoldState = await till.booking.committer.submit(command)
+    stands: HoldState = await till.booking.committer.submit_first(command)
     seen = HoldSeen(
         hold=stands.hold,
         member=stands.member,

@@ -1,6 +1,5 @@
 """The lane of mirror rows: each channel is shown the newest balance of each of its members."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -19,7 +18,6 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
 from renkei.services.lanes import Tools, log_or_raise, together
-from renkei.storage.trip import Statement, travel
 from renkei_contracts.capability import Balances, Settling
 from renkei_contracts.errors import (
     FixData,
@@ -36,11 +34,6 @@ log = structlog.get_logger(__name__)
 LIMIT = 4
 """Rows of one connection written at the same time; each must be done within the lease."""
 
-ZONE = "SELECT p.zone FROM member m JOIN program p USING (program_id) WHERE m.member_id = :m"
-
-BalanceOf = Callable[[AsyncConnection, str, str, datetime], Awaitable[ChannelBalance]]
-"""The balance of (member, connection) as of an instant."""
-
 
 class LeaseLost(TryLater):
     """Somebody else has taken the row over; what we were about to do is not ours to do."""
@@ -49,10 +42,9 @@ class LeaseLost(TryLater):
 async def balance_of(
     conn: AsyncConnection, member: str, connection: str, now: datetime
 ) -> ChannelBalance:
-    """What the member can spend in this channel."""
-    (found,) = await travel(conn, [Statement(ZONE, {"m": member})])
-    groups = await read_groups(conn, [member])
-    return channel_balance(groups[member], now, ZoneInfo(found.rows[0][0]), Channel(connection))
+    """What the member can spend in this channel; ends the transaction."""
+    group = (await read_groups(conn, [member], commit=True))[member]
+    return channel_balance(group, now, ZoneInfo(group.homes[0].zone), Channel(connection))
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,6 @@ class Push:
 
     tools: Tools
     create: CreateMember
-    balance_of: BalanceOf = balance_of
 
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
@@ -133,7 +124,7 @@ class Push:
     async def _balance(self, claimed: Claimed) -> ChannelBalance:
         async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
-            return await self.balance_of(conn, claimed.member, claimed.connection, now)
+            return await balance_of(conn, claimed.member, claimed.connection, now)
 
     async def _record(
         self,

@@ -257,7 +257,7 @@ class TillService:
         return answer
 
     async def _submit(self, command: Any) -> Any:
-        return await self.booking.committer.submit(command)
+        return await self.booking.committer.submit_first(command)
 
     async def balance(self, terminal: Terminal, member: str) -> Balance:
         """The member's balance for this channel, now."""

@@ -89,6 +89,10 @@ class GroupCommitter(Generic[C, A]):
         self._taken += 1
         return await answer
 
+    async def submit_first(self, command: C) -> A:
+        """The same: there is one queue."""
+        return await self.submit(command)
+
     async def settled(self) -> None:
         """Wait until everything that was taken before is booked or refused."""
         before = self._taken
@@ -150,20 +154,29 @@ class Lanes(Generic[C, A]):
     """Committers side by side: while the database writes one's batch, another decides its own.
 
     ``about`` names what a command is about, such as its member. Equal names share a lane, so that
-    batches seldom wait for one another's locks; nothing but speed depends on it.
+    batches seldom wait for one another's locks; nothing but speed depends on it. ``first`` is the
+    lane of whoever waits at a counter: full batches of a shop's webhooks are not before them.
     """
 
     def __init__(
-        self, committers: Sequence[GroupCommitter[C, A]], about: Callable[[C], str]
+        self,
+        committers: Sequence[GroupCommitter[C, A]],
+        first: GroupCommitter[C, A],
+        about: Callable[[C], str],
     ) -> None:
         self._committers = committers
+        self._first = first
         self._about = about
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> "Lanes[C, A]":
-        for committer in self._committers:
+        for committer in self._every:
             await self._open.enter_async_context(committer)
         return self
+
+    @property
+    def _every(self) -> Sequence[GroupCommitter[C, A]]:
+        return (*self._committers, self._first)
 
     async def __aexit__(self, *exc: object) -> None:
         """Finish what was accepted, then stop."""
@@ -172,16 +185,20 @@ class Lanes(Generic[C, A]):
     @property
     def last_batch(self) -> int:
         """The largest of the lanes' last batches."""
-        return max(committer.last_batch for committer in self._committers)
+        return max(committer.last_batch for committer in self._every)
 
     async def submit(self, command: C) -> A:
         """Wait for the command's own answer; raises Busy when its lane's queue is full."""
         lane = crc32(self._about(command).encode()) % len(self._committers)
         return await self._committers[lane].submit(command)
 
+    async def submit_first(self, command: C) -> A:
+        """The same in the lane of those whom somebody waits for."""
+        return await self._first.submit(command)
+
     async def settled(self) -> None:
         """Wait until everything that any lane has taken before is booked or refused."""
-        await asyncio.gather(*(committer.settled() for committer in self._committers))
+        await asyncio.gather(*(committer.settled() for committer in self._every))
 
 
 class Committer(Protocol[P, R]):
@@ -194,6 +211,10 @@ class Committer(Protocol[P, R]):
 
     async def submit(self, command: P) -> R:
         """Wait for the command's own answer; raises Busy when there are too many."""
+        ...
+
+    async def submit_first(self, command: P) -> R:
+        """The same for somebody who waits at a counter: nothing that can wait goes before it."""
         ...
 
     async def settled(self) -> None:

@@ -14,8 +14,8 @@ from renkei.storage.trip import Statement, end
 
 APP_ROLE = "renkei_app"
 POOL_SIZE = 6
-BATCHES = 5
-"""Connections of committers, a lane each: two of the ledger, intake, callers, the feed's head."""
+BATCHES = 6
+"""Connections of committers, a lane each: three of the ledger, intake, callers, the feed's head."""
 
 OFTEN = 4
 """Further ones, for trips that the worker makes all the time."""

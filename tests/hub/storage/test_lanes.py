@@ -33,10 +33,33 @@ async def test_what_is_about_the_same_shares_a_lane_and_lanes_run_side_by_side(
         return GroupCommitter(database, run)
 
     commands = [f"{who}{n}" for n in range(5) for who in "abcdefgh"]
-    async with Lanes([lane(0), lane(1)], about=lambda command: command[0]) as lanes:
+    async with Lanes([lane(0), lane(1)], lane(2), about=lambda command: command[0]) as lanes:
         assert await asyncio.gather(*map(lanes.submit, commands)) == commands
     assert {len(numbers) for numbers in seen.values()} == {1}
     assert set.union(*seen.values()) == {0, 1}
+
+
+async def test_what_somebody_waits_for_is_not_behind_a_batch_of_what_can_wait(
+    database: Database,
+) -> None:
+    goes_on, begun = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        begun.set()
+        await asyncio.wait_for(goes_on.wait(), 10)
+        return commands
+
+    async def quick(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        return commands
+
+    slow_lane, first = GroupCommitter(database, slow), GroupCommitter(database, quick)
+    async with Lanes([slow_lane], first, about=lambda command: command) as lanes:
+        webhook = asyncio.create_task(lanes.submit("webhook"))
+        await begun.wait()
+        assert await lanes.submit_first("register") == "register"
+        assert not webhook.done()
+        goes_on.set()
+        assert await webhook == "webhook"
 
 
 async def test_whoever_waits_for_what_was_taken_waits_for_callers_that_left(
@@ -49,7 +72,8 @@ async def test_whoever_waits_for_what_was_taken_waits_for_callers_that_left(
         done.extend(commands)
         return commands
 
-    lanes = Lanes([GroupCommitter(database, run) for _ in range(2)], about=lambda command: command)
+    one, other, first = (GroupCommitter(database, run) for _ in range(3))
+    lanes = Lanes([one, other], first, about=lambda command: command)
     async with lanes:
         calls = [asyncio.create_task(lanes.submit(name)) for name in "abcdefgh"]
         await asyncio.sleep(0)
