@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -19,6 +19,8 @@ from renkei_colorme.twin_app import (
 from renkei_colorme.twin_shop import TwinShop
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.stage import Item
+from renkei_contracts.testing.bench import Clock
+from renkei_contracts.testing.recorded import Recorded
 from renkei_contracts.testing.shop import HANAKO
 
 NOW = datetime(2026, 11, 26, 3, 0, 0, tzinfo=UTC)
@@ -27,36 +29,9 @@ TEA = Item("CHA-01", "緑茶", 2, 1_080, 800)
 POT = Item("KYUSU-01", "急須", 1, 11_220, 1000)
 
 
-class Clock:
-    """Moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-class Recorded(httpx.ASGITransport):
-    """Calls to the twin; ``before`` happens before each of them."""
-
-    def __init__(self, twin: TwinApp) -> None:
-        super().__init__(twin.asgi())
-        self.calls: list[httpx.Request] = []
-        self.before: Callable[[], None] = lambda: None
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.before()
-        self.calls.append(request)
-        return await super().handle_async_request(request)
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
@@ -77,7 +52,7 @@ def twin(shop: TwinShop, page_size: int) -> TwinApp:
 
 @pytest.fixture
 def transport(twin: TwinApp) -> Recorded:
-    return Recorded(twin)
+    return Recorded(twin.asgi())
 
 
 Connect = Callable[..., Connection[ColormeSettings]]

@@ -1,6 +1,7 @@
 """Authorization: the code goes to the token endpoint once, and the token is kept."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -74,7 +75,7 @@ async def test_another_code_or_one_that_is_too_old_brings_no_token(
     query = await consent(connection)
     with pytest.raises(AuthenticationFailed):
         await ColormeInstall(connection).finish(other)
-    clock.forward(601)
+    clock.forward(timedelta(seconds=601))
     with pytest.raises(AuthenticationFailed):
         await ColormeInstall(connection).finish(callback(query, clock))
     assert await connection.tokens.current() is None

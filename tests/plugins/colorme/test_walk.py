@@ -53,7 +53,7 @@ async def test_a_second_with_many_rows_is_read_whole_although_some_of_them_leave
     start, random = clock(), Random(7)  # noqa: S311 - shuffles, guards nothing
 
     def leaves() -> None:
-        clock.forward(60)
+        clock.forward(timedelta(seconds=60))
         shop.send(random.choice(made))
 
     window = Window(start - DAY, start + timedelta(minutes=1))
@@ -69,7 +69,7 @@ async def test_rows_come_once_and_in_the_order_of_their_change(
     buyer, start = shop.register(HANAKO), clock()
     random = Random(3)  # noqa: S311 - spreads, guards nothing
     for _ in range(60):
-        clock.forward(random.choice([0, 0, 1, 30, 3_600]))
+        clock.forward(timedelta(seconds=random.choice([0, 0, 1, 30, 3_600])))
         shop.place(buyer, TEA)
     found = await read(ColormeOrders(connect()), Window(start - DAY, clock() + DAY))
     assert [one.changed_at for one in found] == sorted(one.changed_at for one in found)
@@ -92,7 +92,7 @@ async def test_an_old_order_that_changes_is_found(
     shop: TwinShop, clock: Any, connect: Connect
 ) -> None:
     id = shop.place(shop.register(HANAKO), TEA)["id"]
-    clock.forward(90 * 86_400)
+    clock.forward(timedelta(seconds=90 * 86_400))
     since = clock()
     shop.cancel(id)
     found = await read(ColormeOrders(connect()), Window(since, since + DAY))
@@ -102,9 +102,9 @@ async def test_an_old_order_that_changes_is_found(
 async def test_a_change_within_the_second_of_since_is_not_missed(
     shop: TwinShop, clock: Any, connect: Connect
 ) -> None:
-    clock.forward(0.2)
+    clock.forward(timedelta(seconds=0.2))
     since = clock()
-    clock.forward(0.3)
+    clock.forward(timedelta(seconds=0.3))
     id = shop.place(shop.register(HANAKO), TEA)["id"]
     found = await read(ColormeOrders(connect()), Window(since, since + DAY))
     assert [one.ref.id for one in found] == [str(id)]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -11,6 +11,8 @@ import pytest
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.stage import Item
+from renkei_contracts.testing.bench import Clock
+from renkei_contracts.testing.recorded import Recorded
 from renkei_contracts.toolkit.signature import hmac_sha256_hex
 from renkei_eccube.settings import EccubeSettings
 from renkei_eccube.twin_app import TwinApp
@@ -58,39 +60,9 @@ CUSTOMER = {
 }  # fmt: skip
 
 
-class Clock:
-    """Moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-class Recorded(httpx.ASGITransport):
-    """Calls to the twin; ``before`` happens before each of them."""
-
-    def __init__(self, twin: TwinApp) -> None:
-        super().__init__(twin.asgi())
-        self.calls: list[httpx.Request] = []
-        self.before: Callable[[], None] = lambda: None
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.before()
-        self.calls.append(request)
-        return await super().handle_async_request(request)
-
-    def of(self, path: str) -> list[httpx.Request]:
-        return [one for one in self.calls if one.url.path == path]
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
@@ -108,7 +80,7 @@ def twin(shop: TwinShop) -> TwinApp:
 
 @pytest.fixture
 def transport(twin: TwinApp) -> Recorded:
-    return Recorded(twin)
+    return Recorded(twin.asgi())
 
 
 @pytest.fixture

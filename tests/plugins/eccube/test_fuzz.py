@@ -1,8 +1,7 @@
 """Thousands of spoilt payloads: each is refused by name, or read as what it was."""
 
 import json
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -10,8 +9,8 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import NotYet, PayloadInvalid
 from renkei_contracts.event import Changed, Ignored, MemberLeft
 from renkei_contracts.order import Order, OrderState
-from renkei_contracts.testing.bodies import REMOVED, Path, places_in, with_value
 from renkei_contracts.testing.suites.orders_money import owed
+from renkei_contracts.testing.throws import encoded, seeded, thrown
 from renkei_contracts.toolkit.wire import json_body, parse
 from renkei_eccube import wire
 from renkei_eccube.mapping import Rules, rules, to_member, to_order
@@ -21,10 +20,7 @@ from renkei_eccube.webhooks import EccubeWebhooks
 Make = Callable[..., dict[str, Any]]
 
 ORDERS, CUSTOMERS, DELIVERIES = 6_000, 2_000, 2_000
-HUGE = (10**12, 10**18, 10**30, -(10**30), 1e308, float("inf"), float("nan"))
-TEXTS = ("", " ", "1e999999999", "9" * 400, "-1", "0x10", "１２", "\x00", "\ud800", "NaN", "1,080")
-OTHERS = (None, True, False, [], {}, [None], {"id": None}, {"id": "4"}, 1.5, -1, 0, 1)
-BROKEN = ("shift_jis", "utf-16", "utf-8-sig", "euc_jp")
+ALSO = ({"id": "4"}, 1)
 
 SETTINGS = {
     "base_url": "https://shop.example.jp",
@@ -34,34 +30,6 @@ SETTINGS = {
 }
 UNTOUCHED = frozenset({OrderState.PLACED, OrderState.PAID, OrderState.FULFILLED})
 """States in which an order is worth what its lines say."""
-
-
-def seeded(seed: int) -> random.Random:
-    """The same throws each time."""
-    return random.Random(seed)  # noqa: S311 - nothing secret is drawn
-
-
-def spoilt(body: Any, dice: random.Random, count: int) -> Iterator[tuple[Path, Any]]:
-    """The body with one or two of its values gone or changed, and where the first is."""
-    places = list(places_in(body))
-    values = (REMOVED, *OTHERS, *HUGE, *TEXTS)
-    for _ in range(count):
-        path = dice.choice(places)
-        changed = with_value(body, path, dice.choice(values))
-        if dice.random() < 0.3:
-            changed = with_value(
-                changed, dice.choice(list(places_in(changed))), dice.choice(values)
-            )
-        yield path, changed
-
-
-def encoded(body: Any, dice: random.Random) -> bytes:
-    """As bytes, now and then in another encoding or cut off."""
-    text = json.dumps(body, ensure_ascii=dice.random() < 0.8)
-    if dice.random() < 0.05:
-        return text.encode(dice.choice(BROKEN), "replace")
-    raw = text.encode("utf-8", "surrogatepass")
-    return raw[: dice.randrange(len(raw))] if dice.random() < 0.05 else raw
 
 
 def shop_rules() -> Rules:
@@ -84,7 +52,7 @@ def test_no_spoilt_order_is_worth_another_amount(order: Make) -> None:
     right = read(json.dumps(whole).encode(), told)
     assert right is not None
     understood = 0
-    for path, body in spoilt(whole, dice, ORDERS):
+    for path, body in thrown(whole, dice, ORDERS, also=ALSO):
         seen = read(encoded(body, dice), told)
         if seen is None or seen.state not in UNTOUCHED:
             continue
@@ -100,7 +68,7 @@ def test_no_spoilt_order_is_worth_another_amount(order: Make) -> None:
 def test_no_spoilt_customer_is_shown_another_balance(customer: Make) -> None:
     """A plain number in the place of another is another balance; anything else is refused."""
     dice, told, understood = seeded(12), shop_rules(), 0
-    for path, body in spoilt(customer(), dice, CUSTOMERS):
+    for path, body in thrown(customer(), dice, CUSTOMERS, also=ALSO):
         raw = encoded(body, dice)
         try:
             row = json_body(raw)
@@ -123,7 +91,7 @@ def test_no_spoilt_delivery_tells_of_anything_else(
         {"entity": "customer", "id": 12, "action": "deleted"},
         {"entity": "product", "id": 7, "action": "updated"},
     ]
-    for path, body in spoilt(told, dice, DELIVERIES):
+    for path, body in thrown(told, dice, DELIVERIES, also=ALSO):
         try:
             seen = reader.read(delivery(encoded(body, dice)))
         except PayloadInvalid:

@@ -1,6 +1,7 @@
 """Authorization: the code goes to the token endpoint once, and both tokens are kept."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -61,7 +62,7 @@ async def test_the_tokens_of_a_consent_open_the_shop_for_longer_than_an_hour(
     await EccubeInstall(connection).finish(callback(await consent(connection), clock))
     for _ in range(3):
         assert (await EccubeMembers(connection).fetch(id)).family_name == "山田"
-        clock.forward(4_000)
+        clock.forward(timedelta(seconds=4_000))
 
 
 async def test_a_new_consent_replaces_tokens_that_are_over(
@@ -87,7 +88,7 @@ async def test_another_code_or_one_that_is_too_old_brings_no_token(
     other = callback(urlencode({"code": "another", "state": STATE}), clock)
     with pytest.raises(AuthenticationFailed):
         await EccubeInstall(connection).finish(other)
-    clock.forward(601)
+    clock.forward(timedelta(seconds=601))
     with pytest.raises(AuthenticationFailed):
         await EccubeInstall(connection).finish(callback(query, clock))
     assert await connection.tokens.current() is None

@@ -41,7 +41,7 @@ POT = Item("KYUSU-01", "急須", 1, 11_220, 1000)
 
 
 def balance(points: int, number: int, clock: Any) -> BalanceWrite:
-    told = Balance(spendable=points, version=number, as_of=clock.now)
+    told = Balance(spendable=points, version=number, as_of=clock())
     return BalanceWrite(balance=told, change=0)
 
 
@@ -69,7 +69,7 @@ class TestTheRace:
         bought = shop.start(None, "guest@example.jp", [POT])
         shop.complete(bought)
         shop.commit()
-        window = Window(clock.now - HOUR, clock.now + HOUR)
+        window = Window(clock() - HOUR, clock() + HOUR)
         page = await EccubeOrders(connect()).changed(window, None)
         assert [one.ref.id for one in page.items] == [str(bought.id)]
         assert page.rejected == ()
@@ -118,7 +118,7 @@ class TestShowingPoints:
         shop.commit()
         balances = EccubeBalances(connect())
         older = balance(30, 7, clock)
-        clock.forward(1)
+        clock.forward(timedelta(seconds=1))
         assert (await balances.write(id, balance(50, 7, clock))).points == 50
         assert (await balances.write(id, older)).points == 50
         assert (await balances.write(id, balance(60, 6, clock))).points == 50
@@ -164,7 +164,7 @@ class TestShowingPoints:
     ) -> None:
         shop.withdraw(shop.register(HANAKO))
         shop.commit()
-        window = Window(clock.now - HOUR, clock.now + HOUR)
+        window = Window(clock() - HOUR, clock() + HOUR)
         (left,) = (await EccubeMembers(connect()).changed(window, None)).items
         assert left.state is MemberState.WITHDRAWN
 
@@ -222,7 +222,7 @@ class TestTokens:
         members = EccubeMembers(connect())
         for _ in range(3):
             await members.fetch(str(hanako.id))
-            clock.forward(3600)
+            clock.forward(timedelta(seconds=3600))
         asked = [one.content for one in transport.of("/token")]
         assert len(asked) == len(set(asked)) == 3
 
@@ -255,7 +255,7 @@ class TestTokens:
         kept = await first.tokens.current()
         assert kept is not None
         assert kept.refresh is not None
-        clock.forward(3600)
+        clock.forward(timedelta(seconds=3600))
         twin.oauth.revoke(kept.refresh)
         again = connect()
         renewed = Connection("shop", again.settings, again.http, first.tokens, clock)
@@ -312,7 +312,7 @@ class TestErrors:
         told = {"data": {"orders": {"totalCount": 4, "nodes": rows}}}
         connection, http = answering(connect, told)
         async with http:
-            window = Window(clock.now - HOUR, clock.now)
+            window = Window(clock() - HOUR, clock())
             page = await EccubeOrders(connection).changed(window, None)
         assert [one.ref.id for one in page.items] == ["6"]
         assert [id for id, _ in page.rejected] == ["7", "unknown"]

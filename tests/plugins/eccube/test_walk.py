@@ -34,17 +34,17 @@ def crowd(shop: TwinShop, count: int, clock: Any, apart: float) -> None:
     for number in range(count):
         shop.register(Shopper(f"m{number}@example.jp", "佐藤", f"{number}"))
         shop.commit()
-        clock.forward(apart)
+        clock.forward(timedelta(seconds=apart))
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.4, 1.0, 50.0])
 async def test_every_member_comes_and_the_oldest_change_first(
     shop: TwinShop, connect: Connect, clock: Any, apart: float
 ) -> None:
-    since = clock.now
+    since = clock()
     crowd(shop, 23, clock, apart)
     members = EccubeMembers(connect(page_size=3))
-    pages = await all_pages(members, Window(since, clock.now + HOUR), lambda: None)
+    pages = await all_pages(members, Window(since, clock() + HOUR), lambda: None)
     seen = [item for page in pages for item in page.items]
     assert {one.ref.id for one in seen} == {str(number) for number in range(1, 24)}
     assert [one.changed_at for one in seen] == sorted(one.changed_at for one in seen)
@@ -53,10 +53,10 @@ async def test_every_member_comes_and_the_oldest_change_first(
 async def test_members_who_leave_a_full_second_hide_nobody(
     shop: TwinShop, connect: Connect, clock: Any
 ) -> None:
-    since = clock.now
+    since = clock()
     crowd(shop, 12, clock, 0)
-    window = Window(since, clock.now + timedelta(seconds=1))
-    clock.forward(600)
+    window = Window(since, clock() + timedelta(seconds=1))
+    clock.forward(timedelta(seconds=600))
     leaving = iter(range(1, 13))
 
     def rename() -> None:
@@ -74,7 +74,7 @@ async def test_members_who_leave_a_full_second_hide_nobody(
 async def test_a_year_in_which_nothing_happened_takes_few_calls(
     shop: TwinShop, connect: Connect, clock: Any, transport: Any
 ) -> None:
-    window = Window(clock.now - timedelta(days=365), clock.now)
+    window = Window(clock() - timedelta(days=365), clock())
     orders = EccubeOrders(connect())
     assert [page.items for page in await all_pages(orders, window, lambda: None)] == [()]
     assert len(transport.of("/api")) == 1
@@ -84,9 +84,9 @@ async def test_a_page_makes_a_bounded_number_of_calls(
     shop: TwinShop, connect: Connect, clock: Any, transport: Any
 ) -> None:
     """All of a crowd came in the last minute of a year."""
-    since = clock.now - timedelta(days=365)
+    since = clock() - timedelta(days=365)
     crowd(shop, 200, clock, 0.3)
-    page = await EccubeMembers(connect(page_size=1)).changed(Window(since, clock.now), None)
+    page = await EccubeMembers(connect(page_size=1)).changed(Window(since, clock()), None)
     assert (page.items, page.cursor is not None) == ((), True)
     assert len(transport.of("/api")) == MOST_CALLS
 
@@ -94,10 +94,10 @@ async def test_a_page_makes_a_bounded_number_of_calls(
 async def test_a_busy_year_is_read_in_little_more_calls_than_it_has_pages(
     shop: TwinShop, connect: Connect, clock: Any, transport: Any
 ) -> None:
-    since = clock.now
+    since = clock()
     crowd(shop, 120, clock, 250_000)
     members = EccubeMembers(connect(page_size=4))
-    await all_pages(members, Window(since, clock.now), lambda: None)
+    await all_pages(members, Window(since, clock()), lambda: None)
     assert len(transport.of("/api")) <= 2 * 120 / 4
 
 

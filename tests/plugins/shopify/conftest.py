@@ -17,6 +17,7 @@ from graphql import GraphQLSchema, build_client_schema
 
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.delivery import Delivery
+from renkei_contracts.testing.recorded import Recorded
 from renkei_shopify.settings import ShopifySettings
 from renkei_shopify.twin_app import CLIENT_ID, CLIENT_SECRET, DOMAIN, TwinApp
 from renkei_shopify.twin_shop import TwinShop
@@ -34,17 +35,13 @@ def load_schema() -> GraphQLSchema:
         return build_client_schema(json.load(file)["data"], assume_valid=True)
 
 
-class Recorded(httpx.ASGITransport):
-    """Calls to the twin, with the names of the operations that were run."""
+class Called(Recorded):
+    """With the names of the operations that were run."""
 
-    def __init__(self, twin: TwinApp) -> None:
-        super().__init__(twin.asgi())
-        self.operations: list[str] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/graphql.json"):
-            self.operations.append(json.loads(request.content)["operationName"])
-        return await super().handle_async_request(request)
+    @property
+    def operations(self) -> list[str]:
+        asked = [one for one in self.calls if one.url.path.endswith("/graphql.json")]
+        return [json.loads(one.content)["operationName"] for one in asked]
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +63,8 @@ def twin() -> Iterator[TwinApp]:
 
 
 @pytest.fixture
-def transport(twin: TwinApp) -> Recorded:
-    return Recorded(twin)
+def transport(twin: TwinApp) -> Called:
+    return Called(twin.asgi())
 
 
 @pytest.fixture

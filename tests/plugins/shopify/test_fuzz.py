@@ -1,9 +1,8 @@
 """Ten thousand spoilt payloads: each is refused by name, read again, or read as what it says."""
 
 import json
-import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -17,8 +16,8 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.event import Changed, Ignored, MemberSeen, Observation, OrderSeen
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
-from renkei_contracts.testing.bodies import REMOVED, Path, places_in, with_value
 from renkei_contracts.testing.shop import HANAKO
+from renkei_contracts.testing.throws import encoded, seeded, thrown
 from renkei_contracts.toolkit.wire import parse
 from renkei_shopify import mapping, mapping_graphql, twin_graphql, twin_rest, wire_graphql
 from renkei_shopify.settings import ShopifySettings
@@ -31,62 +30,7 @@ Deliver = Callable[..., Delivery]
 Read = Callable[[str, bytes], list[Observation]]
 
 ORDERS, ANSWERS, REFUNDS, OTHERS = 5_000, 2_500, 1_000, 1_500
-HUGE = (10**12, 10**18, 10**30, -(10**30), 1e308, float("inf"), float("nan"))
-TEXTS = (
-    "",
-    " ",
-    "1e999999999",
-    "9" * 400,
-    "-1",
-    "0x10",
-    "１２３",
-    "\x00",
-    "\ud800",
-    "NaN",
-    "1,080",
-)
-STRANGE: tuple[object, ...] = (
-    None,
-    True,
-    False,
-    [],
-    {},
-    [None],
-    {"id": None},
-    1.5,
-    -1,
-    0,
-    "true",
-    "2026-07-01",
-)
-BROKEN = ("shift_jis", "utf-16", "utf-8-sig", "euc_jp")
-
-
-def seeded(seed: int) -> random.Random:
-    """The same throws each time."""
-    return random.Random(seed)  # noqa: S311 - nothing secret is drawn
-
-
-def spoilt(body: Any, dice: random.Random, count: int) -> Iterator[tuple[Path, Any]]:
-    """The body with one or two of its values gone or changed, and where the first is."""
-    places = list(places_in(body))
-    values = (REMOVED, *STRANGE, *HUGE, *TEXTS)
-    for _ in range(count):
-        path = dice.choice(places)
-        changed = with_value(body, path, dice.choice(values))
-        if dice.random() < 0.3:
-            more = list(places_in(changed))
-            changed = with_value(changed, dice.choice(more), dice.choice(values))
-        yield path, changed
-
-
-def encoded(body: Any, dice: random.Random) -> bytes:
-    """As bytes, now and then in another encoding or cut off."""
-    text = json.dumps(body, ensure_ascii=dice.random() < 0.8)
-    if dice.random() < 0.05:
-        return text.encode(dice.choice(BROKEN), "replace")
-    raw = text.encode("utf-8", "surrogatepass")
-    return raw[: dice.randrange(len(raw))] if dice.random() < 0.05 else raw
+ALSO = ("true", "2026-07-01")
 
 
 @pytest.fixture
@@ -194,7 +138,7 @@ def test_a_spoilt_order_is_refused_read_again_or_right(read: Read, orders: list[
         assert isinstance(whole, OrderSeen)
         assert is_right(whole.order, body)
         dice = seeded(seed)
-        for path, changed in spoilt(body, dice, ORDERS // len(orders)):
+        for path, changed in thrown(body, dice, ORDERS // len(orders), also=ALSO):
             raw = encoded(changed, dice)
             seen = next(iter(read("orders/updated", raw)), None)
             came[type(seen).__name__] += 1
@@ -211,7 +155,7 @@ def test_a_spoilt_answer_is_refused_or_right(orders: list[TwinOrder]) -> None:
     for seed, order in enumerate(orders):
         answer = twin_graphql._order(order, 25)
         refunds = [twin_graphql._refund(one, None, 25) for one in order.refunds]
-        for path, changed in spoilt(answer, seeded(seed), ANSWERS // len(orders)):
+        for path, changed in thrown(answer, seeded(seed), ANSWERS // len(orders), also=ALSO):
             if (got := of_answer(changed, refunds)) is not None:
                 understood += 1
                 assert is_right(got, as_webhook(changed, refunds)), path
@@ -224,7 +168,7 @@ def test_a_spoilt_refund_is_refused_or_right(orders: list[TwinOrder]) -> None:
     for seed, order in enumerate(refunded):
         answer = twin_graphql._order(order, 25)
         refunds = [twin_graphql._refund(one, None, 25) for one in order.refunds]
-        for path, changed in spoilt(refunds[0], seeded(seed), REFUNDS // len(refunded)):
+        for path, changed in thrown(refunds[0], seeded(seed), REFUNDS // len(refunded), also=ALSO):
             told = [changed, *refunds[1:]]
             if (got := of_answer(answer, told)) is not None:
                 understood += 1
@@ -298,7 +242,7 @@ def test_a_spoilt_customer_or_hint_is_refused_or_right(
     understood = 0
     for seed, (topic, body) in enumerate(bodies.items()):
         dice = seeded(seed)
-        for path, changed in spoilt(body, dice, OTHERS // len(bodies)):
+        for path, changed in thrown(body, dice, OTHERS // len(bodies), also=ALSO):
             raw = encoded(changed, dice)
             for seen in read(topic, raw):
                 assert isinstance(seen, MemberSeen | Changed | Ignored) or path

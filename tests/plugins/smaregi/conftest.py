@@ -11,6 +11,7 @@ import pytest
 
 from renkei_contracts.connection import Connection, MemoryTokens
 from renkei_contracts.delivery import Delivery
+from renkei_contracts.testing.recorded import Recorded
 from renkei_smaregi.settings import SmaregiSettings
 from renkei_smaregi.twin import HEADER_NAME, HEADER_SECRET, PATH_SECRET
 from renkei_smaregi.twin_app import CLIENT_ID, CLIENT_SECRET, CONTRACT, TwinApp
@@ -19,18 +20,6 @@ from renkei_smaregi.twin_pos import TwinPos
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 26, 3, 0, 0, tzinfo=UTC)
 TWIN = "http://127.0.0.1:9"
-
-
-class Recorded(httpx.ASGITransport):
-    """Calls to the twin."""
-
-    def __init__(self, twin: TwinApp) -> None:
-        super().__init__(twin.asgi())
-        self.calls: list[httpx.Request] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.calls.append(request)
-        return await super().handle_async_request(request)
 
 
 @pytest.fixture
@@ -48,7 +37,7 @@ def twin() -> Iterator[TwinApp]:
 
 @pytest.fixture
 def recorded(twin: TwinApp) -> Recorded:
-    return Recorded(twin)
+    return Recorded(twin.asgi())
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """Thousands of spoilt payloads: each is refused by name, or read as what it was."""
 
-import json
-import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.event import Changed, MemberLeft, MemberSeen, Observation, OrderSeen
-from renkei_contracts.testing.bodies import REMOVED, Path, places_in, with_value
 from renkei_contracts.testing.suites.orders_money import owed
+from renkei_contracts.testing.throws import encoded, seeded, thrown
 from renkei_contracts.testing.worth import worth
 from renkei_contracts.toolkit.wire import parse
 from renkei_woocommerce import wire
@@ -20,50 +18,6 @@ from renkei_woocommerce.webhooks import WooCommerceWebhooks
 Make = Callable[..., dict[str, Any]]
 
 ORDERS, REFUNDS, CUSTOMERS, DELETIONS = 6_000, 2_000, 2_000, 1_000
-HUGE = (10**12, 10**18, 10**30, -(10**30), 1e308, float("inf"), float("nan"))
-TEXTS = (
-    "",
-    " ",
-    "1e999999999",
-    "9" * 400,
-    "-1",
-    "0x10",
-    "１２３",
-    "\x00",
-    "\ud800",
-    "NaN",
-    "1,080",
-)
-OTHERS = (None, True, False, [], {}, [None], {"id": None}, 1.5, -1, 0)
-BROKEN = ("shift_jis", "utf-16", "utf-8-sig", "euc_jp")
-
-
-def seeded(seed: int) -> random.Random:
-    """The same throws each time."""
-    return random.Random(seed)  # noqa: S311 - nothing secret is drawn
-
-
-def spoilt(body: Any, dice: random.Random, count: int) -> Iterator[tuple[Path, Any]]:
-    """The body with one or two of its values gone or changed, and where the first is."""
-    places = list(places_in(body))
-    values = (REMOVED, *OTHERS, *HUGE, *TEXTS)
-    for _ in range(count):
-        path = dice.choice(places)
-        changed = with_value(body, path, dice.choice(values))
-        if changed and dice.random() < 0.3:
-            changed = with_value(
-                changed, dice.choice(list(places_in(changed))), dice.choice(values)
-            )
-        yield path, changed
-
-
-def encoded(body: Any, dice: random.Random) -> bytes:
-    """As bytes, now and then in another encoding or cut off."""
-    text = json.dumps(body, ensure_ascii=dice.random() < 0.8)
-    if dice.random() < 0.05:
-        return text.encode(dice.choice(BROKEN), "replace")
-    raw = text.encode("utf-8", "surrogatepass")
-    return raw[: dice.randrange(len(raw))] if dice.random() < 0.05 else raw
 
 
 def read(
@@ -85,7 +39,7 @@ def test_no_spoilt_order_is_worth_another_amount(
     (right,) = reader.read(delivery("order.updated", whole))
     assert isinstance(right, OrderSeen)
     understood = 0
-    for path, body in spoilt(whole, dice, ORDERS):
+    for path, body in thrown(whole, dice, ORDERS):
         for seen in read(reader, delivery, "order.updated", encoded(body, dice)):
             if isinstance(seen, OrderSeen):
                 understood += 1
@@ -103,7 +57,7 @@ def test_no_spoilt_refund_gives_back_another_amount(order: Make, refund: Make) -
     back = parse(wire.Refund, row, "refund")
     right = worth(to_order(whole, [back], "shop"))
     understood = 0
-    for path, body in spoilt(row, dice, REFUNDS):
+    for path, body in thrown(row, dice, REFUNDS):
         try:
             told = parse(wire.Refund, body, "refund")
             given = to_order(whole, [told], "shop")
@@ -125,7 +79,7 @@ def test_every_spoilt_customer_is_refused_or_read_as_it_says(
     hooks: Callable[..., WooCommerceWebhooks], delivery: Callable[..., Delivery], customer: Make
 ) -> None:
     dice, reader, understood = seeded(26), hooks(), 0
-    for path, body in spoilt(customer(), dice, CUSTOMERS):
+    for path, body in thrown(customer(), dice, CUSTOMERS):
         for seen in read(reader, delivery, "customer.updated", encoded(body, dice)):
             assert isinstance(seen, MemberSeen), path
             points = seen.member.points_seen
@@ -139,7 +93,7 @@ def test_every_spoilt_deletion_is_refused_or_read_as_it_says(
     hooks: Callable[..., WooCommerceWebhooks], delivery: Callable[..., Delivery]
 ) -> None:
     dice, reader, understood = seeded(26), hooks(), Counter[str]()
-    for path, body in spoilt({"id": 26}, dice, DELETIONS):
+    for path, body in thrown({"id": 26}, dice, DELETIONS):
         for topic in ("customer.deleted", "order.deleted"):
             for seen in read(reader, delivery, topic, encoded(body, dice)):
                 assert isinstance(seen, (MemberLeft, Changed)), path
