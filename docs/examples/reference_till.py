@@ -1,7 +1,7 @@
 """A till against /pos/v1 in one file: it signs, holds, sells, goes offline, reports and closes.
 
 usage: reference_till.py URL STORE TILL CARD FOLDER   (the credential in TILL_KEY and TILL_SECRET)
-
+The program must let points be used offline (`[offline]`, docs/programs.md).
 Everything the till must not forget is in one file that is replaced as a whole: a restart in the
 middle of a sale neither resets a counter nor loses a record.
 """

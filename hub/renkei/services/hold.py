@@ -19,6 +19,8 @@ from renkei_contracts.aftersale import ExtendRequest
 from renkei_contracts.till import HoldAnswer, HoldRequest, HoldState
 
 HOLD_PREFIX = "hld_"
+LONGEST_VERSION = 18
+"""Digits that any version of a member's books has at most."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -261,6 +263,7 @@ def parse_hold_id(hold: str) -> HoldName:
         or not member
         or not version.isascii()
         or not version.isdigit()
+        or len(version) > LONGEST_VERSION
     ):
         raise refused("hold_not_found", hold)
-    return f"mem_{member}", int(version[:18])
+    return f"mem_{member}", int(version)

@@ -1,9 +1,11 @@
 """Looking a member up at a counter: every look-up is written down, and guessing is stopped."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -59,11 +61,20 @@ QR_KEPT = timedelta(minutes=15)
 IS_MEMBER = "SELECT 1 FROM member_profile WHERE member_id = :m"
 
 
+Turns = WeakValueDictionary[str, asyncio.Lock]
+"""The lock of each terminal that looks somebody up right now."""
+
+
 @dataclass(frozen=True)
 class LookUps:
-    """Who a scanned or typed value names; refused to a terminal that misses too often."""
+    """Who a scanned or typed value names; refused to a terminal that misses too often.
+
+    A terminal looks up one at a time: of many at once each would count the misses before any of
+    them was written down. Kept for the life of a process.
+    """
 
     booking: Booking
+    _turns: Turns = field(default_factory=Turns, repr=False)
 
     async def one(self, terminal: str, ask: ResolveMember) -> str:
         """The member meant; raises TillRefused."""
@@ -76,6 +87,10 @@ class LookUps:
 
     async def several(self, terminal: str, ask: ResolveMember) -> Sequence[str]:
         """Whoever may be meant, three at most; raises TillRefused."""
+        async with self._turns.setdefault(terminal, asyncio.Lock()):
+            return await self._counted(terminal, ask)
+
+    async def _counted(self, terminal: str, ask: ResolveMember) -> Sequence[str]:
         async with self.booking.database.begin() as conn:
             values = {"t": terminal, "within": MINUTE}
             now, missed = (await conn.execute(text(MISSED), values)).one()

@@ -16,7 +16,7 @@ from renkei_contracts.order import Order, Refund
 
 
 @dataclass(frozen=True)
-class RefundAnswer:
+class RefundOutcome:
     """``parked``: the order has not been seen. ``booked``: ``settled`` says how it stands now."""
 
     outcome: Literal["parked", "booked", "unchanged"]
@@ -59,7 +59,7 @@ class BookRefund:
         row = known.orders.get(self.order)
         return self._again(row).further(known) if row and not row.awaited else Needs()
 
-    def decide(self, attempt: Attempt) -> RefundAnswer:
+    def decide(self, attempt: Attempt) -> RefundOutcome:
         """Keep it; settle the order anew if it is there."""
         require_plausible("occurred_at", self.refund.occurred_at, attempt.now)
         attempt.connection(self.order[0])
@@ -69,14 +69,14 @@ class BookRefund:
             if known.key == self.key:
                 if known.digest != digest:
                     raise KeyReused("refunds", self.key[2])
-                return RefundAnswer("unchanged")
+                return RefundOutcome("unchanged")
         attempt.staged.refunds.append(NewRefund(self.key, digest, document))
         row = known_order(attempt, self.order)
         if row is None:
             attempt.staged.orders[self.order] = awaited(self.order, self.refund.occurred_at)
         if row is None or row.awaited:
-            return RefundAnswer("parked")
-        return RefundAnswer("booked", self._settle(attempt, row))
+            return RefundOutcome("parked")
+        return RefundOutcome("booked", self._settle(attempt, row))
 
     def _settle(self, attempt: Attempt, row: OrderRow) -> SettleAnswer:
         again = self._again(row)

@@ -251,11 +251,18 @@ class CommitSale:
         group = attempt.group_of(self.ask.member)
         covered = spendable(group.lots, group.debt, attempt.now, self.channel)
         if self._hold:
-            parts = attempt.parts_of(self._hold)
-            covered += sum(part.amount for part in parts if part.connection == self.connection)
+            covered += self._held_for_here(attempt, self._hold)
         covered += attempt.settled_of(self.ask.member, self._counted_at(attempt)).redeemed
         if self.ask.points_used > covered:
             raise refused("insufficient_points")
+
+    def _held_for_here(self, attempt: Attempt, name: HoldName) -> int:
+        """What the hold still has, less points that another store's till has set aside for it."""
+        parts = [one for one in attempt.parts_of(name) if one.connection == self.connection]
+        lots = (lot for part in parts for lot in attempt.books_of(part.home).lots)
+        elsewhere = {lot.ref for lot in lots if not lot.counts_at(self.channel)}
+        frozen = (one for part in parts for one in part.frozen)
+        return sum(points for ref, points in frozen if ref not in elsewhere)
 
     def _counted_at(self, attempt: Attempt) -> OrderKey:
         """The order at which this sale is counted: a poll may have seen it first."""

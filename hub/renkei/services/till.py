@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import text
@@ -122,13 +123,18 @@ class TillService:
 
     booking: Booking
 
+    @cached_property
+    def look_ups(self) -> LookUps:
+        """Whoever asks for members, each terminal in its turn."""
+        return LookUps(self.booking)
+
     async def resolve(self, terminal: Terminal, ask: ResolveMember) -> MemberAnswer:
         """Who this is, masked, with the balance for this channel."""
-        return await self.shown(terminal, await LookUps(self.booking).one(terminal.id, ask))
+        return await self.shown(terminal, await self.look_ups.one(terminal.id, ask))
 
     async def search(self, terminal: Terminal, ask: ResolveMember) -> MemberHits:
         """Whoever may be meant, masked."""
-        found = await LookUps(self.booking).several(terminal.id, ask)
+        found = await self.look_ups.several(terminal.id, ask)
         profiles = {member: await self._profile(member, active=False) for member in found}
         return MemberHits(
             hits=tuple(
@@ -143,7 +149,7 @@ class TillService:
         In training nobody is made: what is answered is not found afterwards.
         """
         asked = ResolveMember(scheme="card", value=ask.card)
-        known = await LookUps(self.booking).several(terminal.id, asked)
+        known = await self.look_ups.several(terminal.id, asked)
         if len(known) == 1:
             return await self.shown(terminal, known[0])
         named = normalized(Identity(kind=IdentityKind.CARD, value=ask.card, grade=Grade.STRONG))

@@ -11,7 +11,7 @@ from renkei.errors import KeyReused
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.members import balance
-from renkei.services.refund import BookRefund, RefundAnswer
+from renkei.services.refund import BookRefund, RefundOutcome
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLine
@@ -45,9 +45,9 @@ def refund(id: str = "r1", **more: Any) -> Refund:
     return Refund(**(fields | more))
 
 
-async def tell(booking: Booking, one: Refund) -> RefundAnswer:
+async def tell(booking: Booking, one: Refund) -> RefundOutcome:
     command = BookRefund(one, None, booking.new_id("alr"))
-    answer: RefundAnswer = await booking.committer.submit(command)
+    answer: RefundOutcome = await booking.committer.submit(command)
     return answer
 
 

@@ -61,3 +61,23 @@ async def test_a_till_of_another_connection_finds_no_hold(
     for act in ("extend", "release"):
         answer = await stranger.post(f"{HOLDS}/{held}:{act}", {} if act == "extend" else None)
         assert refusal(answer) == (404, "hold_not_found")
+
+
+async def test_points_of_one_store_do_not_pay_in_another_by_way_of_a_hold(
+    register: Any, add_terminal: Any, new_sale: Any, publish: Any, client: httpx.AsyncClient
+) -> None:
+    await publish(
+        {
+            "point_types": [{"name": "here", "only_at": ["pos/shibuya"]}],
+            "campaigns": [{"name": "opening", "fixed": 300, "point_type": "here"}],
+        }
+    )
+    member = (await register.post("/pos/v1/members", {"card": "2999000000012"})).json()["member"]
+    await register.post(SALES, new_sale("1", member, yen=330))
+    ask = {"key": "h1", "member": member, "points": 300}
+    hold = (await register.post(HOLDS, ask)).json()["hold"]
+    sale = new_sale("2", member, yen=1_100, points_used=300, hold=hold)
+    ueno = type(register)(client, await add_terminal("1", store="ueno"))
+    there = sale | {"sale": key("2") | {"store": "ueno"}}
+    assert refusal(await ueno.post(SALES, there)) == (409, "insufficient_points")
+    assert (await register.post(SALES, sale)).json()["used"] == 300

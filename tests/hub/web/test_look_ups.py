@@ -1,5 +1,7 @@
 """Finding a member at the counter: rotating codes, short lists, new cards, guessing."""
 
+import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -152,6 +154,12 @@ class TestGuessing:
         assert answer.headers["retry-after"] == "60"
         other = type(register)(client, await add_terminal("2"))
         assert (await other.post(RESOLVE, {"value": regular.card})).status_code == 200
+
+    async def test_many_numbers_at_once_are_no_way_round_the_limit(self, register: Any) -> None:
+        asks = ({"value": f"29000000{number:05}"} for number in range(3 * MISSES))
+        answers = await asyncio.gather(*(register.post(RESOLVE, ask) for ask in asks))
+        found = Counter(answer.status_code for answer in answers)
+        assert found == {404: MISSES, 429: 2 * MISSES}
 
     async def test_to_try_while_waiting_makes_nobody_wait_longer(
         self, register: Any, regular: Any, hub: Any

@@ -95,6 +95,15 @@ async def test_a_sale_with_a_hold_uses_its_points_and_earns(
     assert booked["spendable"] == 200 + booked["earned"]
 
 
+async def test_the_name_of_a_hold_with_more_behind_it_is_no_hold(
+    register: Any, regular: Any, new_sale: Any
+) -> None:
+    hold = (await register.post(HOLDS, {"key": "h1", "member": regular.id, "points": 300})).json()
+    member, version = hold["hold"].rsplit("_", 1)
+    ask = new_sale("1001", regular.id, points_used=300, hold=f"{member}_{version:0>18}9")
+    assert refusal(await register.post(SALES, ask)) == (404, "hold_not_found")
+
+
 async def test_a_sale_sent_twice_is_booked_once(register: Any, regular: Any, new_sale: Any) -> None:
     ask = new_sale("1001", regular.id)
     first, again = [(await register.post(SALES, ask)).json() for _ in range(2)]
