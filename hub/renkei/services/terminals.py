@@ -41,6 +41,10 @@ BY_PLACE = (
     "SELECT terminal_id FROM terminal WHERE (connection_id, store, till) = (:c, :store, :till)"
 )
 
+OTHERS = """
+SELECT EXISTS (SELECT FROM terminal_credential
+               WHERE terminal_id = :id AND (:any = ANY(scopes)) <> (:any = ANY(:scopes)))"""
+
 ADD_CREDENTIAL = """
 INSERT INTO terminal_credential (key_id, terminal_id, secret, scopes, static_from, valid_from)
 VALUES (:key, :id, :secret, :scopes, CAST(:networks AS inet[]), :now)"""
@@ -118,7 +122,10 @@ async def add_gateway(
     name: str,
     static_from: Sequence[str] = LOOPBACK,
 ) -> NewCredential:
-    """The same for a headquarters server that calls for all tills of the connection."""
+    """The same for a headquarters server that calls for all tills of the connection.
+
+    Raises SettingsInvalid where an application has the name.
+    """
     _require_names(name=name)
     place = {"c": connection, "store": "", "till": name, "label": ""}
     return await _add(conn, ring, new_id, now, place, GATEWAY_SCOPES, static_from)
@@ -134,7 +141,10 @@ async def add_application(
     name: str,
     static_from: Sequence[str] = LOOPBACK,
 ) -> NewCredential:
-    """The same for a merchant's own cart, app or site: a terminal without a store."""
+    """The same for a merchant's own cart, app or site: a terminal without a store.
+
+    Raises SettingsInvalid where a gateway has the name.
+    """
     _require_names(name=name)
     place = {"c": connection, "store": "", "till": name, "label": ""}
     return await _add(conn, ring, new_id, now, place, APPLICATION_SCOPES, static_from)
@@ -152,9 +162,20 @@ async def _add(
     await require_connection(conn, place["c"])
     await conn.execute(text(ADD), place | {"id": new_id("trm"), "now": now})
     terminal = str((await conn.execute(text(BY_PLACE), place)).scalar_one())
+    await _require_alike(conn, terminal, place["till"], scopes)
     new, row = new_credential(ring, new_id, now, terminal, scopes, static_from)
     await conn.execute(text(ADD_CREDENTIAL), row)
     return new
+
+
+async def _require_alike(
+    conn: AsyncConnection, terminal: str, name: str, scopes: Sequence[str]
+) -> None:
+    """One name is a gateway's or an application's: a rotation would give one the other's scopes."""
+    values = {"id": terminal, "any": ANY_TILL, "scopes": list(scopes)}
+    if (await conn.execute(text(OTHERS), values)).scalar_one():
+        other = "an application" if ANY_TILL in scopes else "a gateway"
+        raise SettingsInvalid(f"{name!r:.40} is {other} of this connection already: name another")
 
 
 def new_credential(

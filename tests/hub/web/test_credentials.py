@@ -17,6 +17,7 @@ from renkei.clock import Clock, utcnow
 from renkei.services import credentials, terminals
 from renkei.services.look_ups import MISSES
 from renkei.services.terminals import NewCredential
+from renkei_contracts.errors import SettingsInvalid
 
 TOKEN = "/pos/v1/oauth/token"
 TERMINALS = "/pos/v1/terminals"
@@ -250,6 +251,14 @@ class TestGateway:
         gateway.acts_for = ("shibuya", "2")
         answer = await gateway.post(SALES, new_sale("8", None))
         assert code(answer) == (403, "sale_of_other_till")
+
+    async def test_an_application_cannot_have_its_name(self, gateway: Any, hub: Any) -> None:
+        named = {"connection": "pos", "name": "headquarters"}
+        async with hub.database.begin() as conn:
+            again = await terminals.add_gateway(conn, hub.ring, new_id, hub.clock(), **named)
+            assert again.terminal == gateway.credential.terminal
+            with pytest.raises(SettingsInvalid, match="a gateway of this connection already"):
+                await terminals.add_application(conn, hub.ring, new_id, hub.clock(), **named)
 
     async def test_the_till_it_names_is_part_of_what_it_signs(
         self, gateway: Any, add_terminal: Any
