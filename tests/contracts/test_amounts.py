@@ -5,7 +5,15 @@ from decimal import Decimal
 import pytest
 
 from renkei_contracts.errors import PayloadInvalid
-from renkei_contracts.toolkit.amounts import basis_points, whole_yen
+from renkei_contracts.toolkit.amounts import basis_points, in_yen, whole_yen
+
+
+@pytest.mark.parametrize("currency", ["USD", "jpy", "", None, "円" * 1000])
+def test_what_is_not_in_yen_is_refused_by_name(currency: str | None) -> None:
+    assert in_yen("JPY", "order 7") == "JPY"
+    with pytest.raises(PayloadInvalid, match=r"^order 7 is in ") as caught:
+        in_yen(currency, "order 7")
+    assert len(str(caught.value)) < 80
 
 
 def test_a_decimal_that_is_whole_is_yen() -> None:

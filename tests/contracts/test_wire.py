@@ -6,7 +6,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from renkei_contracts.errors import PayloadInvalid
-from renkei_contracts.toolkit.wire import Origin, TwinUrl, Zone, json_body, page_of
+from renkei_contracts.toolkit.wire import (
+    Origin,
+    TwinUrl,
+    Zone,
+    canonical,
+    json_body,
+    named,
+    page_of,
+)
 
 ORIGIN: TypeAdapter[str] = TypeAdapter(Origin)
 TWIN: TypeAdapter[str] = TypeAdapter(TwinUrl)
@@ -32,6 +40,24 @@ def test_a_row_that_is_not_understood_is_named_by_the_vendors_own_key(key: str, 
 
     page = page_of([{"id": 7, "orderNo": "A-7"}], refuse, None, key)
     assert page.rejected == ((named, "order: state is not understood"),)
+
+
+def test_what_is_refused_is_said_of_what_it_was_to_become_and_once() -> None:
+    def refuse() -> object:
+        raise PayloadInvalid("line 3: its tax does not agree")
+
+    for make in (refuse, lambda: canonical("order 7", refuse)):
+        with pytest.raises(PayloadInvalid, match=r"^order 7: line 3: its tax does not agree$"):
+            canonical("order 7", make)
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [({"id": 7}, "order 7"), ({"id": "A-7"}, "order A-7"), ({}, "order"), ([], "order"),
+     ({"id": {"a": 1}}, "order"), ({"id": "x" * 999}, "order " + "x" * 64)],
+)  # fmt: skip
+def test_a_row_is_called_by_its_id(row: object, name: str) -> None:
+    assert named("order", row) == name
 
 
 @pytest.mark.parametrize(

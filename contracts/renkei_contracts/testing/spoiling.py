@@ -27,6 +27,15 @@ def unreadable(request: httpx.Request, response: httpx.Response) -> httpx.Respon
     return _with(request, response, b"<html>")
 
 
+def with_text(old: bytes, new: bytes) -> OnTheWay:
+    """The answers say something else wherever they say ``old``."""
+
+    def answer(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        return _with(request, response, response.content.replace(old, new))
+
+    return answer
+
+
 def at_call(number: int, spoil: OnTheWay) -> OnTheWay:
     """Spoil the answer to that call from now (1 is the next), and leave the others alone."""
     left = number

@@ -1,4 +1,4 @@
-"""Vendors' decimals as whole yen and basis points: never rounded, never unbounded. Pure."""
+"""Vendors' money as whole yen, and rates as basis points: never rounded, never unbounded. Pure."""
 
 from decimal import Decimal
 
@@ -7,6 +7,18 @@ from renkei_contracts.errors import PayloadInvalid
 
 BASIS_POINTS = 10_000
 """A whole, as tax rates are counted: 1,000 are 10 %."""
+
+
+def in_yen(currency: str | None, what: str) -> str:
+    """The currency, which must be the yen: points are counted in it. Raises PayloadInvalid.
+
+    To be asked before amounts are read: those of other currencies have fractions.
+    """
+    if currency != "JPY":
+        raise PayloadInvalid(
+            f"{what} is in {ascii(currency)[:10]}, and points are counted in yen: adjust by hand"
+        )
+    return currency
 
 
 def whole_yen(amount: Decimal, what: str, *, least: int = 0) -> int:

@@ -110,14 +110,28 @@ def parse(model: type[M], payload: Any, what: str) -> M:
 
 
 def canonical(what: str, make: Callable[[], T]) -> T:
-    """What is made; where a model refuses a value, PayloadInvalid names its field."""
+    """What is made; PayloadInvalid always says of what, and which field a model refuses."""
     try:
         return make()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(map(str, first["loc"])) or "the whole"
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        told = f"{where} is not understood ({first['type']})"
+    except PayloadInvalid as error:
+        if str(error).startswith(what):
+            raise
+        told = str(error)
     # Raised outside: pydantic's own error holds the payload.
-    raise PayloadInvalid(f"{what}: {where} is not understood ({first['type']})")
+    raise PayloadInvalid(f"{what}: {told}")
+
+
+def named(kind: str, row: Any, key: str = "id") -> str:
+    """What to call a row of the vendor's in errors: by its id, where it has one.
+
+    ``key`` is what the vendor calls that.
+    """
+    id = row.get(key) if isinstance(row, dict) else None
+    return f"{kind} {str(id)[:64]}" if isinstance(id, int | str) else kind
 
 
 def known(words: dict[str, T], word: str, what: str) -> T:

@@ -32,6 +32,7 @@ from renkei_contracts.event import (
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member, MemberState
 from renkei_contracts.point import ActivitySeen as ToldActivity
+from renkei_contracts.toolkit.amounts import in_yen
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ class Ingest:
     async def observe(
         self, opened: OpenConnection, observation: Observation, cause: Cause, told: Told
     ) -> None:
-        """Book it, or add to ``told``; raises PayloadInvalid for what is another connection's."""
+        """Book it, or add to ``told``.
+
+        Raises PayloadInvalid for what is another connection's, and for an order not in yen.
+        """
         for ref in _refs(observation):
             if ref.connection != opened.id:
                 raise PayloadInvalid(f"connection {opened.id} tells of {ref.connection}")
@@ -93,6 +97,7 @@ class Ingest:
         self, opened: OpenConnection, seen: OrderSeen, cause: Cause, told: Told
     ) -> None:
         order, customer = seen.order, seen.order.customer
+        in_yen(order.currency, f"order {order.ref}")
         answer = await self.booking.settle(order, read_at=cause.read_at, delivery_key=cause.key)
         told.booked += 1
         if answer.outcome == "unlinked" and customer is not None and opened.members is not None:

@@ -14,7 +14,7 @@ from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.transport import json_of, path_number
-from renkei_contracts.toolkit.wire import Wire, page_of, parse
+from renkei_contracts.toolkit.wire import Wire, named, page_of, parse
 
 T = TypeVar("T", Order, Member)
 
@@ -99,7 +99,7 @@ class ColormeOrders:
         return await self._changes.page(window, cursor)
 
     def _order(self, row: Any) -> Order:
-        return mapping.to_order(parse(wire.Sale, row, "order"), self._id)
+        return mapping.to_order(parse(wire.Sale, row, named("order", row)), self._id)
 
 
 class ColormeMembers:
@@ -119,7 +119,7 @@ class ColormeMembers:
         return await self._changes.page(window, cursor)
 
     def _member(self, row: Any) -> Member:
-        return mapping.to_member(parse(wire.Customer, row, "customer"), self._id)
+        return mapping.to_member(parse(wire.Customer, row, named("customer", row)), self._id)
 
 
 class ColormeBalances:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from renkei_contracts.capability import Product
-from renkei_contracts.errors import NotYet, PayloadInvalid
+from renkei_contracts.errors import NotYet
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.toolkit.amounts import in_yen
 from renkei_contracts.toolkit.wire import canonical, known
 from renkei_eccube import wire
 from renkei_eccube.amounts import Basket, Worth, basis_points, basket, whole
@@ -56,6 +57,7 @@ def to_order(order: wire.Order, connection: str, rules: Rules) -> Order:
     what = f"order {order.id}"
     if order.status.id in CHECKOUT:
         raise NotYet(f"{what} is still in the checkout: EC-CUBE tells when it is bought")
+    currency = in_yen(order.currency_code, what)
     state = _state(order, rules, what)
     gone = state is OrderState.CANCELLED
     # A cancelled order is worth nothing, whatever its amounts.
@@ -70,7 +72,7 @@ def to_order(order: wire.Order, connection: str, rules: Rules) -> Order:
             placed_at=order.order_date or order.create_date,
             state=state,
             number=order.order_no or "",
-            currency=_currency(order, what),
+            currency=currency,
             customer=_ref(order.customer, connection),
             identities=_contacts(order.email, order.phone_number),
             lines=lines,
@@ -124,12 +126,6 @@ def _state(order: wire.Order, rules: Rules, what: str) -> OrderState:
     """What is paid for is paid, even where it was not moved on."""
     state = known(dict(rules.states), order.status.id, what)
     return OrderState.PAID if state is OrderState.PLACED and order.payment_date else state
-
-
-def _currency(order: wire.Order, what: str) -> str:
-    if order.currency_code != "JPY":
-        raise PayloadInvalid(f"{what}: it is not in yen")
-    return order.currency_code
 
 
 def _lines(goods: Sequence[Worth], what: str, *, back: bool) -> tuple[LineItem, ...]:

@@ -12,7 +12,7 @@ from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import Balance, BalanceWrite, BalanceWritten
-from renkei_contracts.toolkit.wire import parse
+from renkei_contracts.toolkit.wire import named, parse
 from renkei_eccube import documents, mapping, walk, wire
 from renkei_eccube.amounts import whole
 from renkei_eccube.client import EccubeClient
@@ -100,7 +100,7 @@ class EccubeOrders:
         return await self._changes.page(window, cursor)
 
     def _row(self, row: Any) -> Sequence[tuple[datetime, Order]]:
-        order = self._order(row, "order")
+        order = self._order(row, named("order", row))
         return [(order.changed_at, order)]
 
     def _order(self, row: Any, what: str) -> Order:
@@ -125,7 +125,7 @@ class EccubeMembers:
         return await self._changes.page(window, cursor)
 
     def _row(self, row: Any) -> Sequence[tuple[datetime, Member]]:
-        member = self._member(row, "customer")
+        member = self._member(row, named("customer", row))
         return [(member.changed_at, member)]
 
     def _member(self, row: Any, what: str) -> Member:

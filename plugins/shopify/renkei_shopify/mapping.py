@@ -8,6 +8,7 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.toolkit.amounts import in_yen
 from renkei_contracts.toolkit.wire import canonical
 from renkei_shopify import codes, goodwill, wire
 from renkei_shopify.amounts import line_yen, needed, returned, tax_rate, whole_yen
@@ -133,7 +134,7 @@ def _order(order: wire.Order, id: str, connection: str, registers: Mapping[str, 
         placed_at=needed(order.processed_at or order.created_at, "order.created_at"),
         state=order_state(order),
         number=order.name or "",
-        currency=needed(order.currency, "order.currency"),
+        currency=in_yen(needed(order.currency, "order.currency"), f"order {id}"),
         customer=ExternalRef(connection=connection, id=str(shopper)) if shopper else None,
         identities=_asserted(order.email, order.phone),
         lines=_lines(order),

@@ -10,7 +10,7 @@ from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
-from renkei_contracts.toolkit.wire import parse
+from renkei_contracts.toolkit.wire import canonical, parse
 from renkei_shopify import documents, mapping, mapping_graphql, wire_graphql
 from renkei_shopify.client import ShopifyClient
 from renkei_shopify.export import OrdersExport
@@ -42,7 +42,7 @@ class ShopifyOrders:
             raise PayloadInvalid(f"order {id} has more refunds than one reading names")
         lines = await _all(node.line_items, lambda after: self._more_lines(global_id, id, after))
         refunds = [await self._refund(refund.id, id) for refund in node.refunds]
-        read = mapping_graphql.order(node, lines, refunds)
+        read = canonical(f"order {id}", lambda: mapping_graphql.order(node, lines, refunds))
         return mapping.to_order(read, self._id, self._registers)
 
     async def changed(self, window: Window, cursor: str | None) -> Page[Order]:

@@ -20,8 +20,9 @@ from renkei_contracts.event import (
     OrderSeen,
 )
 from renkei_contracts.ids import ExternalRef
+from renkei_contracts.toolkit.amounts import in_yen
 from renkei_contracts.toolkit.signature import require_hmac_base64
-from renkei_contracts.toolkit.wire import json_body, parse
+from renkei_contracts.toolkit.wire import canonical, json_body, named, parse
 from renkei_shopify import wire
 from renkei_shopify.amounts import needed
 from renkei_shopify.mapping import is_thin, to_member, to_order
@@ -94,14 +95,21 @@ class ShopifyWebhooks:
         return self._hint(topic, delivery)
 
     def _order(self, body: Any) -> Observation:
-        order = parse(wire.Order, body, "order")
+        what = named("order", body)
+        order = parse(wire.Order, body, what)
+        return canonical(what, lambda: self._told(order, what))
+
+    def _told(self, order: wire.Order, what: str) -> Observation:
+        """The order, or a hint to read it."""
         registers = self._settings.registers
+        if order.currency is not None:
+            in_yen(order.currency, what)
         if is_thin(order, registers):
             return self._changed("order", order.id)
         return OrderSeen(order=to_order(order, self._id, registers))
 
     def _member(self, body: Any) -> Observation:
-        customer = parse(wire.Customer, body, "customer")
+        customer = parse(wire.Customer, body, named("customer", body))
         if not {"updated_at", "email", "verified_email"} <= customer.model_fields_set:
             return self._changed("member", customer.id)
         trust = self._settings.trust_verified_email

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import date
 
-from pydantic import ValidationError
-
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import LineItem, Order, OrderState, Tender, TillKey
 from renkei_contracts.stage import Item
+from renkei_contracts.toolkit.amounts import in_yen
+from renkei_contracts.toolkit.wire import canonical
 from renkei_tryton import wire
 from renkei_tryton.amounts import Priced, discounted, priced, tax_rate, whole_yen
 from renkei_tryton.settings import TrytonSettings
@@ -36,27 +36,27 @@ def till_key(store: str, point: int, day: date, number: str) -> TillKey:
 
 def to_order(sale: wire.Sale, connection: str, settings: TrytonSettings) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
+    return canonical(f"sale {sale.id}", lambda: _order(sale, connection, settings))
+
+
+def _order(sale: wire.Sale, connection: str, settings: TrytonSettings) -> Order:
+    currency = in_yen(sale.currency.code, f"sale {sale.id}")
     tenders = _tenders(sale)
     points = tenders.get(settings.points_tender, 0)
-    try:
-        return Order(
-            ref=ExternalRef(connection=connection, id=str(sale.id)),
-            changed_at=sale.write_date,
-            placed_at=sale.create_date,
-            state=_state(sale),
-            number=sale.number,
-            currency=sale.currency.code,
-            lines=_lines(sale, settings.discount_codes),
-            points_used=points,
-            points_value=points,
-            tenders=tuple(Tender(kind=kind, amount=yen) for kind, yen in tenders.items()),
-            till=till_key(settings.store, sale.point.id, sale.date, sale.number),
-            location=settings.store,
-        )
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    raise PayloadInvalid(f"sale {sale.id}: {where} ({first['type']})")
+    return Order(
+        ref=ExternalRef(connection=connection, id=str(sale.id)),
+        changed_at=sale.write_date,
+        placed_at=sale.create_date,
+        state=_state(sale),
+        number=sale.number,
+        currency=currency,
+        lines=_lines(sale, settings.discount_codes),
+        points_used=points,
+        points_value=points,
+        tenders=tuple(Tender(kind=kind, amount=yen) for kind, yen in tenders.items()),
+        till=till_key(settings.store, sale.point.id, sale.date, sale.number),
+        location=settings.store,
+    )
 
 
 def to_item(goods: wire.Goods) -> Item:

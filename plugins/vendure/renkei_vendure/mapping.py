@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from renkei_contracts.errors import NotFound, PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
-from renkei_contracts.toolkit.amounts import basis_points
+from renkei_contracts.toolkit.amounts import basis_points, in_yen
+from renkei_contracts.toolkit.wire import canonical
 from renkei_vendure import wire
 from renkei_vendure.amounts import SETTLED, Share, shares, whole_yen
 
@@ -65,29 +64,28 @@ def changed_at(order: wire.Order, placed_at: datetime) -> datetime:
 
 def to_order(order: wire.Order, connection: str, unit: int) -> Order:
     """The canonical order; raises NotFound for what is none, PayloadInvalid rather than guess."""
+    return canonical(f"order {order.id}", lambda: _order(order, connection, unit))
+
+
+def _order(order: wire.Order, connection: str, unit: int) -> Order:
     placed_at = order.order_placed_at
     if placed_at is None or order.type == SELLERS_PART:
         raise NotFound(f"order {order.id}: Vendure has it, but not as an order of its own")
     buyer = order.customer
-    try:
-        return Order(
-            ref=ExternalRef(connection=connection, id=order.id),
-            changed_at=changed_at(order, placed_at),
-            placed_at=placed_at,
-            state=order_state(order),
-            number=order.code,
-            currency=order.currency_code,
-            customer=_registered(buyer, connection),
-            identities=_asserted(buyer.email_address, None) if buyer else (),
-            lines=tuple(
-                _line(line, share)
-                for line, share in zip(order.lines, shares(order, unit), strict=True)
-            ),
-            shipping=whole_yen(order.shipping_with_tax, unit, f"order {order.id}: shipping"),
-        )
-    except ValidationError as error:
-        problem = _problem(f"order {order.id}", error)
-    raise problem
+    return Order(
+        ref=ExternalRef(connection=connection, id=order.id),
+        changed_at=changed_at(order, placed_at),
+        placed_at=placed_at,
+        state=order_state(order),
+        number=order.code,
+        currency=in_yen(order.currency_code, f"order {order.id}"),
+        customer=_registered(buyer, connection),
+        identities=_asserted(buyer.email_address, None) if buyer else (),
+        lines=tuple(
+            _line(line, share) for line, share in zip(order.lines, shares(order, unit), strict=True)
+        ),
+        shipping=whole_yen(order.shipping_with_tax, unit, f"order {order.id}: shipping"),
+    )
 
 
 def _registered(buyer: wire.Buyer | None, connection: str) -> ExternalRef | None:
@@ -105,18 +103,17 @@ def to_member(customer: wire.Customer, connection: str, *, trust_verified_email:
         kind=IdentityKind.VENDOR_CUSTOMER, scope=connection, value=customer.id, grade=Grade.STRONG
     )
     known = _asserted(customer.email_address, customer.phone_number, email_proven=proven)
-    try:
-        return Member(
+    return canonical(
+        f"customer {customer.id}",
+        lambda: Member(
             ref=ExternalRef(connection=connection, id=customer.id),
             # Following the link in the mail moves the user's clock, not the customer's.
             changed_at=max(customer.updated_at, user.updated_at if user else customer.updated_at),
             family_name=customer.last_name,
             given_name=customer.first_name,
             identities=(own, *known),
-        )
-    except ValidationError as error:
-        problem = _problem(f"customer {customer.id}", error)
-    raise problem
+        ),
+    )
 
 
 def to_item(goods: wire.Goods, unit: int) -> Item:
@@ -149,9 +146,3 @@ def _asserted(email: str, phone: str | None, *, email_proven: bool = False) -> t
     mail = [Identity(kind=IdentityKind.EMAIL, value=email, grade=grade)] if email else []
     call = [Identity(kind=IdentityKind.PHONE, value=phone)] if phone else []
     return (*mail, *call)
-
-
-def _problem(what: str, error: ValidationError) -> PayloadInvalid:
-    """Names the field only: pydantic's own text would repeat personal data."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return PayloadInvalid(f"{what}: {'.'.join(map(str, first['loc']))} ({first['type']})")

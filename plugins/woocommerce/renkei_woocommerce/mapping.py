@@ -9,7 +9,7 @@ from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
-from renkei_contracts.toolkit.amounts import whole_yen
+from renkei_contracts.toolkit.amounts import in_yen, whole_yen
 from renkei_contracts.toolkit.wire import canonical, known
 from renkei_woocommerce import wire
 from renkei_woocommerce.amounts import (
@@ -62,28 +62,35 @@ def to_order(
 ) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     what = f"order {order.id}"
+    return canonical(what, lambda: _order(order, refunds, connection, meaning, what))
+
+
+def _order(
+    order: wire.Order,
+    refunds: Sequence[wire.Refund],
+    connection: str,
+    meaning: Mapping[str, OrderState],
+    what: str,
+) -> Order:
+    currency = in_yen(order.currency, what)
     state = _state(order, meaning, what)
     gone = state is OrderState.CANCELLED
     ours = _our_codes(order, what, alone=not gone)
     # A cancelled order is worth nothing, whatever its amounts.
     lines = () if gone else _lines(order, refunds, what, ours=bool(ours))
-    shipping = 0 if gone else _shipping(order, what)
-    return canonical(
-        what,
-        lambda: Order(
-            ref=ExternalRef(connection=connection, id=str(order.id)),
-            changed_at=order.date_modified_gmt,
-            placed_at=order.date_created_gmt,
-            state=state,
-            number=order.number,
-            currency=order.currency,
-            customer=_customer(order, connection),
-            identities=_asserted(order.billing.email, order.billing.phone),
-            lines=lines,
-            shipping=shipping,
-            hold_codes=tuple(code for code in ours if HOLD.fullmatch(code)),
-            coupons=tuple(code for code in ours if COUPON.fullmatch(code)),
-        ),
+    return Order(
+        ref=ExternalRef(connection=connection, id=str(order.id)),
+        changed_at=order.date_modified_gmt,
+        placed_at=order.date_created_gmt,
+        state=state,
+        number=order.number,
+        currency=currency,
+        customer=_customer(order, connection),
+        identities=_asserted(order.billing.email, order.billing.phone),
+        lines=lines,
+        shipping=0 if gone else _shipping(order, what),
+        hold_codes=tuple(code for code in ours if HOLD.fullmatch(code)),
+        coupons=tuple(code for code in ours if COUPON.fullmatch(code)),
     )
 
 

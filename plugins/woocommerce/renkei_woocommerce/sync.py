@@ -10,7 +10,7 @@ from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.transport import json_of, path_number
-from renkei_contracts.toolkit.wire import page_of, parse
+from renkei_contracts.toolkit.wire import named, page_of, parse
 from renkei_woocommerce import wire
 from renkei_woocommerce.client import WooCommerceClient
 from renkei_woocommerce.mapping import (
@@ -63,7 +63,7 @@ class WooCommerceOrders:
         return found.rows, found.pages > 1
 
     async def _order(self, row: Any) -> Order:
-        order = parse(wire.Order, row, "order")
+        order = parse(wire.Order, row, named("order", row))
         refunds = () if is_whole(order) else await self._refunds(order)
         return to_order(order, refunds, self._id, self._states)
 
@@ -108,7 +108,7 @@ class WooCommerceMembers:
         return Page(tuple(items), None if ended else reading.after(found.rows), page.rejected)
 
     def _member(self, row: Any) -> Member:
-        customer = parse(wire.Customer, row, "customer")
+        customer = parse(wire.Customer, row, named("customer", row))
         given = self._settings
         return to_member(customer, self._id, given.points_key, trust_email=given.trust_email)
 
@@ -144,7 +144,7 @@ class WooCommerceBalances:
 
 
 def _is_draft(row: Any) -> bool:
-    return parse(wire.Standing, row, "order").status in DRAFTS
+    return parse(wire.Standing, row, named("order", row)).status in DRAFTS
 
 
 def _customer(id: str) -> str:

@@ -19,7 +19,7 @@ from renkei_contracts.event import (
 )
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.toolkit.signature import require_hmac_base64
-from renkei_contracts.toolkit.wire import json_body, parse
+from renkei_contracts.toolkit.wire import json_body, named, parse
 from renkei_woocommerce import wire
 from renkei_woocommerce.mapping import DRAFTS, is_whole, states, to_member, to_order
 from renkei_woocommerce.settings import WooCommerceSettings
@@ -87,16 +87,16 @@ class WooCommerceWebhooks:
         return [Ignored(reason=f"topic {ascii(topic)[:100]} is of no concern")]
 
     def _order(self, body: Any) -> Observation:
-        if parse(wire.Standing, body, "order").status in DRAFTS:
+        if parse(wire.Standing, body, named("order", body)).status in DRAFTS:
             return Ignored(reason="a draft of the checkout is no order yet")
-        order = parse(wire.Order, body, "order")
+        order = parse(wire.Order, body, named("order", body))
         if not is_whole(order):
             # The order does not say for what money was given back.
             return Changed(kind="order", ref=self._ref(order.id))
         return OrderSeen(order=to_order(order, (), self._id, self._states))
 
     def _member(self, body: Any) -> Observation:
-        customer = parse(wire.Customer, body, "customer")
+        customer = parse(wire.Customer, body, named("customer", body))
         given = self._settings
         member = to_member(customer, self._id, given.points_key, trust_email=given.trust_email)
         return MemberSeen(member=member)

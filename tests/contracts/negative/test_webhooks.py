@@ -70,6 +70,7 @@ WRONG: dict[str, Any] = {
     "any missing key is read or invalid": w.LooksInside,
     "any other type is read or invalid": w.LooksInside,
     "a missing key never makes another sale": w.MissingIsNobody,
+    "an order that is refused is named": w.NamesNothing,
 }
 
 TABLE = {f"webhooks: {name}": hooks(wrap) for name, wrap in WRONG.items()} | {

@@ -117,6 +117,14 @@ class AnyId(Reader):
             return (await self.all(Window(LONG_AGO, FAR)))[0]
 
 
+class RefusesWithoutAName(Reader):
+    async def fetch(self, id: str) -> Any:
+        try:
+            return await self.right.fetch(id)
+        except PayloadInvalid:
+            raise PayloadInvalid("it is not in yen") from None
+
+
 class PastWithoutEdits(Reader):
     """Leaves out what has changed since it was placed."""
 

@@ -119,6 +119,15 @@ async def test_a_connection_that_cannot_read_members_waits_for_them(
     assert (await told(ingest, opened, OrderSeen(order=order()))).hints == []
 
 
+async def test_an_order_in_another_currency_is_refused_by_name_and_not_booked_as_nothing(
+    ingest: Ingest, opened: Any
+) -> None:
+    with pytest.raises(PayloadInvalid, match=r"order cart/o1 is in 'USD'"):
+        await told(ingest, opened, OrderSeen(order=order(currency="USD")))
+    async with ingest.booking.database.begin() as conn:
+        assert (await conn.execute(text("SELECT count(*) FROM orders"))).scalar_one() == 0
+
+
 async def test_two_states_with_one_time_make_the_order_be_read_and_the_read_decides(
     ingest: Ingest, opened: Any
 ) -> None:

@@ -80,9 +80,13 @@ class TestHead:
         body["test"] = True
         assert order_of(body).test
 
-    def test_the_currency_is_told_as_sent(self, body: dict[str, Any]) -> None:
-        body["currency"] = "USD"
-        assert order_of(body).currency == "USD"
+    def test_another_currency_is_refused_by_name_before_its_fractions(
+        self, body: dict[str, Any]
+    ) -> None:
+        body |= {"currency": "USD"}
+        body["line_items"][0]["price"] = "10.50"
+        with pytest.raises(PayloadInvalid, match=f"^order {body['id']} is in 'USD'"):
+            order_of(body)
 
     def test_shipping_is_no_line(self, body: dict[str, Any]) -> None:
         order = order_of(body)

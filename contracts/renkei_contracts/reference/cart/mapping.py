@@ -8,6 +8,7 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, MemberState
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.reference.cart import wire
+from renkei_contracts.toolkit.amounts import in_yen
 from renkei_contracts.toolkit.shares import divide
 from renkei_contracts.toolkit.wire import canonical, known
 
@@ -34,6 +35,7 @@ HOLD = re.compile(r"hld-[a-z0-9]{1,60}")
 def to_order(order: wire.Order, connection: str) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     what = f"order {order.id}"
+    currency = in_yen(order.currency, what)
     state = known(ORDER_STATES, order.state, what)
     off = order.coupon.yen if order.coupon else 0
     if order.total != sum(line.amount for line in order.lines) + order.shipping - off:
@@ -48,7 +50,7 @@ def to_order(order: wire.Order, connection: str) -> Order:
             placed_at=order.placed_at,
             state=state,
             number=order.number,
-            currency=order.currency,
+            currency=currency,
             customer=_ref(connection, order.customer_id),
             identities=_mail(order.email),
             lines=tuple(map(_line, order.lines, each)),

@@ -12,7 +12,7 @@ from renkei_contracts.reference.cart.client import ReferenceClient
 from renkei_contracts.reference.cart.mapping import to_member, to_order
 from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.toolkit.transport import json_of, path_id
-from renkei_contracts.toolkit.wire import page_of, parse
+from renkei_contracts.toolkit.wire import named, page_of, parse
 
 
 class ReferenceOrders:
@@ -32,7 +32,7 @@ class ReferenceOrders:
         return page_of(page.rows, self._order, page.next)
 
     def _order(self, row: Any) -> Order:
-        return to_order(parse(wire.Order, row, "order"), self._id)
+        return to_order(parse(wire.Order, row, named("order", row)), self._id)
 
 
 class ReferenceMembers:
@@ -52,7 +52,7 @@ class ReferenceMembers:
         return page_of(page.rows, self._member, page.next)
 
     def _member(self, row: Any) -> Member:
-        return to_member(parse(wire.Customer, row, "customer"), self._id)
+        return to_member(parse(wire.Customer, row, named("customer", row)), self._id)
 
 
 class ReferenceBalances:

@@ -21,7 +21,7 @@ from renkei_contracts.reference.cart import wire
 from renkei_contracts.reference.cart.mapping import to_member, to_order
 from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.toolkit.signature import require_hmac_base64, require_recent, same
-from renkei_contracts.toolkit.wire import json_body, parse
+from renkei_contracts.toolkit.wire import json_body, named, parse
 
 SHOP, ID, TIME, SIGNATURE = (
     "Reference-Shop",
@@ -67,10 +67,10 @@ class ReferenceWebhooks:
         event = parse(wire.Event, json_body(delivery.body), "the delivery")
         match event.topic:
             case "order.changed":
-                order = parse(wire.Order, event.data, event.topic)
+                order = parse(wire.Order, event.data, named("order", event.data))
                 return [OrderSeen(order=to_order(order, self._id))]
             case "customer.changed":
-                customer = parse(wire.Customer, event.data, event.topic)
+                customer = parse(wire.Customer, event.data, named("customer", event.data))
                 return [MemberSeen(member=to_member(customer, self._id))]
             case "customer.left":
                 left = parse(wire.Left, event.data, event.topic)

@@ -14,7 +14,7 @@ from renkei_contracts.reference.till import mapping, wire
 from renkei_contracts.reference.till.client import TillClient
 from renkei_contracts.reference.till.settings import TillSettings
 from renkei_contracts.toolkit.transport import json_of, path_id
-from renkei_contracts.toolkit.wire import page_of, parse
+from renkei_contracts.toolkit.wire import named, page_of, parse
 
 CARD = re.compile(r"[!-~]{1,20}")
 """What the register can scan and keep."""
@@ -37,7 +37,7 @@ class TillOrders:
         return page_of(page.rows, self._order, page.next)
 
     def _order(self, row: Any) -> Order:
-        return mapping.to_order(parse(wire.Sale, row, "a sale"), self._id)
+        return mapping.to_order(parse(wire.Sale, row, named("sale", row)), self._id)
 
 
 class TillMembers:

@@ -24,4 +24,5 @@ from renkei_contracts.testing.suites import till_answers as till_answers
 from renkei_contracts.testing.suites import twin as twin
 from renkei_contracts.testing.suites import webhooks as webhooks
 from renkei_contracts.testing.suites import webhooks_keys as webhooks_keys
+from renkei_contracts.testing.suites import webhooks_naming as webhooks_naming
 from renkei_contracts.testing.suites import webhooks_reading as webhooks_reading

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.member import IdentityKind
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
@@ -11,6 +12,7 @@ from renkei_contracts.testing.bench import Bench
 from renkei_contracts.testing.checks import NotApplicable, must, succeeds
 from renkei_contracts.testing.lists import later
 from renkei_contracts.testing.shop import HANAKO, NOBODY, enrolled, sale, some_items
+from renkei_contracts.testing.spoiling import with_text
 from renkei_contracts.testing.suites.orders import suite
 
 BASIS_POINTS = 10_000
@@ -33,6 +35,23 @@ async def the_lines_of_a_sale_are_the_goods_that_were_bought(bench: Bench) -> No
         Counter(told) == Counter(bought),
         "each line must carry the product's sku, its pieces, and its tax rate in basis points",
     )
+
+
+@suite.check()
+async def an_order_in_another_currency_is_refused_by_name(bench: Bench) -> None:
+    """Points are counted in yen: whoever looks after the shop must hear of it, and of which."""
+    id = await sale(bench.twin)
+    bench.on_the_way = with_text(b'"JPY"', b'"USD"')
+    before = len(bench.exchanges)
+    try:
+        await bench.orders().fetch(id)
+    except PayloadInvalid as error:
+        must(id in str(error), "fetch() must name the order that is not in yen: PayloadInvalid")
+    else:
+        answers = [one.response for one in bench.exchanges[before:] if one.response is not None]
+        if not any(b'"USD"' in answer.content for answer in answers):
+            raise NotApplicable("the vendor's answers do not say a currency")
+        must(False, "fetch() must raise PayloadInvalid for an order that is not in yen")
 
 
 @suite.check()
