@@ -85,11 +85,13 @@ def beside(
     personal = sorted({member for member, _ in identities.values()} | needs.keys_of)
     requests = [{"s": scope, "k": key} for scope, key in needs.requests]
     claims = [{"s": scope, "p": period, "c": who} for scope, period, who in needs.claims]
+    customers = [{"c": connection, "e": id} for connection, id in needs.customers]
     refunded = [{"c": connection, "r": ref} for connection, ref in {*needs.orders, *orders}]
     return {
         "requests": for_any(requests, sql.REQUESTS, keys=as_json(requests)),
         "holds_named": for_any(needs.holds, sql.NAMED_HOLDS, names=_hold_names(needs.holds)),
         "member_keys": for_any(personal, sql.MEMBER_KEYS, ids=joined(personal)),
+        "customers": for_any(customers, sql.CUSTOMERS, keys=as_json(customers)),
         "claims": for_any(claims, sql.CLAIMS, keys=as_json(claims)),
         "refunds": for_any(refunded, sql.REFUNDS, keys=as_json(refunded)),
         "coupons": coupon_statement(needs.coupons),

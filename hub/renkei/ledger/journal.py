@@ -15,6 +15,7 @@ from renkei.ledger import rows as as_rows
 from renkei.ledger import statements as sql
 from renkei.ledger.allowances import allowance_rows, use_rows
 from renkei.ledger.coupons import coupon_rows, move_rows
+from renkei.ledger.customers import contact_rows, customer_rows
 from renkei.ledger.hold_codes import code_rows, over_rows
 from renkei.ledger.world import Staged, World
 from renkei.storage.committer import LostRace, sqlstate
@@ -138,6 +139,8 @@ def _heads(page: Page, world: World) -> None:
     page.put(sql.LEADS, leads, exact=True)
     born = [{"m": member, "day": day} for member, day in sorted(staged.birthdays.items())]
     page.put(sql.BIRTHDAYS, born)
+    named = [{"m": m, "profile": sealed.hex()} for m, sealed in sorted(staged.profiles.items())]
+    page.put(sql.PROFILES, named)
     page.put(sql.REACHED, as_rows.reach_rows(world), exact=True)
     page.put(sql.TIERS_SEEN, [{"m": member} for member in sorted(staged.tiers_seen)])
     due = [{"m": member, "due": at.isoformat()} for member, at in sorted(staged.tiers_due.items())]
@@ -200,6 +203,8 @@ def _links(page: Page, world: World) -> None:
 
 def _keys(page: Page, world: World) -> None:
     """What another process may have been first with."""
+    page.put(sql.CUSTOMERS, customer_rows(world.staged.customers), exact=True)
+    page.put(sql.CONTACTS_GONE, contact_rows(world.staged.contacts_gone, world.now))
     identities = as_rows.identity_rows(world)
     proven = [row for row in identities if row["grade"] != "asserted"]
     page.put(sql.IDENTITIES, proven, exact=True)

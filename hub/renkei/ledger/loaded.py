@@ -7,6 +7,7 @@ from typing import Any
 from renkei.ledger.allowances import allowance_of
 from renkei.ledger.books import Books, Hold, Lot
 from renkei.ledger.coupons import coupon_of
+from renkei.ledger.customers import customer_of
 from renkei.ledger.places import places_of, products_of
 from renkei.ledger.quotas import Quota
 from renkei.ledger.read_past import pasts_of
@@ -58,6 +59,7 @@ def world_in(names: Found, known: Known, found: Found) -> World:
         requests={(row[0], row[1]): (row[2], row[3]) for row in found["requests"]},
         holds={(row[0], row[1]): _known_hold(row) for row in found["holds_named"]},
         member_keys={row[0]: row[1] for row in found["member_keys"]},
+        customers={(row[0], row[1]): customer_of(row) for row in found["customers"]},
         merged={head[0]: head[8] for head in found["heads"]},
         quotas={(row[0], row[1]): Quota(row[2], row[3]) for row in found["quotas"]},
         claims={(row[0], row[1], row[2]): (row[3], row[4]) for row in found["claims"]},

@@ -35,6 +35,11 @@ LATERAL (
   OFFSET 0) i
 ORDER BY (i.grade = 'asserted') DESC"""
 
+CUSTOMERS = """
+SELECT t.connection_id, t.external_id, t.member_id, t.revision, t.changed_at, t.names, t.contacts
+FROM customer_told t JOIN json_to_recordset(CAST(:keys AS json)) AS x(c text, e text)
+  ON t.connection_id = x.c AND t.external_id = x.e"""
+
 ORDERS = f"""
 SELECT o.connection_id, o.order_ref, o.revision, o.clock, o.read_at, o.digest, o.placed_at,
        o.customer_id, o.member_id, o.same_connection, o.same_ref, o.program_id,

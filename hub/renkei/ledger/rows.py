@@ -193,6 +193,7 @@ def feed_rows(world: World) -> list[Row]:
         *(one.member for one in staged.members),
         *(one.member for one in staged.identities),
         *(one.member for one in staged.merges),
+        *staged.profiles,
     }
     coupons = {one.code for one in staged.coupons} | {one.code for one in staged.coupon_moves}
     told = [{"k": "balance", "m": m, "v": world.version_of(m)} for m in sorted(staged.touched)]

@@ -255,6 +255,34 @@ WHERE grade <> 'asserted' OR NOT EXISTS (
       AND i.member_id = x.m AND i.valid_until IS NULL OFFSET 0)
 ORDER BY kind, scope, blind ON CONFLICT DO NOTHING"""
 
+CUSTOMERS = """
+INSERT INTO customer_told
+  (connection_id, external_id, member_id, revision, changed_at, names, contacts)
+SELECT c, e, m, revision, changed, decode(names, 'hex'), contacts
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, e text, m text, revision bigint, changed timestamptz, names text, contacts text[])
+ORDER BY c, e
+ON CONFLICT (connection_id, external_id) DO UPDATE
+SET member_id = excluded.member_id, revision = excluded.revision,
+    changed_at = excluded.changed_at, names = excluded.names, contacts = excluded.contacts
+WHERE customer_told.revision = excluded.revision - 1"""
+"""Only upon what was compared: another process may have been told meanwhile."""
+
+PROFILES = """
+UPDATE member_profile SET sealed = decode(x.profile, 'hex')
+FROM json_to_recordset(CAST(:p AS json)) AS x(m text, profile text)
+WHERE member_profile.member_id = x.m"""
+
+CONTACTS_GONE = """
+UPDATE identity SET valid_until = x.at
+FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, e text, m text, k text, blind text, at timestamptz)
+WHERE identity.kind = x.k AND identity.scope = '' AND identity.blind = decode(x.blind, 'hex')
+  AND identity.member_id = x.m AND identity.valid_until IS NULL AND NOT EXISTS (
+    SELECT FROM customer_told t
+    WHERE t.member_id = x.m AND (t.connection_id, t.external_id) <> (x.c, x.e)
+      AND x.k || ':' || x.blind = ANY(t.contacts))"""
+
 NEW_MIRRORS = """
 INSERT INTO mirror (connection_id, member_id, external_id, wanted_version, due)
 SELECT x.c, x.m, x.e, x.v, x.at FROM json_to_recordset(CAST(:p AS json))

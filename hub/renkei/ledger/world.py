@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from renkei.ledger.allowances import Allowance, AllowanceUse
 from renkei.ledger.books import Books, HoldExtension, HoldName, Lot
 from renkei.ledger.coupons import CouponMove, CouponName, IssuedCoupon
+from renkei.ledger.customers import ContactGone, CustomerKey, NewMirror, ToldCustomer
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.hold_codes import HoldCode
 from renkei.ledger.past import NewReach, Past, PastOf
@@ -63,6 +64,7 @@ class Needs:
     sales: frozenset[SaleKey] = frozenset()
     members: frozenset[str] = frozenset()
     identities: frozenset[IdentityKey] = frozenset()
+    customers: frozenset[CustomerKey] = frozenset()
     requests: frozenset[RequestKey] = frozenset()
     holds: frozenset[HoldName] = frozenset()
     claims: frozenset[ClaimKey] = frozenset()
@@ -255,15 +257,6 @@ class NewIdentity:
 
 
 @dataclass(frozen=True)
-class NewMirror:
-    """A channel that is to show this member's balance; no external id: create them there."""
-
-    connection: str
-    member: str
-    external_id: str | None
-
-
-@dataclass(frozen=True)
 class NewClaim:
     """A claimant's new high-water mark; ``n`` counts its claims."""
 
@@ -324,6 +317,9 @@ class Staged:
     leads: dict[str, int] = field(default_factory=dict)
     refunds: list[NewRefund] = field(default_factory=list)
     birthdays: dict[str, str] = field(default_factory=dict)
+    customers: dict[CustomerKey, ToldCustomer] = field(default_factory=dict)
+    profiles: dict[str, bytes] = field(default_factory=dict)
+    contacts_gone: set[ContactGone] = field(default_factory=set)
     reached: list[NewReach] = field(default_factory=list)
     tiers_due: dict[str, datetime] = field(default_factory=dict)
     tiers_seen: set[str] = field(default_factory=set)
@@ -357,6 +353,7 @@ class World:
     settled: dict[tuple[str, OrderKey], Settled]
     requests: dict[RequestKey, tuple[bytes, Mapping[str, Any]]]
     member_keys: dict[str, bytes] = field(default_factory=dict)
+    customers: dict[CustomerKey, ToldCustomer] = field(default_factory=dict)
     holds: dict[HoldName, KnownHold] = field(default_factory=dict)
     merged: dict[str, str | None] = field(default_factory=dict)
     quotas: dict[QuotaKey, Quota] = field(default_factory=dict)

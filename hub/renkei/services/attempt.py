@@ -343,6 +343,7 @@ def keep(attempt: Attempt) -> None:
         (world.quotas, mine.quotas),
         (world.claims, attempt.claims),
         (world.coupons, attempt.coupons),
+        (world.customers, mine.customers),
     ):
         if staged:
             kept.update(staged)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from renkei.identity.cards import card_number
 from renkei.identity.matching import Found, New, match
+from renkei.ledger.customers import NewMirror
 from renkei.ledger.entry import digest_of
 from renkei.ledger.world import (
     Alert,
@@ -12,11 +13,17 @@ from renkei.ledger.world import (
     Needs,
     NewIdentity,
     NewMember,
-    NewMirror,
 )
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
 from renkei.services.personal import Names, sealed_identity, sealed_names
+from renkei.services.restated_customer import (
+    customer_key,
+    forget_contacts,
+    remember,
+    rename,
+    restated,
+)
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 
@@ -52,15 +59,28 @@ class Enrol:
     def needs(self) -> Needs:
         """Whoever these identities name, and whether the new card's number is free."""
         keys = {key for key, _ in self.identities} | {self._card()[0]}
-        return Needs(connections=frozenset({self.seen.ref.connection}), identities=frozenset(keys))
+        return Needs(
+            connections=frozenset({self.seen.ref.connection}),
+            identities=frozenset(keys),
+            customers=frozenset({customer_key(self.seen)}),
+        )
 
     def decide(self, attempt: Attempt) -> EnrolAnswer:
-        """Link to the member a proven identity names, or make a new one."""
+        """Link to the member a proven identity names, or make a new one.
+
+        What changed at the vendor since it last told of them changes with the member.
+        """
         proofs = [key for key, identity in self.identities if identity.grade != Grade.ASSERTED]
         named = match(proofs, attempt.world.identities)
+        found = named.member if isinstance(named, Found) else self._create(attempt)
+        again = restated(attempt, self.ring, self.seen, found, [key for key, _ in self.identities])
+        if again.late:
+            return EnrolAnswer(found, created=False)
+        remember(attempt, again)
         if isinstance(named, New):
-            return EnrolAnswer(self._create(attempt), created=True)
-        found = named.member
+            return EnrolAnswer(found, created=True)
+        rename(attempt, self.ring, self.seen, again)
+        forget_contacts(attempt, again)
         if self.seen.birthday:
             attempt.staged.birthdays[found] = self.seen.birthday
         self._link(attempt, found, attempt.world.member_keys[found], self.identities)

@@ -35,6 +35,7 @@ BY_MEMBER = {
 BY_CONNECTION = {
     "changed_object",
     "connection_token",
+    "customer_told",
     "delivery",
     "delivery_count",
     "mirror",

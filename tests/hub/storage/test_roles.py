@@ -25,6 +25,7 @@ MUTABLE = {
     "member_key": "destroyed when a person is erased",
     "member_profile": "names change, under the member's key; a birthday without its year",
     "tier_due": "whose tiers must be looked at: work that is done is gone",
+    "customer_told": "what a vendor told last of a customer",
     "identity": "until when it is valid, and how well it is proven",
     "period": "is sealed once",
     "quota": "how much of it is used",
