@@ -432,3 +432,41 @@ async def test_names_and_addresses_are_not_readable_in_the_database(
             assert "hanako" not in spelled
             assert b"hanako".hex() not in spelled
             assert "花子".encode().hex() not in spelled
+
+
+async def test_when_an_order_that_captured_a_hold_moves_the_points_go_back_and_the_other_pays(
+    booking: Booking, till: TillService
+) -> None:
+    first = (await booking.enrol(customer())).member
+    second = (await booking.enrol(customer("c2", "taro@example.jp"))).member
+    await settle(booking, order())
+    await settle(booking, order("o2", yen=55_000, customer=ExternalRef(connection="cart", id="c2")))
+    site = Terminal("trm_site", "cart", "", "site")
+    hold = await till.hold(site, HoldRequest(key="h1", member=first, points=80))
+    paid: dict[str, Any] = {"points_used": 80, "points_value": 80, "hold_codes": (hold.hold,)}
+    await settle(booking, order("o3", **paid))
+    assert (await spendable(booking, first), await spendable(booking, second)) == (119, 500)
+    moved = order("o3", tick=1, customer=ExternalRef(connection="cart", id="c2"), **paid)
+    for outcome in ("settled", "unchanged"):
+        assert await settle(booking, moved) == outcome
+        assert (await spendable(booking, first), await spendable(booking, second)) == (100, 519)
+    await assert_books_hold(booking)
+
+
+async def test_who_an_order_moves_to_and_has_no_points_owes_them_and_a_person_is_told_of_the_order(
+    booking: Booking, till: TillService
+) -> None:
+    first = (await booking.enrol(customer())).member
+    second = (await booking.enrol(customer("c2", "taro@example.jp"))).member
+    await settle(booking, order())
+    site = Terminal("trm_site", "cart", "", "site")
+    hold = await till.hold(site, HoldRequest(key="h1", member=first, points=80))
+    paid: dict[str, Any] = {"points_used": 80, "points_value": 80, "hold_codes": (hold.hold,)}
+    await settle(booking, order("o2", yen=1_100, **paid))
+    taro = ExternalRef(connection="cart", id="c2")
+    await settle(booking, order("o2", yen=1_100, tick=1, customer=taro, **paid))
+    assert (await spendable(booking, first), (await balance(booking, second)).debt) == (100, -71)
+    async with booking.database.begin() as conn:
+        alerts = (await conn.execute(text("SELECT kind, member_id, order_ref FROM alert"))).all()
+    assert [tuple(one) for one in alerts] == [("overdraft", second, "o2")]
+    await assert_books_hold(booking)

@@ -271,6 +271,19 @@ async def test_a_code_that_was_given_away_costs_its_member_points_once(shop: Sce
     assert (await points(shop), await alerts(shop)) == (297, ["code_of_other_member"])
 
 
+async def test_an_order_with_a_code_that_moves_to_another_customer_stays_with_who_paid(
+    shop: Scene,
+) -> None:
+    friend = ExternalRef(connection="cart", id="c2")
+    await shop.hub.booking.enrol(Member(ref=friend, changed_at=NOW))
+    hold = await held(shop)
+    await tell(shop, with_code(hold))
+    moved = {"customer": friend, "changed_at": NOW + timedelta(seconds=9)}
+    answer = await tell(shop, with_code(hold, **moved))
+    assert (answer.earned, answer.redeemed) == (97, 300)
+    assert (await points(shop), await alerts(shop)) == (297, ["code_of_other_member"])
+
+
 async def test_a_code_that_is_nobodys_is_none(shop: Scene) -> None:
     hold = (await held(shop)).model_copy(update={"code": "hld-0000"})
     answer = await tell(shop, with_code(hold))
