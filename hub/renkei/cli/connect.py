@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.cli.connection_settings import Ask
     from renkei.services.connect import Connected
+    from renkei.services.consent import ByHand
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
@@ -34,6 +35,9 @@ def connect(
     file: Annotated[
         Path | None, typer.Option("--settings", help="TOML file with the settings")
     ] = None,
+    authorize: Annotated[
+        bool, typer.Option("--authorize", help="the shop's owner authorizes us in a browser now")
+    ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="give a connection that is there these settings")
     ] = False,
@@ -41,11 +45,15 @@ def connect(
 ) -> None:
     """Connect a shop: its settings are asked for, checked at the vendor, and kept sealed."""
     from renkei.cli.connection_settings import gather
+    from renkei.services.consent import ByHand
 
     settings = invocation(context).settings()
     plugin = load_registry(settings.disabled_plugins).vendor(vendor)
     given = gather(plugin.settings, setting or (), file, _ask())
-    made = with_hub(settings, lambda hub: _made(hub, plugin, id or vendor, given, replace=replace))
+    hand = ByHand(_page_and_back, webhook_url(settings, "/") or "") if authorize else None
+    made = with_hub(
+        settings, lambda hub: _made(hub, plugin, id or vendor, given, hand, replace=replace)
+    )
     url = webhook_url(settings, made.webhook_path)
     findings = [finding.text for finding in made.findings]
     if json:
@@ -60,10 +68,25 @@ def connect(
 
 
 async def _made(
-    hub: "Hub", vendor: Vendor, id: str, given: dict[str, Any], *, replace: bool
+    hub: "Hub",
+    vendor: Vendor,
+    id: str,
+    given: dict[str, Any],
+    hand: "ByHand | None",
+    *,
+    replace: bool,
 ) -> "Connected":
     service = hub.connecting
-    return await (service.reconnect if replace else service.connect)(vendor, id, given)
+    change = service.reconnect if replace else service.connect
+    return await change(vendor, id, given, by_hand=hand)
+
+
+async def _page_and_back(page: str) -> str:
+    """Show the owner the page of consent; the address at which the browser ended."""
+    errors.print("Open this in a browser, as the shop's owner, and allow it:", markup=False)
+    errors.print(f"  {page}", markup=False, soft_wrap=True)
+    errors.print("The browser then ends at an address with a code; the page there may be missing.")
+    return str(typer.prompt("Paste that whole address", err=True))
 
 
 def connections(context: typer.Context, json: Json = False) -> None:

@@ -17,6 +17,7 @@ from renkei.connections.tokens import keep
 from renkei.messaging import alerts
 from renkei.messaging.acceptance import KINDS
 from renkei.registry import Registry
+from renkei.services.consent import ByHand
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.capability import CheckFinding
@@ -72,23 +73,34 @@ class Connecting:
         id: str,
         settings: Mapping[str, Any],
         settles_from: datetime | None = None,
+        by_hand: ByHand | None = None,
     ) -> Connected:
         """Check the settings at the vendor and add the connection.
 
         Orders placed before ``settles_from`` are history only; the default is the start of this
-        minute, as vendors tell time in whole seconds and by their own clocks. Raises
-        SettingsInvalid when a finding blocks, the name is taken, or a setting is wrong.
+        minute, as vendors tell time in whole seconds and by their own clocks. ``by_hand``: the
+        owner authorizes us first. Raises SettingsInvalid when a finding blocks, the name is taken,
+        or a setting is wrong.
         """
         store.require_slug(id)
         complete = _with_path_secret(vendor, settings)
         tokens = MemoryTokens()
-        findings = await self._check(vendor, id, complete, tokens)
-        _refuse_blocked(id, findings)
+        findings = await self._check(vendor, id, complete, tokens, by_hand)
+        _refuse_blocked(id, vendor, findings)
         since = settles_from or _this_minute(self.clock())
-        await self._add(NewConnection(id, vendor.name, complete, since), await tokens.current())
+        token = await tokens.current()
+        # The refresh token of the settings may have been good once, and is used up.
+        lasts = token is not None and (by_hand is not None or token.refresh is not None)
+        await self._add(NewConnection(id, vendor.name, complete, since), token if lasts else None)
         return Connected(id, _webhook_path(vendor, id, complete), tuple(findings))
 
-    async def reconnect(self, vendor: Vendor, id: str, settings: Mapping[str, Any]) -> Connected:
+    async def reconnect(
+        self,
+        vendor: Vendor,
+        id: str,
+        settings: Mapping[str, Any],
+        by_hand: ByHand | None = None,
+    ) -> Connected:
         """Give a connection new settings, and let it work again where it was not let in.
 
         Its webhook address stays, unless the settings name another. Raises UnknownConnection, and
@@ -102,8 +114,8 @@ class Connecting:
         complete = _with_path_secret(vendor, {PATH_SECRET: kept, **settings} if kept else settings)
         # What an owner has authorized is not in the settings.
         tokens = MemoryTokens() if vendor.install is None else self.tokens(id)
-        findings = await self._check(vendor, id, complete, tokens)
-        _refuse_blocked(id, findings)
+        findings = await self._check(vendor, id, complete, tokens, by_hand)
+        _refuse_blocked(id, vendor, findings)
         async with self.database.begin() as conn:
             await store.set_settings(conn, self.ring, id, complete)
             await store.set_state(conn, id, "active")
@@ -131,16 +143,21 @@ class Connecting:
         )
 
     async def _check(
-        self, vendor: Vendor, id: str, settings: Mapping[str, Any], tokens: TokenStore
+        self,
+        vendor: Vendor,
+        id: str,
+        settings: Mapping[str, Any],
+        tokens: TokenStore,
+        by_hand: ByHand | None,
     ) -> Sequence[CheckFinding]:
-        """What the vendor says."""
+        """What the vendor says, once the owner has authorized us."""
         valid = _valid(vendor, settings)
-        if vendor.check is None:
-            return ()
         async with new_client() as http:
             connection = Connection(id, valid, http, tokens, self.clock)
             try:
-                return await vendor.check(connection).check()
+                if by_hand is not None:
+                    await by_hand.obtain(vendor, connection)
+                return () if vendor.check is None else await vendor.check(connection).check()
             except TryLater as error:
                 raise Unavailable(
                     f"{id} is not connected: {error}; check the address, and try again"
@@ -154,8 +171,7 @@ class Connecting:
         try:
             async with self.database.begin() as conn:
                 await store.insert(conn, self.ring, new, self.clock())
-                # The refresh token of the settings may have been good once, and is used up.
-                if token is not None and token.refresh is not None:
+                if token is not None:
                     await keep(conn, self.ring, new.id, token)
         except IntegrityError:
             message = f"{new.id!r} is there already: choose another with --id, or --replace it"
@@ -190,7 +206,9 @@ def _webhook_path(vendor: Vendor | None, id: str, settings: Mapping[str, Any]) -
     return f"/webhooks/{id}/{secret}" if secret else f"/webhooks/{id}"
 
 
-def _refuse_blocked(id: str, findings: Sequence[CheckFinding]) -> None:
+def _refuse_blocked(id: str, vendor: Vendor, findings: Sequence[CheckFinding]) -> None:
     blocking = [finding.text for finding in findings if finding.blocks]
+    if blocking and vendor.install is not None:
+        blocking.append("where it is an authorization that is missing, add --authorize")
     if blocking:
         raise SettingsInvalid(f"{id} is not connected: {'; '.join(blocking)}")

@@ -119,9 +119,15 @@ async def test_what_is_wrong_with_the_settings_is_said_without_them(
 
 
 async def test_a_finding_that_blocks_adds_nothing(connecting: Connecting) -> None:
-    with pytest.raises(SettingsInvalid, match="the key is refused"):
+    with pytest.raises(SettingsInvalid, match=r"the key is refused"):
         await connecting.connect(ACME, "shop", {"api_key": "wrong"})
     assert await connecting.lines() == []
+
+
+async def test_where_an_owner_must_authorize_us_it_is_said_how(connecting: Connecting) -> None:
+    owned = replace(ACME, install=webhooks)
+    with pytest.raises(SettingsInvalid, match=r"the key is refused.*--authorize"):
+        await connecting.connect(owned, "shop", {"api_key": "wrong"})
 
 
 async def test_new_settings_let_a_connection_work_again(connecting: Connecting) -> None:
@@ -137,7 +143,7 @@ async def test_new_settings_let_a_connection_work_again(connecting: Connecting) 
 async def test_new_settings_that_are_refused_change_nothing(connecting: Connecting) -> None:
     await connecting.connect(ACME, "shop", {"api_key": "k1"})
     await lock_out(connecting)
-    with pytest.raises(SettingsInvalid, match="the key is refused"):
+    with pytest.raises(SettingsInvalid, match=r"the key is refused"):
         await connecting.reconnect(ACME, "shop", {"api_key": "wrong"})
     row = await row_of(connecting)
     assert row.state == "needs_authorization"
