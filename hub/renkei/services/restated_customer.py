@@ -46,10 +46,11 @@ def restated(
     key = customer_key(seen)
     last = attempt.world.customers.get(key)
     revision = (last.revision if last else 0) + (key not in attempt.world.staged.customers)
-    contacts = tuple(sorted(_name_of(one) for one in keys if one[0] in CONTACTS))
+    known = last if last and last.member == member else None
+    contacts = _contacts(keys, known)
     names = ring.blind("names", seen.ref.connection, f"{seen.family_name}\x1f{seen.given_name}")
     told = ToldCustomer(key, member, revision, seen.changed_at, names, contacts)
-    return Restated(told, last if last and last.member == member else None)
+    return Restated(told, known)
 
 
 def remember(attempt: Attempt, again: Restated) -> None:
@@ -70,9 +71,24 @@ def rename(attempt: Attempt, ring: KeyRing, seen: Member, again: Restated) -> No
 
 
 def forget_contacts(attempt: Attempt, again: Restated) -> None:
-    """Addresses and numbers that the vendor does not tell any more end, unless another does."""
+    """Addresses and numbers in whose place others are told end, unless another channel has them."""
     gone = set(again.before.contacts) - set(again.told.contacts) if again.before else set()
     attempt.staged.contacts_gone.update((again.told.key, again.told.member, one) for one in gone)
+
+
+def _contacts(keys: Iterable[IdentityKey], known: ToldCustomer | None) -> tuple[str, ...]:
+    """What is told now. Who is told without any address, or any number, has kept theirs.
+
+    A vendor that takes a right to personal data away leaves them out for everybody.
+    """
+    told = {_name_of(key) for key in keys if key[0] in CONTACTS}
+    kinds = {_kind_of(one) for one in told}
+    kept = {one for one in known.contacts if _kind_of(one) not in kinds} if known else set()
+    return tuple(sorted(told | kept))
+
+
+def _kind_of(contact: str) -> str:
+    return contact.partition(":")[0]
 
 
 def _name_of(key: IdentityKey) -> str:

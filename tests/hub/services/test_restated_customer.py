@@ -87,6 +87,15 @@ async def test_a_new_number_takes_the_place_of_the_old_one(booking: Booking) -> 
     assert await found_by(booking, "090-0000-0002", IdentityKind.PHONE) == [member]
 
 
+async def test_a_vendor_that_leaves_addresses_out_takes_none_away_until_it_tells_another(
+    booking: Booking,
+) -> None:
+    member, *_ = await enrolled(booking, customer(), customer("", tick=1, names=("", "")))
+    assert await found_by(booking, OLD) == [member]
+    await enrolled(booking, customer(NEW, tick=2))
+    assert (await found_by(booking, OLD), await found_by(booking, NEW)) == ([], [member])
+
+
 async def test_an_old_state_that_comes_late_changes_nothing(booking: Booking) -> None:
     member, *_ = await enrolled(
         booking,
