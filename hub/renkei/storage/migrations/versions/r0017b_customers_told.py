@@ -2,8 +2,8 @@
 
 from renkei.storage.migrations.scripts import has_running_role, never_down, run, run_file
 
-revision = "0017"
-down_revision = "0016b"
+revision = "0017b"
+down_revision = "0017"
 
 RIGHTS = """
 GRANT SELECT, INSERT ON customer_told TO renkei_app;
@@ -12,7 +12,7 @@ GRANT UPDATE (member_id, revision, changed_at, names, contacts) ON customer_told
 
 def upgrade() -> None:
     """One table. Customers who are known already are told apart from their next change on."""
-    run_file("0017_customers_told.sql")
+    run_file("0017b_customers_told.sql")
     if has_running_role():
         run(RIGHTS)
 
