@@ -16,7 +16,7 @@ from renkei.config import Settings, key_bytes
 from renkei.connections.opened import OpenConnections
 from renkei.errors import ConfigInvalid
 from renkei.messaging.delivery_counts import DeliveryCounts
-from renkei.messaging.inbox import Incoming, store_batch
+from renkei.messaging.inbox import Incoming, sender_of, store_batch
 from renkei.registry import Registry, load_registry
 from renkei.services import installation
 from renkei.services.attempt import Command
@@ -178,7 +178,7 @@ async def _build(
     connections = OpenConnections(registry, database.engine, ring, clock)
     stack.push_async_callback(connections.close)
     intake: GroupCommitter[Incoming, bool] = await stack.enter_async_context(
-        GroupCommitter(database, partial(store_batch, ring), on_commit=wakers.wake)
+        GroupCommitter(database, partial(store_batch, ring), wakers.wake, whose=sender_of)
     )
     counts = await stack.enter_async_context(DeliveryCounts(database))
     ledger = await stack.enter_async_context(ledger_lanes(database, wakers.wake))

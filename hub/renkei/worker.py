@@ -93,6 +93,7 @@ class Worker:
     hub: WorkedHub
     pace: Pace = field(default_factory=Pace)
     running: dict[Lane, "asyncio.Task[None]"] = field(default_factory=dict)
+    begun: dict[Lane, float] = field(default_factory=dict)
     faults: dict[Lane, tuple[int, float]] = field(default_factory=dict)
     polled: set[str] = field(default_factory=set)
     unusable: set[str] = field(default_factory=set)
@@ -149,11 +150,13 @@ class Worker:
             await asyncio.sleep(self.pace.rest_after_fault)
             return
         now = time.monotonic()
-        for lane in lanes:
+        # Where more is due than there are tasks, what has waited longest is first: nothing starves.
+        for lane in sorted(lanes, key=lambda lane: self.begun.get(lane, 0.0)):
             _, rests_until = self.faults.get(lane, (0, 0.0))
             if lane not in self.running and now >= rests_until:
                 if len(self.running) >= self.pace.lanes:
                     break
+                self.begun[lane] = now
                 self.running[lane] = asyncio.create_task(self._lane(lane))
 
     async def _lane(self, lane: Lane) -> None:

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from acme import Scene, body, bought, hanako, shown
+from acme import NOW, Scene, body, bought, hanako, shown
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
@@ -13,9 +13,11 @@ from renkei.connections.calling import CALL_SECONDS
 from renkei.errors import UnknownVendor
 from renkei.ledger.verify import verify
 from renkei.messaging.due import Lane
+from renkei.messaging.inbox import Incoming
 from renkei.messaging.retry import TRIES
 from renkei.services.members import balance
 from renkei.worker import Pace, Worker
+from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import (
     NotYet,
     Rejected,
@@ -345,3 +347,25 @@ async def test_a_lane_whose_connection_cannot_be_opened_rests_longer_each_time(
         await worker.running[lane]
         rests.append(round(worker.faults[lane][1] - time.monotonic()))
     assert rests == [10, 20, 40, 60]
+
+
+async def test_where_more_is_due_than_there_are_tasks_every_lane_has_its_turn(
+    scene: Scene,
+) -> None:
+    """A flood at one shop may keep its lane due for ever; the others' turns come all the same."""
+    worked: list[str] = []
+
+    class Endless:
+        async def work(self, connection: str) -> int:
+            worked.append(connection)
+            return 100
+
+    worker = Worker(scene.hub, Pace(lanes=1))
+    worker.queues = dict.fromkeys(worker.queues, Endless())
+    for id in ("cart", "shop"):
+        await scene.hub.intake.submit(Incoming(Delivery(id, NOW, (), b""), "d"))
+    for _ in range(6):
+        await worker._turn()
+        await asyncio.gather(*worker.running.values())
+    assert {"cart", "shop"} == set(worked[:2])
+    assert min(worked.count("cart"), worked.count("shop")) >= 2

@@ -144,15 +144,24 @@ class OpenConnections:
         await self._refresh(FRESH_SECONDS)
         return [row for row in self._rows.values() if row.vendor]
 
+    def knows(self, id: str) -> bool:
+        """Whether there was such a connection when it was last looked."""
+        return id in self._rows
+
+    async def require(self, id: str) -> ConnectionRow:
+        """The connection's row; raises UnknownConnection."""
+        await self._refresh(FRESH_SECONDS if id in self._rows else UNKNOWN_SECONDS)
+        row = self._rows.get(id)
+        if row is None or not row.vendor:
+            raise UnknownConnection(f"no connection {id} of a vendor; see `renkei connections`")
+        return row
+
     async def get(self, id: str) -> OpenConnection:
         """The connection with a plugin that can be used.
 
         Raises UnknownConnection; UnknownVendor, SettingsInvalid or SealBroken where it cannot.
         """
-        await self._refresh(FRESH_SECONDS if id in self._rows else UNKNOWN_SECONDS)
-        row = self._rows.get(id)
-        if row is None or not row.vendor:
-            raise UnknownConnection(f"no connection {id} of a vendor; see `renkei connections`")
+        row = await self.require(id)
         kept = self._open.get(id)
         if kept is None or (kept.row.vendor, kept.row.sealed) != (row.vendor, row.sealed):
             kept = self._open[id] = self._made(row)

@@ -11,12 +11,14 @@ from renkei.storage.trip import Statement, travel
 
 Queue = Literal["deliveries", "changed", "polls", "mirror", "codes"]
 
-# Each branch reads an index of what is waiting, never the whole table. Deliveries are only thought
-# about; the other queues call the vendor, who must be willing.
+# Each branch reads an index of what is waiting, never the whole table; of deliveries one row a
+# connection, however many wait. Deliveries are only thought about; the other queues call the
+# vendor, who must be willing.
 DUE = """
 WITH waiting AS (
-    SELECT 'deliveries' AS queue, connection_id FROM delivery
-    WHERE state = 'new' AND due <= :now
+    SELECT 'deliveries' AS queue, c.connection_id FROM connection c, LATERAL (
+        SELECT FROM delivery d
+        WHERE d.connection_id = c.connection_id AND d.state = 'new' AND d.due <= :now LIMIT 1) d
     UNION
     SELECT 'changed', connection_id FROM changed_object
     WHERE NOT dead AND due <= :now AND (leased_until IS NULL OR leased_until <= :now)

@@ -37,10 +37,12 @@ CLAIM = """
 WITH picked AS (
     SELECT connection_id, delivery_key FROM delivery
     WHERE state = 'new' AND connection_id = :c AND due <= :now
-    ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED)
-UPDATE delivery d SET due = :now + CAST(:lease AS interval), owner = :owner, tries = d.tries + 1
-FROM picked p WHERE (d.connection_id, d.delivery_key) = (p.connection_id, p.delivery_key)
-RETURNING d.connection_id, d.delivery_key, d.received_at, d.headers, d.body, d.tries"""
+    ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED),
+taken AS (
+    UPDATE delivery d SET due = :now + CAST(:lease AS interval), owner = :owner, tries = d.tries + 1
+    FROM picked p WHERE (d.connection_id, d.delivery_key) = (p.connection_id, p.delivery_key)
+    RETURNING d.connection_id, d.delivery_key, d.received_at, d.headers, d.body, d.tries)
+SELECT * FROM taken ORDER BY received_at, delivery_key"""
 
 END = """
 UPDATE delivery d SET state = x.state, reason = x.reason, due = x.due, owner = NULL
@@ -90,6 +92,11 @@ class Ended:
     state: State
     due: datetime
     reason: str | None = None
+
+
+def sender_of(incoming: Incoming) -> str:
+    """Whose delivery it is."""
+    return incoming.delivery.connection
 
 
 def _about(connection: str, key: str) -> str:
@@ -150,7 +157,7 @@ async def claim(
     limit: int,
     lease: timedelta = LEASE,
 ) -> list[Claimed]:
-    """Take what is due at this connection, the longest waiting first."""
+    """Take what is due at this connection, the longest waiting first, as it came in."""
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
     rows = (await conn.execute(text(CLAIM), values)).all()
     return [

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from renkei.errors import Busy
 from renkei.failpoints import reach
 from renkei.storage.engine import Database
+from renkei.storage.turns import Turns
 from renkei_contracts.errors import RenkeiError
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ class GroupCommitter(Generic[C, A]):
 
     ``run_batch`` takes the commands in order, does everything in one database transaction, commits,
     and gives one answer or exception per command. ``on_commit`` is called after each commit.
+    ``whose`` names who sent a command: senders take turns, so that one's flood delays no other.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class GroupCommitter(Generic[C, A]):
         run_batch: "RunBatch[C, A]",
         on_commit: Callable[[], None] = lambda: None,
         batch: int = BATCH,
+        whose: Callable[[C], str] = lambda _: "",
     ) -> None:
         self._database = database
         self._run_batch = run_batch
         self._on_commit = on_commit
         self._batch = batch
-        self._queue: asyncio.Queue[tuple[C, asyncio.Future[A]]] = asyncio.Queue(QUEUE)
+        self._whose = whose
+        self._queue: Turns[tuple[C, asyncio.Future[A]]] = Turns(QUEUE)
         self._loop: asyncio.Task[None] | None = None
         self._last_batch = 0
         self._taken = self._answered = 0
@@ -69,7 +73,8 @@ class GroupCommitter(Generic[C, A]):
 
     async def __aexit__(self, *exc: object) -> None:
         """Finish what was accepted, then stop."""
-        await self._queue.join()
+        async with self._turn:
+            await self._turn.wait_for(lambda: self._answered >= self._taken)
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
@@ -83,7 +88,7 @@ class GroupCommitter(Generic[C, A]):
         """Wait for the command's own answer; raises Busy when the queue is full."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait((command, answer))
+            self._queue.put(self._whose(command), (command, answer))
         except asyncio.QueueFull:
             raise Busy("the hub is busy; try again in a second") from None
         self._taken += 1
@@ -101,15 +106,9 @@ class GroupCommitter(Generic[C, A]):
 
     async def _run(self) -> None:
         while True:
-            waiting = [await self._queue.get()]
-            while len(waiting) < self._batch and not self._queue.empty():
-                waiting.append(self._queue.get_nowait())
+            waiting = await self._queue.take(self._batch)
             self._last_batch = len(waiting)
-            try:
-                await self._answer_all(waiting)
-            finally:
-                for _ in waiting:
-                    self._queue.task_done()
+            await self._answer_all(waiting)
             async with self._turn:
                 self._answered += len(waiting)
                 self._turn.notify_all()

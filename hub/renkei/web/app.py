@@ -30,6 +30,7 @@ from renkei.web.access import Access
 from renkei.web.body import BoundedBody
 from renkei.web.metrics import Metrics
 from renkei.web.problems import Problem
+from renkei.web.room import room_for
 from renkei.web.served import ServedHub
 
 PARTS = (
@@ -106,6 +107,7 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     app.state.hub = hub
     app.state.metrics = Metrics()
     app.state.leaving = asyncio.Event()
+    app.state.room = room_for(hub.settings.body_limit_bytes)
     for part in PARTS:
         app.include_router(part.router)
     failures.register(app)

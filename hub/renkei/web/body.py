@@ -29,7 +29,7 @@ class BoundedBody:
         """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif _announced(scope) > self._limit:
+        elif (announced(scope) or 0) > self._limit:
             await respond(scope, refused("body_too_large"))(scope, receive, send)
         else:
             await self._app(scope, _Bounded(receive, self._limit), send)
@@ -57,9 +57,10 @@ class _Bounded:
         return message
 
 
-def _announced(scope: Scope) -> int:
+def announced(scope: Scope) -> int | None:
+    """How many bytes the caller says are coming; None where that is not said."""
     given = Headers(scope=scope).get("content-length", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 20 else 0
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 20 else None
 
 
 class StrictRequest(Request):

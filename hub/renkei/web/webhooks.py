@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from renkei.connections.store import SLUG
-from renkei.errors import Busy, UnknownConnection
+from renkei.errors import Busy, TillRefused, UnknownConnection
+from renkei.web.body import announced
 from renkei.web.metrics import metrics_of
 from renkei.web.problems import documented, refused
+from renkei.web.room import room_of
 from renkei.web.served import ServedHub, hub_of
 from renkei.web.trace import trace_of
 from renkei_contracts.delivery import Delivery
@@ -82,14 +84,44 @@ router = APIRouter(prefix="/webhooks", route_class=DeliveryRoute, tags=["webhook
 async def deliver(request: Request) -> Response:
     """Verify and store one delivery; the same one again is stored once and answered alike."""
     hub = await hub_of(request)
-    delivery = await _delivery(request, hub)
-    outcome, problem = await _receive(hub, delivery)
-    known = "" if outcome == "unknown" else delivery.connection  # no label for what is made up
+    connection = request.path_params["connection"]
+    outcome, problem = await _take(request, hub, connection)
+    known = "" if outcome == "unknown" else connection  # no label for what is made up
     metrics_of(request.app).deliveries.labels(known, outcome).inc()
     if problem is not None:
         raise problem
     trace_of(request.scope).facts.update(connection=known, outcome=outcome)
     return Response()
+
+
+async def _take(request: Request, hub: ServedHub, connection: str) -> tuple[str, Exception | None]:
+    """What became of it, and how to say so where it was not stored.
+
+    Whether there is room is asked before the body is read, and whether there is such a connection.
+    """
+    if not SLUG.fullmatch(connection):
+        return "unknown", refused("connection_unknown")
+    size = announced(request.scope)
+    most = hub.settings.body_limit_bytes if size is None else size
+    try:
+        with room_of(request.app).place(connection, most) as place:
+            await hub.connections.require(connection)
+            delivery = await _delivery(request, hub)
+            place.shrink(len(delivery.body))
+            return await hub.receiver.receive(delivery), None
+    except UnknownConnection:
+        return "unknown", refused("connection_unknown")
+    except Forged:
+        return "refused", refused("delivery_refused")
+    except Busy as error:
+        return "busy" if hub.connections.knows(connection) else "unknown", error
+    except TillRefused:  # of the body, which is too large or too slow
+        raise
+    except RenkeiError as error:
+        # The plugin is missing or broken: nobody can say whether it is genuine, so it may not be
+        # lost either. The vendor sends it again.
+        log.error("delivery_not_taken", connection=connection, reason=str(error))
+        return "failed", refused("unavailable")
 
 
 async def _delivery(request: Request, hub: ServedHub) -> Delivery:
@@ -107,22 +139,3 @@ def headers_of(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     )
-
-
-async def _receive(hub: ServedHub, delivery: Delivery) -> tuple[str, Exception | None]:
-    """What became of it, and how to say so where it was not stored."""
-    if not SLUG.fullmatch(delivery.connection):
-        return "unknown", refused("connection_unknown")
-    try:
-        return await hub.receiver.receive(delivery), None
-    except UnknownConnection:
-        return "unknown", refused("connection_unknown")
-    except Forged:
-        return "refused", refused("delivery_refused")
-    except Busy as error:
-        return "busy", error
-    except RenkeiError as error:
-        # The plugin is missing or broken: nobody can say whether it is genuine, so it may not be
-        # lost either. The vendor sends it again.
-        log.error("delivery_not_taken", connection=delivery.connection, reason=str(error))
-        return "failed", refused("unavailable")

@@ -1,15 +1,18 @@
 """Where there is something to do, and where nothing may be done."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.messaging.changed import Hint, hint
-from renkei.messaging.due import Lane, due
-from renkei.messaging.inbox import Incoming, store
+from renkei.messaging.due import DUE, Lane, due
+from renkei.messaging.inbox import CLAIM, LEASE, Incoming, store
 from renkei.messaging.polls import NewPoll, ensure
+from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.delivery import Delivery
 
@@ -62,3 +65,30 @@ async def test_a_vendor_is_called_only_when_it_may_be(
 ) -> None:
     await busy.execute(text(f"UPDATE connection SET {change} WHERE connection_id = 'cart'"))
     assert await queues(busy) == left
+
+
+async def test_what_waits_at_one_connection_is_found_without_reading_what_waits_at_another(
+    shops: Database, ring: KeyRing
+) -> None:
+    flood = [Incoming(Delivery("cart", NOW, (), b""), f"d{n}") for n in range(3_000)]
+    async with shops.begin() as conn:
+        await store(conn, ring, [*flood, Incoming(Delivery("shop", NOW, (), b""), "d")])
+    async with shops.begin_often() as conn:
+        values = {"c": "shop", "owner": "me", "now": NOW, "limit": 100, "lease": LEASE}
+        assert await rows_read(conn, CLAIM, values) <= 10
+    async with shops.begin_often() as conn:
+        assert await rows_read(conn, DUE, {"now": NOW}) <= 50
+
+
+async def rows_read(conn: AsyncConnection, sql: str, values: dict[str, Any]) -> int:
+    """The most rows that a step of the plan went through."""
+    explain = f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {sql}"
+    plan = (await conn.execute(text(explain), values)).scalar_one()[0]["Plan"]
+    return max(_read(plan))
+
+
+def _read(step: dict[str, Any]) -> Iterator[float]:
+    removed = step.get("Rows Removed by Filter", 0) + step.get("Rows Removed by Index Recheck", 0)
+    yield (step["Actual Rows"] + removed) * step["Actual Loops"]
+    for inner in step.get("Plans", ()):
+        yield from _read(inner)

@@ -129,3 +129,12 @@ async def test_a_reason_with_characters_that_cannot_be_stored_is_stored_without_
     (mine,) = await claimed(conn)
     await end(conn, [Ended(mine, "dead", NOW, "a\x00b\ud800" + "c" * 999)])
     assert await one("SELECT left(reason, 3), length(reason) FROM delivery") == ("ab?", 500)
+
+
+async def test_what_is_claimed_comes_in_the_order_in_which_it_came_in(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    for tick in (3, 1, 2, 0):
+        at = NOW - timedelta(seconds=tick)
+        await store(conn, ring, [Incoming(Delivery("cart", at, (), b""), f"d{tick}")])
+    assert [one.key for one in await claimed(conn)] == ["d3", "d2", "d1", "d0"]

@@ -155,3 +155,21 @@ async def test_what_a_failed_batch_wrote_is_gone_before_the_next_one(database: D
     async with database.begin_batch() as conn:
         (found,) = await travel(conn, [Statement("SELECT count(*) FROM alert")])
     assert found.rows == [(0,)]
+
+
+async def test_senders_take_turns_so_that_a_flood_delays_no_other(database: Database) -> None:
+    goes_on, batches = asyncio.Event(), list[Sequence[str]]()
+
+    async def run(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        await goes_on.wait()
+        batches.append(commands)
+        return commands
+
+    sent = [f"flood{n}" for n in range(50)] + ["a1", "a2", "b1"]
+    async with GroupCommitter(database, run, batch=10, whose=lambda one: one[0]) as committer:
+        calls = [asyncio.create_task(committer.submit(one)) for one in sent]
+        await asyncio.sleep(0)
+        goes_on.set()
+        assert await asyncio.gather(*calls) == sent
+    assert batches[0][:5] == ["flood0", "a1", "b1", "flood1", "a2"]
+    assert [one for batch in batches for one in batch if one[0] == "f"] == sent[:50]
