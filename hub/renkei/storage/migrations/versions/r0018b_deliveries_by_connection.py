@@ -4,8 +4,8 @@ from alembic import op
 
 from renkei.storage.migrations.scripts import never_down
 
-revision = "0018"
-down_revision = "0016b"
+revision = "0018b"
+down_revision = "0018"
 
 
 def upgrade() -> None:
