@@ -284,8 +284,8 @@ WHERE identity.kind = x.k AND identity.scope = '' AND identity.blind = decode(x.
       AND x.k || ':' || x.blind = ANY(t.contacts))"""
 
 NEW_MIRRORS = """
-INSERT INTO mirror (connection_id, member_id, external_id, wanted_version, due)
-SELECT x.c, x.m, x.e, x.v, x.at FROM json_to_recordset(CAST(:p AS json))
+INSERT INTO mirror (connection_id, member_id, external_id, wanted_version, due, wanted_since)
+SELECT x.c, x.m, x.e, x.v, x.at, x.at FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, m text, e text, v bigint, at timestamptz)
 ORDER BY x.c, x.m
 ON CONFLICT (connection_id, member_id) DO UPDATE
@@ -294,7 +294,9 @@ WHERE mirror.external_id IS NULL AND excluded.external_id IS NOT NULL"""
 
 MIRRORS = """
 UPDATE mirror SET wanted_version = GREATEST(mirror.wanted_version, x.v),
-       due = LEAST(mirror.due, x.at)
+       due = LEAST(mirror.due, x.at),
+       wanted_since = CASE WHEN mirror.written_version < mirror.wanted_version
+                           THEN mirror.wanted_since ELSE x.at END
 FROM (SELECT mirror.connection_id, mirror.member_id, x.v, x.at
       FROM mirror JOIN json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint, at timestamptz)
         ON mirror.member_id = x.m

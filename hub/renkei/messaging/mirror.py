@@ -46,7 +46,8 @@ UPDATE mirror SET written_version = :v, written_points = :points, written_at = :
        seen_points = coalesce(:seen, seen_points),
        seen_at = CASE WHEN CAST(:seen AS bigint) IS NULL THEN seen_at ELSE :now END,
        next_change_at = :next, tries = 0, last_error = NULL, intent = NULL, owner = NULL,
-       leased_until = CAST(:rest AS timestamptz)
+       leased_until = CAST(:rest AS timestamptz),
+       wanted_since = CASE WHEN wanted_version > :v THEN CAST(:as_of AS timestamptz) END
 WHERE {OURS} AND written_version <= :v"""
 
 AGAIN = f"""
@@ -136,6 +137,7 @@ async def written(
     values = {
         "v": balance.version,
         "points": balance.spendable,
+        "as_of": balance.as_of,
         "seen": seen,
         "next": next_change_at,
         "now": now,

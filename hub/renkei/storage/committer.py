@@ -84,6 +84,11 @@ class GroupCommitter(Generic[C, A]):
         """How many commands the last batch had."""
         return self._last_batch
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for the next batch."""
+        return self._queue.qsize()
+
     async def submit(self, command: C) -> A:
         """Wait for the command's own answer; raises Busy when the queue is full."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
@@ -186,6 +191,11 @@ class Lanes(Generic[C, A]):
         """The largest of the lanes' last batches."""
         return max(committer.last_batch for committer in self._every)
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait in all lanes."""
+        return sum(committer.waiting for committer in self._committers)
+
     async def submit(self, command: C) -> A:
         """Wait for the command's own answer; raises Busy when its lane's queue is full."""
         lane = crc32(self._about(command).encode()) % len(self._committers)
@@ -206,6 +216,11 @@ class Committer(Protocol[P, R]):
     @property
     def last_batch(self) -> int:
         """How many commands the last batch had."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait."""
         ...
 
     async def submit(self, command: P) -> R:

@@ -128,7 +128,7 @@ async def test_queues_are_counted_when_asked_and_forgotten_when_empty(
         " CASE WHEN n = 1 THEN 'new' ELSE 'dead' END FROM generate_series(1, 3) AS n",
         "INSERT INTO changed_object (connection_id, kind, object_id, changed_at, due)"
         " VALUES ('secret', 'order', '1', now(), now() - interval '5 s'),"
-        " ('secret', 'order', '2', now(), now() + interval '1 h')",
+        " ('secret', 'order', '2', now() + interval '1 h', now() + interval '1 h')",
         "INSERT INTO member (member_id, program_id, created_at) VALUES ('mem_1', 'default', now())",
         "INSERT INTO mirror (connection_id, member_id, wanted_version, due)"
         " VALUES ('secret', 'mem_1', 3, now() - interval '60 s')",
@@ -146,6 +146,56 @@ async def test_queues_are_counted_when_asked_and_forgotten_when_empty(
     assert 60 <= float(lag.split()[-1]) < 120
     await as_owner(owner_engine, "UPDATE delivery SET state = 'done'")
     assert 'queue="delivery"' not in await scrape(client)
+
+
+async def test_each_connection_tells_its_state_and_the_share_of_genuine_deliveries(
+    hub: Any, client: httpx.AsyncClient, acme_signs: Any, owner_engine: Any
+) -> None:
+    for _ in range(3):
+        await client.post("/webhooks/signing", content=b"1", headers=acme_signs(b"1"))
+    await client.post("/webhooks/signing", content=b"forged")
+    await hub.counts.write()
+    await as_owner(
+        owner_engine,
+        "UPDATE connection SET failures = 7, open_until = now() + interval '50 s',"
+        " state = 'paused' WHERE connection_id = 'secret'",
+    )
+    told = await scrape(client)
+    for line in (
+        'renkei_accept_rate{connection="signing"} 0.75',
+        'renkei_recent_deliveries{connection="signing",genuine="no"} 1.0',
+        'renkei_connection_state{connection="signing",state="active"} 1.0',
+        'renkei_connection_state{connection="secret",state="paused"} 1.0',
+        'renkei_connection_failures{connection="secret"} 7.0',
+        'renkei_connection_rests_seconds{connection="signing"} 0.0',
+    ):
+        assert line in told
+    assert 'renkei_accept_rate{connection="secret"}' not in told
+    assert 'renkei_connection_rests_seconds{connection="secret"} 0.0' not in told
+
+
+async def test_points_that_are_set_aside_now_are_counted(
+    client: httpx.AsyncClient, register: Any, regular: Any
+) -> None:
+    held = [
+        (
+            await register.post("/pos/v1/holds", {"key": key, "member": regular.id, "points": 1})
+        ).json()
+        for key in ("h1", "h2")
+    ]
+    assert 'renkei_open_holds{connection="pos"} 2.0' in await scrape(client)
+    for one in held:
+        await register.post(f"/pos/v1/holds/{one['hold']}:release")
+    told = await scrape(client)
+    assert "renkei_open_holds{" not in told
+    head, seen = (
+        float(line.split()[-1])
+        for name in ("renkei_feed_head ", "renkei_feed_seen ")
+        for line in told.splitlines()
+        if line.startswith(name)
+    )
+    assert head > 0
+    assert seen <= head
 
 
 async def test_without_the_database_the_other_metrics_are_still_told(
