@@ -33,6 +33,7 @@ from renkei.storage.engine import APP_ROLE, Database, open_database, require_rea
 from renkei.storage.schema import migrate, set_app_password
 from renkei.storage.sealed import KeyRing
 from renkei.storage.wakers import Wakers
+from renkei.tracing import NO_TRACES, Traces
 
 KEY_FILE = "secret.key"
 
@@ -57,6 +58,7 @@ class Hub:
     feed_head: FeedHead
     clock: Clock
     wakers: Wakers
+    traces: Traces
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,11 @@ def _make_key(file: Path) -> None:
 
 @asynccontextmanager
 async def open_hub(
-    settings: Settings, *, clock: Clock = utcnow, registry: Registry | None = None
+    settings: Settings,
+    *,
+    clock: Clock = utcnow,
+    registry: Registry | None = None,
+    traces: Traces = NO_TRACES,
 ) -> AsyncIterator[Hub]:
     """A hub on a migrated database, ready to serve; everything is closed at the end.
 
@@ -152,7 +158,7 @@ async def open_hub(
         stack.push_async_callback(database.close)
         await require_reachable(database)
         plugins = registry or load_registry(settings.disabled_plugins)
-        yield await _build(settings, database, clock, plugins, stack)
+        yield await _build(settings, database, clock, plugins, traces, stack)
 
 
 async def _require_owner(url: str) -> None:
@@ -169,6 +175,7 @@ async def _build(
     database: Database,
     clock: Clock,
     registry: Registry,
+    traces: Traces,
     stack: AsyncExitStack,
 ) -> Hub:
     ring = key_ring(settings)
@@ -195,7 +202,7 @@ async def _build(
         ),
         booking=booking,
         till=TillService(booking),
-        receiver=Receiver(connections, intake, clock, new_id, counts),
+        receiver=Receiver(connections, intake, clock, new_id, counts, traces),
         intake=intake,
         counts=counts,
         ledger=ledger,
@@ -203,4 +210,5 @@ async def _build(
         feed_head=feed_head,
         clock=clock,
         wakers=wakers,
+        traces=traces,
     )

@@ -27,6 +27,7 @@ DEFAULT_FILE = Path("renkei.toml")
 KEY_BYTES = 32
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "lines", "json"]
 
 
 def default_data_dir() -> Path:
@@ -71,6 +72,13 @@ class Settings(BaseSettings):
         2_000_000, ge=10_000, le=100_000_000, description="largest request body"
     )
     log_level: LogLevel = "info"
+    log_format: LogFormat = Field(
+        "auto", description="lines for a person, json for a program; auto: json unless a terminal"
+    )
+    traces_to: str | None = Field(
+        None, pattern=r"^https?://\S+$", description="OTLP/HTTP address spans go to, …/v1/traces"
+    )
+    traces_share: float = Field(1.0, ge=0, le=1, description="share of all traces that is sent")
     linger_seconds: int = Field(
         0, ge=0, le=300, description="how long SIGTERM leaves it serving, not ready any more"
     )

@@ -35,6 +35,7 @@ from renkei.services.watch_deliveries import WatchDeliveries
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei.storage.wakers import Wakers
+from renkei.tracing import Traces
 from renkei_contracts.errors import RenkeiError
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,8 @@ class WorkedHub(Protocol):
     def clock(self) -> Clock: ...
     @property
     def wakers(self) -> Wakers: ...
+    @property
+    def traces(self) -> Traces: ...
 
 
 class Work(Protocol):
@@ -105,10 +108,11 @@ class Worker:
             database=hub.database,
             ring=hub.ring,
             connections=hub.connections,
-            ingest=Ingest(hub.booking, hub.connections),
+            ingest=Ingest(hub.booking, hub.connections, hub.traces),
             trouble=Trouble(hub.database, hub.connections, hub.clock),
             clock=hub.clock,
             owner=f"wrk_{secrets.token_hex(8)}",
+            traces=hub.traces,
         )
         self.watch = WatchDeliveries(hub.database, hub.clock)
         self.polls = ReadPolls(self.tools, self.pace.poll_interval, self.pace.poll_overlap)

@@ -204,7 +204,8 @@ class Scene:
     async def deliver(self, body: bytes, id: str | None = None, key: str = "acme") -> str:
         signature = b64encode(hmac.digest(key.encode(), body, hashlib.sha256)).decode()
         headers = [("Acme-Signature", signature)] + ([("Acme-Id", id)] if id else [])
-        return await self.hub.receiver.receive(Delivery("cart", NOW, tuple(headers), body))
+        told = await self.hub.receiver.receive(Delivery("cart", NOW, tuple(headers), body))
+        return told.outcome
 
     async def settle_down(self) -> None:
         """Let the worker do everything that is due now."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from renkei.cli.running import run_async
 from renkei.cli.screen import working
 from renkei.config import Settings
+from renkei.tracing import NO_TRACES, Traces
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -15,13 +16,13 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> "AsyncIterator[Hub]":
+async def opened(settings: Settings, traces: Traces = NO_TRACES) -> "AsyncIterator[Hub]":
     """The hub of these settings, closed at the end."""
     from renkei.bootstrap import open_hub
 
     async with AsyncExitStack() as stack:
         with working("opening the database"):
-            hub = await stack.enter_async_context(open_hub(settings))
+            hub = await stack.enter_async_context(open_hub(settings, traces=traces))
         yield hub
 
 

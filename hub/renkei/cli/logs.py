@@ -7,6 +7,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import Processor
 
+from renkei.config import LogFormat
+
 # httpx writes whole addresses, SQLAlchemy whole statements; uvicorn's access log is off, since a
 # webhook's address may hold its secret.
 QUIET = ("httpx", "httpcore", "sqlalchemy", "alembic", "asyncio")
@@ -21,8 +23,11 @@ SHARED: list[Processor] = [
 ]
 
 
-def configure_logs(level: str, stream: TextIO) -> None:
-    """Send what the hub and its libraries log at ``level`` or above to ``stream``."""
+def configure_logs(level: str, stream: TextIO, form: LogFormat = "auto") -> None:
+    """Send what the hub and its libraries log at ``level`` or above to ``stream``.
+
+    ``auto``: lines where a person looks, JSON where a program does.
+    """
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -34,7 +39,7 @@ def configure_logs(level: str, stream: TextIO) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(person=stream.isatty()))
+    handler.setFormatter(_formatter(person=form == "lines" or (form == "auto" and stream.isatty())))
     handler.setLevel(level.upper())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -16,6 +16,8 @@ from renkei.cli.running import missing_fast_parts, run_async
 from renkei.cli.screen import say
 from renkei.config import Settings
 from renkei.listening import listen, url_of
+from renkei.trace_export import exporting
+from renkei.tracing import Traces
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,8 @@ def serve(
     settings = given.load(host=host, port=port, log_level=log_level, workers=workers)
     with closing(listen(settings.host, settings.port)) as listener:
         require_data_dir(settings)
-        configure_logs("debug" if given.debug else settings.log_level, sys.stdout)
+        level = "debug" if given.debug else settings.log_level
+        configure_logs(level, sys.stdout, settings.log_format)
         if missing := missing_fast_parts():
             log.warning("slower_without", missing=missing, mend="pip install " + " ".join(missing))
         well = run_async(_serve(settings, listener))
@@ -44,11 +47,16 @@ def serve(
 
 async def _serve(settings: Settings, listener: socket.socket) -> bool:
     """Serve until told to stop; False where a part gave up before."""
+    with exporting(settings) as traces:
+        return await _until_stopped(settings, listener, traces)
+
+
+async def _until_stopped(settings: Settings, listener: socket.socket, traces: Traces) -> bool:
     from renkei.serving import running, stop_on_signals
 
     hurry = asyncio.Event()
     stop = stop_on_signals(hurry)
-    async with opened(settings) as hub, running(hub, listener) as parts:
+    async with opened(settings, traces) as hub, running(hub, listener) as parts:
         say(f"renkei listens on {url_of(listener)}")
         log.info("listening", url=url_of(listener), worker=settings.workers)
         await parts.until(stop)

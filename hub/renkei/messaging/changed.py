@@ -18,14 +18,15 @@ from renkei_contracts.event import ObjectKind
 LEASE = timedelta(seconds=30)
 
 HINT = """
-INSERT INTO changed_object (connection_id, kind, object_id, changed_at, due)
-SELECT c, kind, id, at, at FROM json_to_recordset(CAST(:p AS json))
-  AS x(c text, kind text, id text, at timestamptz)
+INSERT INTO changed_object (connection_id, kind, object_id, changed_at, due, delivery_key)
+SELECT c, kind, id, at, at, key FROM json_to_recordset(CAST(:p AS json))
+  AS x(c text, kind text, id text, at timestamptz, key text)
 ORDER BY c, kind, id
 ON CONFLICT (connection_id, kind, object_id) DO UPDATE
 SET changed_at = greatest(excluded.changed_at, changed_object.changed_at + interval '1 us'),
     due = least(excluded.due, changed_object.due),
     tries = CASE WHEN changed_object.dead THEN 0 ELSE changed_object.tries END,
+    delivery_key = coalesce(excluded.delivery_key, changed_object.delivery_key),
     dead = false"""
 
 CLAIM = """
@@ -38,7 +39,7 @@ UPDATE changed_object o
 SET leased_until = :now + CAST(:lease AS interval), owner = :owner, tries = o.tries + 1
 FROM picked p
 WHERE (o.connection_id, o.kind, o.object_id) = (p.connection_id, p.kind, p.object_id)
-RETURNING o.connection_id, o.kind, o.object_id, o.changed_at, o.tries"""
+RETURNING o.connection_id, o.kind, o.object_id, o.changed_at, o.tries, o.delivery_key"""
 
 OURS = """
 connection_id = :c AND kind = :kind AND object_id = :id AND owner = :owner AND tries = :tries"""
@@ -68,12 +69,13 @@ WHERE dead AND connection_id = :c AND kind = :kind AND object_id = ANY(CAST(:ids
 
 @dataclass(frozen=True)
 class Hint:
-    """Something changed at the vendor; a read from ``at`` on sees it."""
+    """Something changed at the vendor; a read from ``at`` on sees it. ``key``: who told of it."""
 
     connection: str
     kind: ObjectKind
     id: str
     at: datetime
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,20 +88,22 @@ class Claimed:
     changed_at: datetime
     tries: int
     owner: str
+    key: str | None = None
 
 
 async def hint(conn: AsyncConnection, hints: Sequence[Hint]) -> None:
     """Remember that these must be read; several hints at one object are one read."""
-    latest: dict[tuple[str, str, str], datetime] = {}
-    for one in hints:
-        name = (one.connection, one.kind, one.id)
-        latest[name] = max(one.at, latest.get(name, one.at))
+    latest = {(one.connection, one.kind, one.id): one for one in sorted(hints, key=_at)}
     rows = [
-        {"c": name[0], "kind": name[1], "id": name[2], "at": at.isoformat()}
-        for name, at in latest.items()
+        {"c": name[0], "kind": name[1], "id": name[2], "at": one.at.isoformat(), "key": one.key}
+        for name, one in latest.items()
     ]
     if rows:
         await conn.execute(text(HINT), {"p": json.dumps(rows)})
+
+
+def _at(hint: Hint) -> datetime:
+    return hint.at
 
 
 async def claim(
@@ -113,7 +117,7 @@ async def claim(
     """Take what is due at this connection, the longest waiting first."""
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
     rows = (await conn.execute(text(CLAIM), values)).all()
-    return [Claimed(row[0], row[1], row[2], row[3], row[4], owner) for row in rows]
+    return [Claimed(row[0], row[1], row[2], row[3], row[4], owner, row[5]) for row in rows]
 
 
 async def read_done(conn: AsyncConnection, claimed: Claimed, began: datetime) -> None:

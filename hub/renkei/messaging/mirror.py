@@ -33,7 +33,8 @@ WITH picked AS (
 UPDATE mirror m
 SET owner = :owner, leased_until = :now + CAST(:lease AS interval), tries = m.tries + 1
 FROM picked p WHERE (m.connection_id, m.member_id) = (p.connection_id, p.member_id)
-RETURNING m.connection_id, m.member_id, m.external_id, m.written_points, m.intent, m.tries"""
+RETURNING m.connection_id, m.member_id, m.external_id, m.written_points, m.intent, m.tries,
+          m.written_version"""
 
 OURS = "connection_id = :c AND member_id = :m AND owner = :owner AND tries = :tries"
 
@@ -55,6 +56,13 @@ UPDATE mirror SET due = :due, parked = :parked, last_error = :reason, owner = NU
        leased_until = CAST(:rest AS timestamptz)
 WHERE {OURS}"""
 
+# What the balance that is shown now has in it, and the one before had not. A merged member's own
+# entries only; of many that were shown at once the newest.
+SHOWN = """
+SELECT connection_id, delivery_key, order_ref FROM txn
+WHERE member_id = :m AND version > :before AND version <= :v AND order_ref IS NOT NULL
+ORDER BY version DESC LIMIT 16"""
+
 SAW = """
 UPDATE mirror SET seen_points = x.points, seen_at = x.at
 FROM json_to_recordset(CAST(:p AS json)) AS x(c text, e text, points bigint, at timestamptz)
@@ -73,6 +81,7 @@ class Claimed:
     intent: Any
     tries: int
     owner: str
+    written_version: int = -1
 
 
 def next_write(
@@ -104,7 +113,7 @@ async def claim(
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
     (found,) = await travel(conn, [Statement(CLAIM, values)], commit=True)
     rows = found.rows
-    return [Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner) for row in rows]
+    return [Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner, row[6]) for row in rows]
 
 
 async def intend(
@@ -145,6 +154,18 @@ async def written(
     }
     (done,) = await travel(conn, [Statement(WRITTEN, _name(claimed) | values)], commit=True)
     return done.count == 1
+
+
+async def shown_by(
+    conn: AsyncConnection, claimed: Claimed, version: int
+) -> Sequence[tuple[str, str | None, str]]:
+    """What a write of this version showed first: (connection, delivery, order), the newest first.
+
+    Ends the transaction.
+    """
+    values = {"m": claimed.member, "before": claimed.written_version, "v": version}
+    (found,) = await travel(conn, [Statement(SHOWN, values)], commit=True)
+    return found.rows
 
 
 async def again(

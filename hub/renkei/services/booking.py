@@ -27,9 +27,10 @@ from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import Order
 
 WAITING_ORDERS = """
-SELECT document FROM orders
-WHERE connection_id = :c AND customer_id = :id AND member_id IS NULL AND same_ref IS NULL
-ORDER BY placed_at, order_ref LIMIT 500"""
+SELECT o.document, r.delivery_key
+FROM orders o LEFT JOIN order_revision r USING (connection_id, order_ref, revision)
+WHERE o.connection_id = :c AND o.customer_id = :id AND o.member_id IS NULL AND o.same_ref IS NULL
+ORDER BY o.placed_at, o.order_ref LIMIT 500"""
 
 LAPSED = """
 SELECT DISTINCT h.member_id FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
@@ -222,10 +223,10 @@ class Booking:
         """Orders of this customer that came before the customer was known."""
         values = {"c": customer.connection, "id": customer.id}
         async with self.database.begin() as conn:
-            documents = (await conn.execute(text(WAITING_ORDERS), values)).scalars().all()
-        for document in documents:
+            waiting = (await conn.execute(text(WAITING_ORDERS), values)).all()
+        for document, key in waiting:
             order = Order.model_validate_json(json.dumps(document))
-            await self.settle(order, read_at=None, delivery_key=None, member=member)
+            await self.settle(order, read_at=None, delivery_key=key, member=member)
 
 
 def _proof_rank(identity: Identity) -> tuple[int, int, str, str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import time_ns
 from typing import ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,8 @@ from renkei.services.booking import Booking
 from renkei.services.channels import channels_of
 from renkei.services.lookup import customer_of, members_by
 from renkei.services.rules import asked
+from renkei.services.settle import SettleAnswer
+from renkei.tracing import NO_TRACES, Origin, Traces
 from renkei_contracts.errors import PayloadInvalid
 from renkei_contracts.event import (
     ActivitySeen,
@@ -37,7 +40,10 @@ from renkei_contracts.toolkit.amounts import in_yen
 
 @dataclass(frozen=True)
 class Cause:
-    """Why we know: a delivery of ``key``, or our own read that began at ``at``."""
+    """Why we know: a delivery of ``key``, or our own read that began at ``at``.
+
+    Of a read ``key`` is the delivery that asked for it.
+    """
 
     at: datetime
     key: str | None = None
@@ -80,6 +86,7 @@ class Ingest:
 
     booking: Booking
     connections: OpenConnections
+    traces: Traces = NO_TRACES
 
     async def observe(
         self, opened: OpenConnection, observation: Observation, cause: Cause, told: Told
@@ -96,18 +103,24 @@ class Ingest:
     async def _order(
         self, opened: OpenConnection, seen: OrderSeen, cause: Cause, told: Told
     ) -> None:
-        order, customer = seen.order, seen.order.customer
+        order, customer, began = seen.order, seen.order.customer, time_ns()
         in_yen(order.currency, f"order {order.ref}")
         answer = await self.booking.settle(order, read_at=cause.read_at, delivery_key=cause.key)
         told.booked += 1
+        self._settled(Origin(opened.id, cause.key, order.ref.id), answer, began)
         if answer.outcome == "unlinked" and customer is not None and opened.members is not None:
-            told.hints.append(Hint(opened.id, "member", customer.id, cause.at))
+            told.hints.append(Hint(opened.id, "member", customer.id, cause.at, cause.key))
         if answer.outcome != "reread":
             return
         if opened.orders is not None:
-            told.hints.append(Hint(opened.id, "order", order.ref.id, cause.at))
+            told.hints.append(Hint(opened.id, "order", order.ref.id, cause.at, cause.key))
         else:
             _for_a_person(told, opened.id, "order_unclear", order.ref.id)
+
+    def _settled(self, origin: Origin, answer: SettleAnswer, began: int) -> None:
+        if self.traces.on:
+            facts = {"outcome": answer.outcome, "earned": answer.earned, "used": answer.redeemed}
+            self.traces.tell("settle", origin, began, facts)
 
     async def _member(
         self, opened: OpenConnection, seen: MemberSeen, cause: Cause, told: Told
@@ -125,7 +138,7 @@ class Ingest:
     async def _changed(
         self, opened: OpenConnection, seen: Changed, cause: Cause, told: Told
     ) -> None:
-        told.hints.append(Hint(opened.id, seen.kind, seen.ref.id, cause.at + seen.delay))
+        told.hints.append(Hint(opened.id, seen.kind, seen.ref.id, cause.at + seen.delay, cause.key))
 
     async def _balance(
         self, opened: OpenConnection, seen: BalanceSeen, cause: Cause, told: Told

@@ -14,6 +14,7 @@ from renkei.services.trouble import Trouble
 from renkei.storage.committer import passes
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
+from renkei.tracing import NO_TRACES, Traces
 from renkei_contracts.errors import FixData, GiveUp, Reauthorize, TryLater
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class Tools:
     trouble: Trouble
     clock: Clock
     owner: str
+    traces: Traces = NO_TRACES
 
 
 async def together(work: Iterable[Awaitable[None]]) -> None:

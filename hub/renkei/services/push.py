@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from time import time_ns
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -18,6 +19,7 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
 from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.tracing import Origin
 from renkei_contracts.capability import Balances, Settling
 from renkei_contracts.errors import (
     FixData,
@@ -64,9 +66,11 @@ class Push:
         return len(claimed)
 
     async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
+        began = time_ns()
         try:
-            await self._push(opened, claimed)
+            version = await self._push(opened, claimed)
             await self.tools.trouble.worked(opened)
+            await self._tell(claimed, version, began)
         except LeaseLost:
             log.info("mirror_lease_lost", connection=claimed.connection, member=claimed.member)
         except Exception as error:
@@ -74,27 +78,37 @@ class Push:
             await self.tools.trouble.failed(opened, error)
             await self._failed(opened, claimed, error)
 
-    async def _push(self, opened: OpenConnection, claimed: Claimed) -> None:
+    async def _tell(self, claimed: Claimed, version: int, began: int) -> None:
+        """The write ends the trace of each delivery that it showed first."""
+        if not self.tools.traces.on:
+            return
+        async with self.tools.database.begin_often() as conn:
+            every = {Origin(*row) for row in await mirror.shown_by(conn, claimed, version)}
+        facts = {"channel": claimed.connection, "version": version, "shown": len(every)}
+        for origin in every:
+            self.tools.traces.tell("push", origin, began, facts)
+
+    async def _push(self, opened: OpenConnection, claimed: Claimed) -> int:
+        """Gives the version that is shown now."""
         if opened.balances is None:
             raise UnsupportedFeature(f"the plugin {opened.row.vendor} shows no balances")
         id = claimed.external_id or await self.create(opened, claimed.member)
         if opened.balances.mode == "delta":
-            await self._change(opened, opened.balances, claimed, id)
-        else:
-            await self._set(opened, opened.balances, claimed, id)
+            return await self._change(opened, opened.balances, claimed, id)
+        return await self._set(opened, opened.balances, claimed, id)
 
     async def _set(
         self, opened: OpenConnection, balances: Balances, claimed: Claimed, id: str
-    ) -> None:
+    ) -> int:
         found = await self._balance(claimed)
         write = mirror.next_write("absolute", found.balance, claimed.written_points)
         assert write is not None
         shown = await self._write(opened, balances, id, write)
-        await self._record(claimed, found, shown)
+        return await self._record(claimed, found, shown)
 
     async def _change(
         self, opened: OpenConnection, balances: Balances, claimed: Claimed, id: str
-    ) -> None:
+    ) -> int:
         """Read, announce, change. The balance is taken after the read, so that it is the newer."""
         what = f"connection {opened.id}: reading a balance"
         seen = await call(what, balances.read(id))
@@ -109,8 +123,8 @@ class Push:
         rest = (
             self.tools.clock() + balances.settles_after if isinstance(balances, Settling) else None
         )
-        await self._record(claimed, found, seen + write.change if shown is None else shown, rest)
-        return None
+        now_shown = seen + write.change if shown is None else shown
+        return await self._record(claimed, found, now_shown, rest)
 
     async def _write(
         self, opened: OpenConnection, balances: Balances, id: str, write: BalanceWrite
@@ -132,13 +146,14 @@ class Push:
         found: ChannelBalance,
         shown: int | None,
         rest: datetime | None = None,
-    ) -> None:
+    ) -> int:
         now, balance = self.tools.clock(), found.balance
         told = (claimed, balance, shown, found.next_change_at, now, rest)
         async with self.tools.database.begin_often() as conn:
             ours = await mirror.written(conn, *told)
         if not ours:
             raise LeaseLost(f"{claimed.connection}/{claimed.member}: taken over during the write")
+        return balance.version
 
     async def _failed(self, opened: OpenConnection, claimed: Claimed, error: Exception) -> None:
         """What cannot be repeated is parked; an unsure change rests, or it could be made twice."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from time import time_ns
 
 import structlog
 
@@ -13,6 +14,7 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.tracing import Origin
 from renkei_contracts.errors import NotYet, UnsupportedFeature
 from renkei_contracts.event import BalanceSeen, MemberSeen, Observation, OrderSeen
 from renkei_contracts.ids import ExternalRef
@@ -39,19 +41,27 @@ class ReadChanged:
         return len(claimed)
 
     async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
-        began, told = self.tools.clock(), Told()
+        began, told, at = self.tools.clock(), Told(), time_ns()
         try:
             seen = await self._read(opened, claimed, began)
             await self.tools.trouble.worked(opened)
-            await self.tools.ingest.observe(opened, seen, Cause(began, read=True), told)
+            cause = Cause(began, claimed.key, read=True)
+            await self.tools.ingest.observe(opened, seen, cause, told)
         except Exception as error:
             log_or_raise(error, connection=claimed.connection, kind=claimed.kind)
             await self.tools.trouble.failed(opened, error)
             await self._failed(claimed, error, began)
+            self._tell(claimed, at, reason_of(error))
             return
+        self._tell(claimed, at)
         async with self.tools.database.begin() as conn:
             await write_down(conn, [told], self.tools.clock())
             await changed.read_done(conn, claimed, began)
+
+    def _tell(self, claimed: Claimed, began: int, failed: str | None = None) -> None:
+        if self.tools.traces.on and (origin := _origin(claimed)) is not None:
+            facts = {"kind": claimed.kind, "tries": claimed.tries}
+            self.tools.traces.tell("fetch", origin, began, facts, failed=failed)
 
     async def _read(self, opened: OpenConnection, claimed: Claimed, began: datetime) -> Observation:
         what = f"connection {opened.id}: reading the {claimed.kind}"
@@ -76,4 +86,14 @@ class ReadChanged:
             await changed.again(conn, claimed, due, reason_of(error), dead=dead)
         if dead:
             told = {"connection": claimed.connection, "kind": claimed.kind, "id": claimed.id}
-            log.warning("object_dead", **told, reason=reason_of(error))
+            origin = _origin(claimed)
+            trace = origin.trace if origin else None
+            log.warning("object_dead", **told, trace=trace, reason=reason_of(error))
+
+
+def _origin(claimed: Claimed) -> Origin | None:
+    """The trace of what asked for the read; None for a member whom no delivery told of."""
+    order = claimed.id if claimed.kind == "order" else None
+    if claimed.key is None and order is None:
+        return None
+    return Origin(claimed.connection, claimed.key, order)

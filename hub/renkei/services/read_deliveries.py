@@ -1,6 +1,7 @@
 """The lane of deliveries: what came in is read, booked, and ended as done, ignored or dead."""
 
 from dataclasses import dataclass
+from time import time_ns
 
 import structlog
 
@@ -12,6 +13,7 @@ from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.tracing import Origin
 from renkei_contracts.errors import PayloadInvalid
 
 log = structlog.get_logger(__name__)
@@ -44,16 +46,24 @@ class ReadDeliveries:
     async def _one(
         self, opened: OpenConnection, claimed: Claimed, all_told: list[Told], ended: list[Ended]
     ) -> None:
-        told = Told()
+        told, began = Told(), time_ns()
         all_told.append(told)  # what was told before an error stays told
         try:
             await self._read(opened, claimed, told)
         except Exception as error:
             log_or_raise(error, connection=claimed.connection, delivery=claimed.key)
-            ended.append(self._failed(claimed, error))
-            return
-        state: inbox.State = "done" if told.reason is None else "ignored"
-        ended.append(Ended(claimed, state, self.tools.clock(), told.reason))
+            end = self._failed(claimed, error)
+        else:
+            state: inbox.State = "done" if told.reason is None else "ignored"
+            end = Ended(claimed, state, self.tools.clock(), told.reason)
+        ended.append(end)
+        self._tell(end, began)
+
+    def _tell(self, end: Ended, began: int) -> None:
+        if self.tools.traces.on:
+            facts = {"state": end.state, "tries": end.claimed.tries}
+            failed = end.reason if end.state in ("new", "dead") else None
+            self.tools.traces.tell("read", _origin(end.claimed), began, facts, failed=failed)
 
     async def _read(self, opened: OpenConnection, claimed: Claimed, told: Told) -> None:
         webhooks = opened.webhooks
@@ -70,5 +80,9 @@ class ReadDeliveries:
         if not dies(error, claimed.tries):
             return Ended(claimed, "new", now + pause(claimed.tries), reason)
         told = {"connection": claimed.connection, "delivery": claimed.key}
-        log.warning("delivery_dead", **told, reason=reason)
+        log.warning("delivery_dead", **told, trace=_origin(claimed).trace, reason=reason)
         return Ended(claimed, "dead", now, reason)
+
+
+def _origin(claimed: Claimed) -> Origin:
+    return Origin(claimed.connection, claimed.key)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 
@@ -16,6 +16,7 @@ from renkei.messaging.delivery_counts import DeliveryCounts
 from renkei.messaging.inbox import Incoming
 from renkei.messaging.reason import storable
 from renkei.storage.committer import GroupCommitter
+from renkei.tracing import NO_TRACES, RECEIVE, Origin, Traces, nanoseconds
 from renkei_contracts.capability import Webhooks
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import Forged, RenkeiError, SignatureInvalid
@@ -27,6 +28,13 @@ Received = Literal["stored", "duplicate"]
 KEY_LENGTH = 200
 
 
+class Receipt(NamedTuple):
+    """What became of a delivery, and its name."""
+
+    outcome: Received
+    origin: Origin
+
+
 @dataclass(frozen=True)
 class Receiver:
     """Takes deliveries, also of a connection that is paused: they wait."""
@@ -36,8 +44,9 @@ class Receiver:
     clock: Clock
     new_id: Callable[[str], str]
     counts: DeliveryCounts
+    traces: Traces = NO_TRACES
 
-    async def receive(self, delivery: Delivery) -> Received:
+    async def receive(self, delivery: Delivery) -> Receipt:
         """Store it once.
 
         Raises Forged, UnknownConnection, Busy, and whatever keeps the connection from opening.
@@ -51,8 +60,17 @@ class Receiver:
             self.counts.add(opened.id, delivery.received_at, genuine=False)
             raise
         self.counts.add(opened.id, delivery.received_at, genuine=True)
-        incoming = Incoming(delivery, self._key(opened.webhooks, delivery))
-        return "stored" if await self.intake.submit(incoming) else "duplicate"
+        receipt = await self._stored(Incoming(delivery, self._key(opened.webhooks, delivery)))
+        if self.traces.on:
+            name = RECEIVE if receipt.outcome == "stored" else "receive_again"
+            began = nanoseconds(delivery.received_at)
+            self.traces.tell(name, receipt.origin, began, {"outcome": receipt.outcome})
+        return receipt
+
+    async def _stored(self, incoming: Incoming) -> Receipt:
+        new = await self.intake.submit(incoming)
+        origin = Origin(incoming.delivery.connection, incoming.key)
+        return Receipt("stored" if new else "duplicate", origin)
 
     def _key(self, webhooks: Webhooks, delivery: Delivery) -> str:
         """A hint gets a key of its own each time; so does what has none that can be read."""

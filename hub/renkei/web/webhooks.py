@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from renkei.connections.store import SLUG
 from renkei.errors import Busy, TillRefused, UnknownConnection
+from renkei.tracing import Origin
 from renkei.web.body import announced
 from renkei.web.metrics import metrics_of
 from renkei.web.problems import documented, refused
@@ -85,17 +86,21 @@ async def deliver(request: Request) -> Response:
     """Verify and store one delivery; the same one again is stored once and answered alike."""
     hub = await hub_of(request)
     connection = request.path_params["connection"]
-    outcome, problem = await _take(request, hub, connection)
+    outcome, told = await _take(request, hub, connection)
     known = "" if outcome == "unknown" else connection  # no label for what is made up
     metrics_of(request.app).deliveries.labels(known, outcome).inc()
-    if problem is not None:
-        raise problem
-    trace_of(request.scope).facts.update(connection=known, outcome=outcome)
+    if isinstance(told, Exception):
+        raise told
+    trace_of(request.scope).facts.update(
+        connection=known, outcome=outcome, delivery=told.delivery, trace=told.trace
+    )
     return Response()
 
 
-async def _take(request: Request, hub: ServedHub, connection: str) -> tuple[str, Exception | None]:
-    """What became of it, and how to say so where it was not stored.
+async def _take(
+    request: Request, hub: ServedHub, connection: str
+) -> tuple[str, Origin | Exception]:
+    """What became of it, and its name, or how to say that it was not stored.
 
     Whether there is room is asked before the body is read, and whether there is such a connection.
     """
@@ -108,7 +113,7 @@ async def _take(request: Request, hub: ServedHub, connection: str) -> tuple[str,
             await hub.connections.require(connection)
             delivery = await _delivery(request, hub)
             place.shrink(len(delivery.body))
-            return await hub.receiver.receive(delivery), None
+            return await hub.receiver.receive(delivery)
     except UnknownConnection:
         return "unknown", refused("connection_unknown")
     except Forged:

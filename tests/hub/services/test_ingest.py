@@ -101,7 +101,7 @@ async def test_an_order_of_an_unknown_customer_makes_the_customer_be_read(
     ingest: Ingest, opened: Any
 ) -> None:
     heard = await told(ingest, opened, OrderSeen(order=order()))
-    assert heard.hints == [Hint("cart", "member", "c1", NOW)]
+    assert heard.hints == [Hint("cart", "member", "c1", NOW, "d1")]
     assert heard.reason is None
 
 
@@ -133,7 +133,7 @@ async def test_two_states_with_one_time_make_the_order_be_read_and_the_read_deci
 ) -> None:
     await told(ingest, opened, MemberSeen(member=member()), OrderSeen(order=order()))
     other = OrderSeen(order=order(22_000))
-    assert (await told(ingest, opened, other)).hints == [Hint("cart", "order", "o1", NOW)]
+    assert (await told(ingest, opened, other)).hints == [Hint("cart", "order", "o1", NOW, "d1")]
     assert (await told(ingest, opened, other, read=True)).hints == []
 
 
@@ -193,7 +193,7 @@ async def test_a_hint_is_of_the_moment_from_which_a_read_sees_the_change(
 ) -> None:
     seen = Changed(kind="order", ref=ORDER, delay=timedelta(seconds=5))
     heard = await told(ingest, opened, seen)
-    assert heard.hints == [Hint("cart", "order", "o1", NOW + timedelta(seconds=5))]
+    assert heard.hints == [Hint("cart", "order", "o1", NOW + timedelta(seconds=5), "d1")]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class Door:
 
     async def knock(self, body: bytes = b"{}", *headers: tuple[str, str], to: str = "cart") -> str:
         signed = ("Acme-Signature", hmac_sha256_base64("acme", body))
-        return await self.receiver.receive(Delivery(to, NOW, (signed, *headers), body))
+        return (await self.receiver.receive(Delivery(to, NOW, (signed, *headers), body))).outcome
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from renkei import __version__
+from renkei.tracing import Origin
 from renkei.web.app import build_app
 
 
@@ -245,6 +246,17 @@ async def test_one_line_is_logged_per_request_without_what_was_asked(
     assert (second["status"], second["code"]) == (400, "cursor_unknown")
     for words in ("hanako", "山田", "secret-cursor", register.credential.secret, regular.id):
         assert words not in str(logs)
+
+
+async def test_the_line_of_a_delivery_names_it_and_its_trace(
+    client: httpx.AsyncClient, acme_signs: Any
+) -> None:
+    with capture_logs() as logs:
+        for _ in range(2):
+            await client.post("/webhooks/signing", content=b"1", headers=acme_signs(b"1", "d1"))
+    told = [(one["delivery"], one["outcome"], one["trace"]) for one in logs]
+    trace = Origin("signing", "d1").trace
+    assert told == [("d1", "stored", trace), ("d1", "duplicate", trace)]
 
 
 async def test_health_checks_do_not_fill_the_log(client: httpx.AsyncClient) -> None:
