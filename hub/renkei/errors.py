@@ -7,6 +7,7 @@ Renkei errors (contracts)
 │   ├── UnknownConnection        no such connection
 │   ├── UnknownTerminal          no such register, application or gateway
 │   ├── UnknownMember            no such member or card
+│   ├── UnknownOrder             no such order, and no delivery that tells of it
 │   ├── UnknownProgram           no such program, or preset
 │   ├── ProgramInvalid           a document that is no program: every fault, with its place
 │   ├── FileInvalid              a table that cannot be read: every fault, with its line
@@ -49,6 +50,10 @@ class UnknownTerminal(FixData):
 
 class UnknownMember(FixData):
     """No member has this id or card."""
+
+
+class UnknownOrder(FixData):
+    """No order has this name or number, and no delivery that is kept tells of it."""
 
 
 class UnknownProgram(FixData):

@@ -28,6 +28,7 @@ from renkei.cli import (
     stores,
     terminal,
     till_test,
+    trace,
 )
 from renkei.cli.invocation import Invocation
 from renkei.cli.screen import say
@@ -79,6 +80,7 @@ app.command("restore")(backup.restore)
 app.command("members")(members.members)
 app.command("balance")(members.balance)
 app.command("explain")(members.explain)
+app.command("trace")(trace.trace)
 app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.command("till-test")(till_test.till_test)
