@@ -7,6 +7,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from renkei.bootstrap import database_home
 from renkei.cli.doctor_checks import Finding
+from renkei.cli.doctor_queues import watched
 from renkei.cli.screen import working
 from renkei.config import Settings
 from renkei.ledger.guards import FROZEN_TABLES, UNGUARDED
@@ -54,8 +55,9 @@ def _inside(url: str) -> Iterator[Finding]:
             revision = migrations(conn)
             yield revision
             if revision.ok:
-                for check in (roles, guards, authorizations, deliveries, dead_letters, alerts):
+                for check in (roles, guards, authorizations, deliveries, alerts):
                     yield check(conn)
+                yield from watched(conn)
     except Exception as error:
         if not is_database_error(error):
             raise
@@ -130,25 +132,6 @@ def deliveries(conn: Connection) -> Finding:
         mend = "do what it says; the alarm ends with the next genuine delivery"
         return Finding("deliveries", False, "; ".join(said), mend)
     return Finding("deliveries", True, "as usual")
-
-
-def dead_letters(conn: Connection) -> Finding:
-    """Whether anything was given up."""
-    deliveries, objects, mirrors, codes = conn.execute(
-        text(
-            "SELECT (SELECT count(*) FROM delivery WHERE state = 'dead'), "
-            "(SELECT count(*) FROM changed_object WHERE dead), "
-            "(SELECT count(*) FROM mirror WHERE parked), "
-            "(SELECT count(*) FROM hold_code WHERE state = 'failed')"
-        )
-    ).one()
-    if deliveries or objects or mirrors or codes:
-        said = (
-            f"{deliveries} deliveries, {objects} readings, {mirrors} balances and {codes} codes "
-            "of holds were given up"
-        )
-        return Finding("dead letters", False, said, "look at their reasons in the log of serve")
-    return Finding("dead letters", True, "none")
 
 
 def alerts(conn: Connection) -> Finding:
