@@ -20,7 +20,7 @@ POLLS_LATE = 3600.0
 POLLED = ("order", "member")
 """Kinds that are read all the time: facts are once a day, and a back-fill takes its time."""
 
-OWN = ("delivery", "expiry", "tier")
+OWN = ("delivery", "expiry", "lapse", "tier")
 """Queues in which no vendor is waited for."""
 
 FEWEST = 10
@@ -36,6 +36,7 @@ NAMES = {
     "hold_code": "codes of holds",
     "poll": "polls",
     "expiry": "expired lots",
+    "lapse": "holds that are over",
     "tier": "tiers",
 }
 

@@ -13,6 +13,8 @@ MOST = 20_000
 RECENT_MINUTES = 15
 """Of which the share of genuine deliveries is told."""
 
+# Of holds that should have lapsed only the last hour's are looked at: those before have all ended,
+# or nobody works, which this hour shows as well.
 # now() and not clock_timestamp(): only what stands still in a statement is looked up in an index.
 WAITING: Final = f"""
 SELECT 'delivery', connection_id, count(*), extract(epoch FROM now() - min(since))
@@ -43,6 +45,16 @@ UNION ALL
 SELECT 'expiry', '', count(*), extract(epoch FROM now() - min(expires_at))
 FROM (SELECT expires_at FROM lot
       WHERE open AND available > 0 AND expires_at <= now() ORDER BY expires_at LIMIT {MOST}) l
+HAVING count(*) > 0
+UNION ALL
+SELECT 'lapse', '', count(*), extract(epoch FROM now() - min(lapses_at))
+FROM (SELECT h.lapses_at FROM hold h
+      WHERE h.lapses_at <= now() AND h.lapses_at > now() - interval '1 hour'
+        AND NOT EXISTS (SELECT FROM hold_end d
+                        WHERE (d.member_id, d.version) = (h.member_id, h.version))
+        AND NOT EXISTS (SELECT FROM hold_extension e
+                        WHERE (e.member_id, e.version) = (h.member_id, h.version)
+                          AND e.lapses_at > now()) LIMIT {MOST}) h
 HAVING count(*) > 0
 UNION ALL
 SELECT 'tier', '', count(*), extract(epoch FROM now() - min(due))

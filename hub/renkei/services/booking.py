@@ -39,9 +39,10 @@ GROUP BY h.member_id, h.version, h.lapses_at
 HAVING greatest(h.lapses_at, max(e.lapses_at)) <= clock_timestamp()
 LIMIT 100"""
 
+# What moves while a statement runs, as clock_timestamp() does, is looked up in no index.
 EXPIRED = """
 SELECT DISTINCT member_id FROM lot
-WHERE open AND available > 0 AND expires_at <= clock_timestamp() LIMIT 100"""
+WHERE open AND available > 0 AND expires_at <= statement_timestamp() LIMIT 100"""
 
 SLID = """
 SELECT DISTINCT l.member_id
@@ -58,7 +59,7 @@ FROM tier_due d JOIN member m USING (member_id), LATERAL (
   SELECT * FROM program_version v
   WHERE v.program_id = m.program_id AND v.in_force_from <= clock_timestamp()
   ORDER BY v.version DESC LIMIT 1) v
-WHERE d.due <= clock_timestamp() ORDER BY d.due LIMIT 500"""
+WHERE d.due <= statement_timestamp() ORDER BY d.due LIMIT 500"""
 
 TIER_ROUNDS = 20
 """Batches of members whose tiers are looked at in one turn: after a big day, or a month's end."""

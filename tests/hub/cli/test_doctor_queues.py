@@ -122,3 +122,18 @@ def test_what_was_given_up_is_named_with_its_reason(conn: Connection) -> None:
     finding = found(conn, "dead letters")
     assert finding.said == "given up: 1 deliveries of cart, 1 balances of cart (cart/d1: broken)"
     assert "renkei trace" in finding.mend
+
+
+def test_holds_that_nobody_ends_need_a_worker(conn: Connection) -> None:
+    do(
+        conn,
+        "SET session_replication_role = replica; INSERT INTO hold (member_id, version, scope, key,"
+        " connection_id, amount, lapses_at, lead_member, lead_version, for_member) SELECT"
+        " 'mem_1', n, 's', 'k', 'pos', 1, now() - n * interval '5 min', 'mem_1', n, 'mem_1'"
+        " FROM generate_series(1, 3) AS n; INSERT INTO hold_end VALUES ('mem_1', 3, 4, 'lapsed',"
+        " 0);"
+        " INSERT INTO hold_extension VALUES ('mem_1', 2, 1, now() + interval '5 min', now())",
+    )
+    finding = found(conn, "queues")
+    assert not finding.ok
+    assert finding.said == "1 holds that are over wait, the first for 5 minutes"

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from renkei.messaging import queues
 from renkei.messaging.queues import EVERY, Queues, Waiting, told
+from renkei.services import booking
 from renkei_contracts.errors import RateLimited, Rejected
 
 MANY = 5_000
@@ -114,7 +115,7 @@ INSERT INTO mirror (connection_id, member_id, wanted_version, written_version, d
   SELECT 'cart', n::text, 1, 1, now() FROM generate_series(1, {MANY}) n;
 INSERT INTO hold (member_id, version, scope, key, connection_id, amount, lapses_at, lead_member,
                   lead_version, for_member)
-  SELECT n::text, 1, 's', 'k', 'pos', 1, now() - interval '1 h', n::text, 1, n::text
+  SELECT n::text, 1, 's', 'k', 'pos', 1, now() - interval '2 h', n::text, 1, n::text
   FROM generate_series(1, {MANY}) n;
 INSERT INTO hold_end SELECT n::text, 1, 2, 'captured', 1 FROM generate_series(1, {MANY}) n;
 INSERT INTO hold_code (code, connection_id, member_id, version, for_member, points, yen_per_point,
@@ -142,11 +143,16 @@ async def full(scene: Scene, owner_engine: Any) -> Any:
     return scene.hub.database
 
 
-@pytest.mark.parametrize("name", ["WAITING", "DEAD", "HOLDS", "SHOPS", "POLLS", "FEED"])
-async def test_of_what_is_done_nothing_is_read(full: Any, name: str) -> None:
+ASKED = {name: getattr(queues, name) for name in ("WAITING", "DEAD", "HOLDS", "SHOPS", "POLLS")}
+JOBS = {"EXPIRED": booking.EXPIRED, "TIERS_DUE": booking.TIERS_DUE}
+
+
+@pytest.mark.parametrize("name", [*ASKED, *JOBS])
+async def test_of_what_is_done_or_is_not_due_nothing_is_read(full: Any, name: str) -> None:
+    asked = (ASKED | JOBS)[name]
     async with full.begin() as conn:
-        asked = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {getattr(queues, name)}")
-        (plan,) = (await conn.execute(asked)).scalar_one()
+        explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}")
+        (plan,) = (await conn.execute(explained)).scalar_one()
     looked = {node["Relation Name"]: read(node) for node in nodes(plan["Plan"]) if of_large(node)}
     assert {table: rows for table, rows in looked.items() if rows > FEW} == {}
 
