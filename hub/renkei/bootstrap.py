@@ -201,7 +201,7 @@ async def _build(
             registry, database, ring, clock, connections.forget, connections.tokens
         ),
         booking=booking,
-        till=TillService(booking),
+        till=TillService(booking, traces),
         receiver=Receiver(connections, intake, clock, new_id, counts, traces),
         intake=intake,
         counts=counts,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from time import time_ns
 from typing import Any
 
 from sqlalchemy import text
@@ -41,6 +42,7 @@ from renkei.services.till_coupons import (
     tried,
 )
 from renkei.services.till_refunds import CountRefunds
+from renkei.tracing import NO_TRACES, Origin, Traces
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import Order, OrderState
@@ -122,6 +124,7 @@ class TillService:
     """The till's use cases; every refusal is a TillRefused with words for the cashier."""
 
     booking: Booking
+    traces: Traces = NO_TRACES
 
     @cached_property
     def look_ups(self) -> LookUps:
@@ -257,7 +260,12 @@ class TillService:
         unsaid = {"hold": None, "allowance": None}
         said = ask.model_copy(update=unsaid) if manner.training else ask
         command = CommitSale(said, terminal.connection, self.booking.new_id("alr"), terminal.id)
+        began = time_ns()
         answer: CommitAnswer = await self._submit(manner.of(command, CommitAnswer))
+        if self.traces.on and not manner.training:
+            facts = {"revision": answer.revision, "earned": answer.earned, "used": answer.used}
+            origin = Origin(terminal.connection, order=str(ask.sale))
+            self.traces.tell("settle", origin, began, facts)
         for returned in () if manner.training else command.returns:
             await self._submit(CountRefunds(returned))
         return answer

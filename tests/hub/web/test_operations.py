@@ -5,10 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from renkei import __version__
+from renkei.trace_export import collecting
 from renkei.tracing import Origin
 from renkei.web.app import build_app
 
@@ -257,6 +260,19 @@ async def test_the_line_of_a_delivery_names_it_and_its_trace(
     told = [(one["delivery"], one["outcome"], one["trace"]) for one in logs]
     trace = Origin("signing", "d1").trace
     assert told == [("d1", "stored", trace), ("d1", "duplicate", trace)]
+
+
+async def test_a_sale_at_a_till_has_a_trace_of_its_own_name(
+    hub: Any, register: Any, regular: Any, new_sale: Any
+) -> None:
+    spans = InMemorySpanExporter()
+    with collecting(SimpleSpanProcessor(spans)) as traces:
+        hub.till.traces = traces
+        answer = await register.post("/pos/v1/transactions", new_sale("7", regular.id))
+    (span,) = spans.get_finished_spans()
+    trace = Origin("pos", order=answer.json()["sale"]).trace
+    assert (span.name, format(span.context.trace_id, "032x")) == ("renkei.settle", trace)
+    assert (span.attributes or {})["renkei.earned"] == answer.json()["earned"]
 
 
 async def test_health_checks_do_not_fill_the_log(client: httpx.AsyncClient) -> None:

@@ -3,7 +3,7 @@
 from renkei.storage.migrations.scripts import never_down, run
 
 revision = "0018"
-down_revision = "0016b"
+down_revision = "0017b"
 
 WATCHED = """
 -- Since when a balance waits to be shown: due moves with every try that fails, this does not.
