@@ -43,7 +43,8 @@ SETTINGS = "UPDATE connection SET settings = :settings WHERE connection_id = :id
 
 STATE = """
 UPDATE connection SET state = :state, last_error = :reason
-WHERE connection_id = :id AND state <> :state"""
+WHERE connection_id = :id AND state <> :state
+  AND (CAST(:used AS bytea) IS NULL OR settings = :used)"""
 
 FAILURE = """
 UPDATE connection SET failures = failures + 1, last_error = :reason,
@@ -155,10 +156,22 @@ async def set_settings(
 
 
 async def set_state(
-    conn: AsyncConnection, id: str, state: State, reason: str | None = None
+    conn: AsyncConnection,
+    id: str,
+    state: State,
+    reason: str | None = None,
+    used: bytes | None = None,
 ) -> bool:
-    """Change the state; gives whether it was another one before."""
-    values = {"id": id, "state": state, "reason": reason and reason[:REASON_LENGTH]}
+    """Change the state; gives whether it was another one before.
+
+    ``used``, sealed settings: only if they are the connection's still.
+    """
+    values = {
+        "id": id,
+        "state": state,
+        "reason": reason and reason[:REASON_LENGTH],
+        "used": used,
+    }
     return (await conn.execute(text(STATE), values)).rowcount == 1
 
 

@@ -55,10 +55,14 @@ class Trouble:
         self.connections.forget()
 
     async def _stop(self, opened: OpenConnection, error: Reauthorize) -> None:
-        """Once: the connection rests until a person has authorized it again."""
-        now, reason = self.clock(), reason_of(error)
+        """Once: the connection rests until a person has authorized it again.
+
+        What was refused with settings that are replaced by now says nothing of the new ones.
+        """
+        now, reason, used = self.clock(), reason_of(error), opened.row.sealed
+        self.connections.forget()
         async with self.database.begin() as conn:
-            if not await store.set_state(conn, opened.id, "needs_authorization", reason):
+            if not await store.set_state(conn, opened.id, "needs_authorization", reason, used):
                 return
             alert = Alert("needs_authorization", opened.id, now.isoformat(), reason)
             await raise_all(conn, [alert], now)

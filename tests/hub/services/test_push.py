@@ -176,3 +176,16 @@ async def test_an_authorization_that_is_gone_is_said_once_to_a_person(scene: Sce
     await shown_after(scene, AuthenticationFailed("token revoked"))
     row = await scene.one("SELECT count(*), min(kind), min(message) FROM alert")
     assert tuple(row) == (1, "needs_authorization", "token revoked")
+
+
+async def test_a_refusal_of_settings_that_were_replaced_meanwhile_does_not_stop_the_new_ones(
+    scene: Scene,
+) -> None:
+    old = await scene.hub.connections.get("cart")
+    vendor = scene.hub.registry.vendor("acme")
+    await scene.hub.connecting.reconnect(vendor, "cart", {"secret": "another"})
+    await scene.worker.tools.trouble.failed(old, AuthenticationFailed("token revoked"))
+    row = await scene.one(
+        "SELECT state, (SELECT count(*) FROM alert) FROM connection WHERE connection_id = 'cart'"
+    )
+    assert tuple(row) == ("active", 0)
