@@ -29,6 +29,7 @@ from renkei.services.receive import Receiver
 from renkei.services.till import TillService
 from renkei.storage import embedded
 from renkei.storage.committer import Committer, GroupCommitter
+from renkei.storage.embedded_keeper import kept_up
 from renkei.storage.engine import APP_ROLE, Database, open_database, require_reachable
 from renkei.storage.schema import migrate, set_app_password
 from renkei.storage.sealed import KeyRing
@@ -154,6 +155,9 @@ async def open_hub(
     await _require_owner(urls.owner)
     await asyncio.to_thread(migrate, urls.owner)
     async with AsyncExitStack() as stack:
+        if settings.embedded:
+            home = database_home(settings)
+            await stack.enter_async_context(kept_up(home, settings.postgres_bin))
         database = open_database(urls.app)
         stack.push_async_callback(database.close)
         await require_reachable(database)

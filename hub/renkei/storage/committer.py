@@ -31,6 +31,8 @@ BATCH = 200
 QUEUE = 5_000
 TRIES = 8
 RACE_CODES = {"40001", "40P01", "57P01", "57P02", "57P03"}
+SHORTAGE = "53"
+"""The class of errors where the server is out of disk, memory or connections."""
 
 
 class LostRace(RenkeiError):
@@ -150,7 +152,7 @@ class GroupCommitter(Generic[C, A]):
                 if attempt == TRIES - 1 or not may_pass_later(error):
                     raise
                 log.info("batch_again", commands=len(commands), reason=brief(error))
-                await asyncio.sleep(0.02 * 2**attempt if is_connection_loss(error) else 0)
+                await asyncio.sleep(0.02 * 2**attempt if _is_trouble(error) else 0)
         raise AssertionError("unreachable")
 
 
@@ -249,8 +251,13 @@ def is_connection_loss(error: BaseException) -> bool:
 
 
 def may_pass_later(error: BaseException) -> bool:
-    """Whether the whole batch may pass when it runs again: a race or a lost connection."""
-    return isinstance(error, LostRace) or sqlstate(error) in RACE_CODES or is_connection_loss(error)
+    """Whether the whole batch may pass when it runs again: a race, or trouble of the server."""
+    return isinstance(error, LostRace) or sqlstate(error) in RACE_CODES or _is_trouble(error)
+
+
+def _is_trouble(error: BaseException) -> bool:
+    """Whether the server is away, or out of what it needs: no fault of the batch's."""
+    return is_connection_loss(error) or (sqlstate(error) or "").startswith(SHORTAGE)
 
 
 def passes(error: BaseException) -> bool:

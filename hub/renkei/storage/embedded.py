@@ -34,6 +34,7 @@ __all__ = [
     "leave",
     "remember_password",
     "start",
+    "start_again",
     "status",
 ]
 
@@ -134,6 +135,15 @@ def start(
         if not joined_before:
             os.close(_held.pop(folder.home))
         raise
+
+
+def start_again(home: Path, *, wait: float, binaries: Path | None = None) -> None:
+    """Start the server of `home` where its supervisor has ended, as after a full disk.
+
+    Nothing happens where one keeps it up. Blocks; raises EmbeddedRefused.
+    """
+    if not Folder(_absolute(home)).is_locked("supervisor"):
+        start(home, wait=wait, binaries=binaries)
 
 
 def leave(home: Path, wait: float = 30.0) -> bool:

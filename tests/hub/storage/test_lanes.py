@@ -173,3 +173,20 @@ async def test_senders_take_turns_so_that_a_flood_delays_no_other(database: Data
         assert await asyncio.gather(*calls) == sent
     assert batches[0][:5] == ["flood0", "a1", "b1", "flood1", "a2"]
     assert [one for batch in batches for one in batch if one[0] == "f"] == sent[:50]
+
+
+async def test_a_server_without_room_refuses_nobody_for_good(database: Database) -> None:
+    """Each command could be the one that a batch is split for; none of them is at fault."""
+    full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
+    tries = 0
+
+    async def run(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            async with database.begin_batch() as conn:
+                await travel(conn, [Statement(full)])
+        return commands
+
+    async with GroupCommitter(database, run) as committer:
+        assert await asyncio.gather(*map(committer.submit, "abc")) == list("abc")
