@@ -21,7 +21,7 @@ RUNS = int(os.environ.get("RENKEI_FAULT_RUNS", "3"))
 """How often each thing breaks in its test."""
 
 # The tests have no packages: what they share is loaded from beside this file.
-for _name in ("vendor", "cloud", "nodes", "load", "books", "story"):
+for _name in ("vendor", "cloud", "nodes", "load", "books", "story", "machine"):
     _file = Path(__file__).with_name(f"fault_{_name}.py")
     _spec = importlib.util.spec_from_file_location(_file.stem, _file)
     assert _spec is not None
@@ -89,7 +89,7 @@ def new_where(durable: "embedded.EmbeddedServer", faults_dir: Path) -> NewWhere:
         owner_sql(durable, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         folder = faults_dir / name
         folder.mkdir()
-        return nodes.Where(durable.url(APP_ROLE, name), durable.url(database=name), folder)
+        return nodes.Where(durable.url(database=name), durable.url(APP_ROLE, name), folder, folder)
 
     return make
 

@@ -29,35 +29,31 @@ NODE = Path(__file__).with_name("node.py")
 
 @dataclass(frozen=True)
 class Where:
-    """A database as the running hub and as its owner reach it, and the folder of the run."""
+    """A hub's database as its owner and as the running hub reach it, and a folder for logs.
 
-    app: str
+    Without ``app`` it is the hub's own in ``data_dir``.
+    """
+
     owner: str
+    app: str
     folder: Path
+    data_dir: Path
+
+    def given(self) -> dict[str, str]:
+        """The settings."""
+        mine = {"data_dir": str(self.data_dir)}
+        others = {"database_url": self.app, "migration_url": self.owner, "secret_key": KEY}
+        return mine | others if self.app else mine
 
     def environment(self) -> dict[str, str]:
-        """A node's settings; nothing else of this machine's."""
+        """The same for a node; nothing else of this machine's is a setting."""
         kept = {name: one for name, one in os.environ.items() if not name.startswith("RENKEI_")}
-        return kept | {
-            "RENKEI_DATABASE_URL": self.app,
-            "RENKEI_MIGRATION_URL": self.owner,
-            "RENKEI_SECRET_KEY": KEY,
-            "RENKEI_DATA_DIR": str(self.folder),
-        }
-
-    def settings(self) -> Settings:
-        """The same for a hub in this process."""
-        return Settings(
-            data_dir=self.folder,
-            database_url=self.app,  # type: ignore[arg-type] - pydantic makes it a secret
-            migration_url=self.owner,  # type: ignore[arg-type]
-            secret_key=KEY,  # type: ignore[arg-type]
-        )
+        return kept | {f"RENKEI_{name.upper()}": one for name, one in self.given().items()}
 
 
 @dataclass
 class Node:
-    """One process. Its port stays over a restart; ``ahead`` is by how much its clock is wrong."""
+    """One process. Its port stays over a restart, and so does its clock."""
 
     name: str
     where: Where
@@ -77,6 +73,11 @@ class Node:
     @property
     def clock(self) -> Path:
         return self.where.folder / f"{self.name}.clock"
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds its clock is wrong."""
+        return float(self.clock.read_text())
 
     def set_ahead(self, seconds: float) -> None:
         """By an atomic rename: the node reads it all the time."""
@@ -119,7 +120,7 @@ class Node:
 
 def hub_on(where: Where) -> AbstractAsyncContextManager[Hub]:
     """A hub in this process, for what an administrator does."""
-    return open_hub(where.settings(), registry=Registry({VENDOR.name: VENDOR}))
+    return open_hub(Settings(**where.given()), registry=Registry({VENDOR.name: VENDOR}))
 
 
 def acme_settings(cloud: Cloud) -> dict[str, str]:
