@@ -21,7 +21,7 @@ RUNS = int(os.environ.get("RENKEI_FAULT_RUNS", "3"))
 """How often each thing breaks in its test."""
 
 # The tests have no packages: what they share is loaded from beside this file.
-for _name in ("vendor", "cloud", "nodes", "load", "books", "story", "machine"):
+for _name in ("vendor", "cloud", "nodes", "load", "books", "story", "machine", "postgres"):
     _file = Path(__file__).with_name(f"fault_{_name}.py")
     _spec = importlib.util.spec_from_file_location(_file.stem, _file)
     assert _spec is not None

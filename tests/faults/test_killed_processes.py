@@ -1,12 +1,10 @@
 """kill -9 of a web process, of a worker, and of PostgreSQL, while shops sell."""
 
-import os
-import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fault_nodes import Node, Where
+from fault_postgres import kill_all
 from fault_story import open_story
 
 from renkei.storage.embedded import EmbeddedServer
@@ -36,18 +34,6 @@ async def test_a_killed_worker_loses_nothing(where: Where, clean: Any, runs: int
             await worker.start()
 
         assert await story.play(runs, kill) == clean
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that this one has started, and theirs, nearest first."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [one for child in map(int, children) for one in (child, *descendants(child))]
-
-
-def kill_all(postmaster: int) -> None:
-    """kill -9 of the server and of all its processes, as the kernel does when memory is out."""
-    for pid in (postmaster, *descendants(postmaster)):
-        os.kill(pid, signal.SIGKILL)
 
 
 def postmaster(server: EmbeddedServer) -> int:
