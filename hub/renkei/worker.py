@@ -76,6 +76,20 @@ class WorkedHub(Protocol):
     def traces(self) -> Traces: ...
 
 
+def tools_of(hub: WorkedHub) -> Tools:
+    """What working off a lane takes, under a name of its own in leases."""
+    return Tools(
+        database=hub.database,
+        ring=hub.ring,
+        connections=hub.connections,
+        ingest=Ingest(hub.booking, hub.connections, hub.traces),
+        trouble=Trouble(hub.database, hub.connections, hub.clock),
+        clock=hub.clock,
+        owner=f"wrk_{secrets.token_hex(8)}",
+        traces=hub.traces,
+    )
+
+
 class Work(Protocol):
     """Works off one connection's queue."""
 
@@ -104,16 +118,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         hub = self.hub
-        self.tools = Tools(
-            database=hub.database,
-            ring=hub.ring,
-            connections=hub.connections,
-            ingest=Ingest(hub.booking, hub.connections, hub.traces),
-            trouble=Trouble(hub.database, hub.connections, hub.clock),
-            clock=hub.clock,
-            owner=f"wrk_{secrets.token_hex(8)}",
-            traces=hub.traces,
-        )
+        self.tools = tools_of(hub)
         self.watch = WatchDeliveries(hub.database, hub.clock)
         self.polls = ReadPolls(self.tools, self.pace.poll_interval, self.pace.poll_overlap)
         create = CreateMember(hub.database, hub.ring, hub.booking, hub.clock)

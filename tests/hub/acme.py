@@ -240,7 +240,8 @@ class Scene:
         if table != "delivery":
             columns += ", leased_until = NULL"
         async with self.hub.database.begin() as conn:
-            await conn.execute(text(f"UPDATE {table} SET {columns}"))
+            night = " WHERE kind <> 'reconcile'" if table == "poll" else ""
+            await conn.execute(text(f"UPDATE {table} SET {columns}{night}"))
             await conn.execute(text("UPDATE connection SET open_until = NULL"))
 
 

@@ -23,6 +23,7 @@ from renkei.cli import (
     plugins,
     products,
     program,
+    reconcile,
     serve,
     simulate,
     stores,
@@ -75,6 +76,7 @@ app.command("new-plugin")(new_plugin.new_plugin)
 app.command("connect")(connect.connect)
 app.command("connections")(connect.connections)
 app.command("backfill")(backfill.backfill)
+app.command("reconcile")(reconcile.reconcile)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("members")(members.members)

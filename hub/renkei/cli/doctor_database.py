@@ -8,9 +8,10 @@ from sqlalchemy import Connection, create_engine, text
 from renkei.bootstrap import database_home
 from renkei.cli.doctor_checks import Finding
 from renkei.cli.doctor_queues import watched
-from renkei.cli.screen import working
+from renkei.cli.screen import local, working
 from renkei.config import Settings
 from renkei.ledger.guards import FROZEN_TABLES, UNGUARDED
+from renkei.messaging import reconciliations
 from renkei.messaging.acceptance import KINDS
 from renkei.messaging.alerts import OF_CONNECTIONS
 from renkei.storage import embedded, schema
@@ -55,7 +56,7 @@ def _inside(url: str) -> Iterator[Finding]:
             revision = migrations(conn)
             yield revision
             if revision.ok:
-                for check in (roles, guards, authorizations, deliveries, alerts):
+                for check in CHECKS:
                     yield check(conn)
                 yield from watched(conn)
     except Exception as error:
@@ -134,6 +135,25 @@ def deliveries(conn: Connection) -> Finding:
     return Finding("deliveries", True, "as usual")
 
 
+def reconciliation(conn: Connection) -> Finding:
+    """Whether the vendors show what the books say, as far as it was compared."""
+    everywhere = {"c": None}
+    rows = conn.execute(text(reconciliations.NEWEST), everywhere).all()
+    kinds = conn.execute(text(reconciliations.BY_KIND), everywhere).all()
+    found = reconciliations.outcomes(rows, kinds)
+    if differing := [one for one in found if not one.agrees]:
+        said = "; ".join(_differing(one) for one in differing)
+        return Finding("reconciliation", False, said, "renkei reconcile <connection> --repair")
+    return Finding("reconciliation", True, f"{len(found)} connections compared, nothing differs")
+
+
+def _differing(one: reconciliations.Outcome) -> str:
+    kinds = ", ".join(
+        f"{count} {kind.replace('_', ' ')}" for kind, count in one.drift.items() if count
+    )
+    return f"{one.connection}: {one.explained} % explained, {kinds}, since {local(one.oldest)}"
+
+
 def alerts(conn: Connection) -> Finding:
     """Whether the hub asks for a person."""
     rows = conn.execute(
@@ -142,3 +162,14 @@ def alerts(conn: Connection) -> Finding:
     if raised := [f"{count} {kind}" for kind, count in rows]:
         return Finding("alerts", False, ", ".join(raised), "somebody must look at them")
     return Finding("alerts", True, "none")
+
+
+CHECKS: tuple[Check, ...] = (
+    roles,
+    guards,
+    authorizations,
+    deliveries,
+    reconciliation,
+    alerts,
+)
+"""What is looked at where the schema is this program's."""

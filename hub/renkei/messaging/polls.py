@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei_contracts.event import ObjectKind
 from renkei_contracts.paging import Window
 
-Kind = Literal["order", "member", "fact", "check", "order_history", "member_history"]
+Kind = Literal["order", "member", "fact", "check", "reconcile", "order_history", "member_history"]
 
 LEASE = timedelta(seconds=30)
 OVERLAP = timedelta(minutes=15)
@@ -50,7 +50,7 @@ CLAIM = """
 WITH picked AS (
     SELECT connection_id, kind FROM poll
     WHERE connection_id = :c AND due <= :now AND (leased_until IS NULL OR leased_until <= :now)
-      AND (ends IS NULL OR since < ends)
+      AND (ends IS NULL OR since < ends) AND kind = coalesce(CAST(:kind AS text), kind)
     ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
 UPDATE poll SET owner = :owner, leased_until = :now + CAST(:lease AS interval),
                 until = coalesce(poll.until, CASE WHEN ends IS NULL THEN :now
@@ -62,6 +62,11 @@ PAGE = """
 UPDATE poll SET cursor = :cursor, failures = 0, leased_until = :now + CAST(:lease AS interval),
                 pages = pages + 1, items = items + :items
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
+
+HURRY = """
+UPDATE poll SET due = :now
+WHERE connection_id = :c AND kind = :kind AND due > :now
+  AND (leased_until IS NULL OR leased_until <= :now)"""
 
 REST = """
 UPDATE poll SET owner = NULL, leased_until = NULL, due = :due
@@ -156,14 +161,34 @@ async def backfill(
 
 
 async def claim(
-    conn: AsyncConnection, connection: str, owner: str, now: datetime, lease: timedelta = LEASE
+    conn: AsyncConnection,
+    connection: str,
+    owner: str,
+    now: datetime,
+    lease: timedelta = LEASE,
+    kind: Kind | None = None,
 ) -> Claimed | None:
-    """Take one that is due; a window under way goes on, otherwise the next one begins."""
-    values = {"c": connection, "owner": owner, "now": now, "lease": lease, "slice": SLICE}
+    """Take one that is due, of any kind or of this one.
+
+    A window under way goes on, otherwise the next one begins.
+    """
+    values = {
+        "c": connection,
+        "kind": kind,
+        "owner": owner,
+        "now": now,
+        "lease": lease,
+        "slice": SLICE,
+    }
     row = (await conn.execute(text(CLAIM), values)).first()
     if row is None:
         return None
     return Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner)
+
+
+async def hurry(conn: AsyncConnection, connection: str, kind: Kind, now: datetime) -> None:
+    """Make it due now, unless somebody is at it."""
+    await conn.execute(text(HURRY), {"c": connection, "kind": kind, "now": now})
 
 
 async def keep_page(

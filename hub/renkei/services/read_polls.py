@@ -10,7 +10,7 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import changed, polls
 from renkei.messaging.changed import Hint
-from renkei.messaging.polls import Claimed, NewPoll
+from renkei.messaging.polls import Claimed, Kind, NewPoll
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import LONGEST_PAUSE, pause
 from renkei.services import recheck
@@ -18,6 +18,7 @@ from renkei.services.ingest import Cause, Told, write_down
 from renkei.services.lanes import Tools, log_or_raise, together
 from renkei.services.read_facts import ReadFacts
 from renkei.services.recheck import Recheck
+from renkei.services.reconcile import Reconcile, comparable, next_night
 from renkei_contracts.capability import OrderHistory
 from renkei_contracts.errors import PayloadInvalid, Reauthorize, TryLater, UnsupportedFeature
 from renkei_contracts.event import MemberSeen, OrderSeen
@@ -32,7 +33,8 @@ log = structlog.get_logger(__name__)
 class ReadPolls:
     """Polls a connection's orders and members, every ``interval``, ``overlap`` before the last.
 
-    Its facts, too, once a day, and its past, where that is asked for; its check every hour.
+    Its facts, too, once a day, and its past, where that is asked for; its check every hour. At
+    night it is compared.
     """
 
     tools: Tools
@@ -50,21 +52,27 @@ class ReadPolls:
 
     async def begin(self, opened: OpenConnection) -> None:
         """Poll whatever this connection can tell, from its first settled instant on."""
-        since = opened.row.settles_from
+        since, now = opened.row.settles_from, self.tools.clock()
         new = [NewPoll(opened.id, "order", since)] if opened.vendor.orders is not None else []
         new += [NewPoll(opened.id, "member", since)] if opened.vendor.members is not None else []
         new += [NewPoll(opened.id, "fact", since)] if opened.vendor.facts is not None else []
         # It was checked when it was connected.
-        later = self.tools.clock() + recheck.EVERY
+        later = now + recheck.EVERY
         new += [NewPoll(opened.id, "check", since, later)] if opened.vendor.check else []
+        if comparable(opened.vendor):
+            new.append(NewPoll(opened.id, "reconcile", since, next_night(now, opened.id)))
         async with self.tools.database.begin() as conn:
-            await polls.ensure(conn, new, self.tools.clock())
+            await polls.ensure(conn, new, now)
 
-    async def work(self, connection: str) -> int:
-        """One window's pages; gives how many windows. Raises what concerns the connection."""
+    async def work(self, connection: str, kind: Kind | None = None) -> int:
+        """One window's pages, of any kind or of this; gives how many windows.
+
+        Raises what concerns the connection.
+        """
         opened = await self.tools.connections.get(connection)
         async with self.tools.database.begin() as conn:
-            claimed = await polls.claim(conn, connection, self.tools.owner, self.tools.clock())
+            now = self.tools.clock()
+            claimed = await polls.claim(conn, connection, self.tools.owner, now, kind=kind)
         if claimed is None:
             return 0
         try:
@@ -80,6 +88,8 @@ class ReadPolls:
             return await ReadFacts(self.tools).read(opened, claimed)
         if claimed.kind == "check":
             return await Recheck(self.tools).look(opened, claimed)
+        if claimed.kind == "reconcile":
+            return await Reconcile(self.tools).read(opened, claimed)
         return await self._pages(opened, claimed)
 
     async def _pages(self, opened: OpenConnection, claimed: Claimed) -> None:

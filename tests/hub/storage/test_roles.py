@@ -36,6 +36,8 @@ MUTABLE = {
     "mirror": "what each channel shows",
     "feed_head": "the feed's last number",
     "delivery_count": "processes add to it; what is old says nothing about what is usual",
+    "drift": "where a vendor and the books differ, as the newest comparison found it",
+    "reconciliation": "how far a comparison is, and what it counted",
     "sale_pair": "how far apart two sightings of a sale may lie",
     "alert": "is closed by a person; of missing or refused deliveries, when they are back",
     "alembic_version": "the schema's own revision",
@@ -52,6 +54,8 @@ DELETED = {
     "member_key",
     "tier_due",
     "delivery_count",
+    "drift",
+    "reconciliation",
 }
 """Whose rows the running role may delete: work that is done, secrets and counts that are over."""
 

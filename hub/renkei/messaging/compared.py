@@ -1,0 +1,132 @@
+"""What a comparison reads of our own side, page by page: orders, postings, mirror rows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.ledger.balance import channel_balance
+from renkei.ledger.books import Channel
+from renkei.ledger.loading import read_groups
+from renkei.messaging.drift import Booked
+
+ORDERS_A_PAGE = 2_000
+
+MEMBERS_A_PAGE = 8
+"""Each is a call to the vendor, and all of a page must be made within a lease."""
+
+# As `renkei ledger verify` sums it up, of one connection and a page of its orders.
+BOOKED = """
+WITH refs AS (
+  SELECT order_ref FROM txn WHERE connection_id = :c AND order_ref > :after
+  GROUP BY order_ref ORDER BY order_ref LIMIT :limit),
+mine AS (
+  SELECT t.order_ref, t.member_id, t.version, t.recorded_at FROM txn t JOIN refs USING (order_ref)
+  WHERE t.connection_id = :c AND t.kind IN ('settle', 'reward')),
+booked AS (
+  SELECT order_ref, min(recorded_at) AS at,
+         coalesce(sum(CASE 'issued' WHEN source THEN amount
+                        WHEN destination THEN -amount END), 0) AS issued,
+         coalesce(sum(CASE 'redeemed' WHEN destination THEN amount
+                        WHEN source THEN -amount END), 0) AS used
+  FROM mine LEFT JOIN posting USING (member_id, version) GROUP BY 1),
+said AS (
+  SELECT order_ref, sum(earned) AS earned, sum(redeemed) AS redeemed
+  FROM settled JOIN (SELECT DISTINCT member_id, order_ref FROM mine) m USING (member_id, order_ref)
+  WHERE connection_id = :c GROUP BY 1)
+SELECT refs.order_ref, b.issued, b.used, coalesce(s.earned, 0), coalesce(s.redeemed, 0),
+       o.order_ref IS NOT NULL, b.at
+FROM refs LEFT JOIN booked b USING (order_ref) LEFT JOIN said s USING (order_ref)
+LEFT JOIN orders o ON (o.connection_id, o.order_ref) = (:c, refs.order_ref)
+ORDER BY refs.order_ref"""
+
+CLOCKS = """
+SELECT order_ref, clock FROM orders WHERE connection_id = :c AND order_ref = ANY(:ids)"""
+
+MEMBERS = """
+SELECT member_id, external_id FROM mirror
+WHERE connection_id = :c AND member_id > :after ORDER BY member_id LIMIT :limit"""
+
+ROWS = """
+SELECT m.member_id, m.written_points, m.written_at, coalesce(m.leased_until > :now, false),
+       CASE WHEN m.written_version < m.wanted_version THEN coalesce(
+              (SELECT min(t.recorded_at) FROM txn t WHERE t.member_id = m.member_id
+               AND t.recorded_at > coalesce(m.written_at, '-infinity')), m.due)
+            WHEN m.next_change_at <= :now THEN m.next_change_at END
+FROM mirror m WHERE m.connection_id = :c AND m.member_id = ANY(:ids)"""
+
+ZONE = """
+SELECT p.zone FROM connection c JOIN program p USING (program_id) WHERE c.connection_id = :c"""
+
+# Only the newest balance is ever written: that time alone changed it has it written again.
+PUSH_AGAIN = """
+UPDATE mirror SET next_change_at = :now, due = :now, parked = false, tries = 0, last_error = NULL
+WHERE connection_id = :c AND member_id IN (
+  SELECT subject FROM drift WHERE connection_id = :c AND what = 'member')"""
+
+READ_AGAIN = """
+SELECT subject FROM drift
+WHERE connection_id = :c AND what = 'order' AND kind IN ('missing', 'stale') ORDER BY subject"""
+
+
+class Row(NamedTuple):
+    """A mirror row beside the balance: ``leased`` where somebody is at it, or lets it rest."""
+
+    member: str
+    balance: int
+    written: int | None
+    written_at: datetime | None
+    leased: bool
+    unshown: datetime | None
+
+
+async def booked(conn: AsyncConnection, connection: str, after: str) -> list[Booked]:
+    """The next page of orders that points were booked for."""
+    values = {"c": connection, "after": after, "limit": ORDERS_A_PAGE}
+    rows = (await conn.execute(text(BOOKED), values)).all()
+    return [
+        Booked(order, int(issued or 0), int(used or 0), int(earned), int(redeemed), kept, at)
+        for order, issued, used, earned, redeemed, kept, at in rows
+    ]
+
+
+async def clocks(conn: AsyncConnection, connection: str, ids: Sequence[str]) -> dict[str, datetime]:
+    """The vendor's clock of the state in which we have each of these orders."""
+    rows = (await conn.execute(text(CLOCKS), {"c": connection, "ids": list(ids)})).all()
+    return {row[0]: row[1] for row in rows}
+
+
+async def members(
+    conn: AsyncConnection, connection: str, after: str
+) -> list[tuple[str, str | None]]:
+    """The next page of (member, their id at the vendor)."""
+    values = {"c": connection, "after": after, "limit": MEMBERS_A_PAGE}
+    return [(row[0], row[1]) for row in (await conn.execute(text(MEMBERS), values)).all()]
+
+
+async def rows_of(
+    conn: AsyncConnection, connection: str, members: Sequence[str], now: datetime
+) -> dict[str, Row]:
+    """Their mirror rows and their balances in this channel, by member."""
+    zone = ZoneInfo((await conn.execute(text(ZONE), {"c": connection})).scalar_one())
+    values = {"c": connection, "ids": list(members), "now": now}
+    rows = (await conn.execute(text(ROWS), values)).all()
+    groups = await read_groups(conn, list(members))
+    found = {}
+    for member, *row in rows:
+        balance = channel_balance(groups[member], now, zone, Channel(connection)).balance
+        found[member] = Row(member, balance.spendable, *row)
+    return found
+
+
+async def push_again(conn: AsyncConnection, connection: str, now: datetime) -> int:
+    """Let every balance that differs be written again; gives how many."""
+    return (await conn.execute(text(PUSH_AGAIN), {"c": connection, "now": now})).rowcount
+
+
+async def orders_to_read(conn: AsyncConnection, connection: str) -> list[str]:
+    """Orders that the vendor has in another state than we do, or that we do not have."""
+    return list((await conn.execute(text(READ_AGAIN), {"c": connection})).scalars())

@@ -1,0 +1,90 @@
+"""``renkei reconcile``: what differs at a vendor is shown, told to the doctor, and mended."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from acme import Cloud, vendor
+from sqlalchemy import Connection, create_engine, text
+
+from renkei.bootstrap import open_hub
+from renkei.cli import doctor_database as looks
+from renkei.config import Settings
+from renkei.registry import Registry
+from renkei.storage.embedded import EmbeddedServer
+from renkei.storage.engine import APP_ROLE
+from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Member
+
+Command = Callable[..., Any]
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+COUNTS_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+WRITTEN = "UPDATE mirror SET written_version = wanted_version, written_points = 0"
+
+
+@pytest.fixture
+def cloud(server: EmbeddedServer, database_name: str, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The cart's side: it shows nothing for its one member."""
+    made = Cloud()
+    monkeypatch.setenv("RENKEI_DATABASE_URL", server.url(APP_ROLE, database_name))
+    monkeypatch.setenv("RENKEI_MIGRATION_URL", server.url(database=database_name))
+    monkeypatch.setenv("RENKEI_SECRET_KEY", KEY)
+    registry = Registry({"acme": vendor("acme", made, "absolute")})
+    monkeypatch.setattr("renkei.bootstrap.load_registry", lambda disabled: registry)
+    asyncio.run(_connected(registry))
+    return made
+
+
+async def _connected(registry: Registry) -> None:
+    async with open_hub(Settings()) as hub:
+        await hub.connecting.connect(registry.vendors["acme"], "cart", {}, COUNTS_FROM)
+        member = Member(ref=ExternalRef(connection="cart", id="c1"), changed_at=COUNTS_FROM)
+        await hub.booking.enrol(member, mirrors_at=["cart"])
+        async with hub.database.begin() as conn:
+            await conn.execute(text(WRITTEN))
+
+
+@pytest.fixture
+def running(server: EmbeddedServer, database_name: str) -> Iterator[Connection]:
+    engine = create_engine(server.url(APP_ROLE, database_name))
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+def test_a_vendor_that_shows_what_the_books_say_is_fine(
+    renkei: Command, cloud: Cloud, running: Connection
+) -> None:
+    ran = renkei("reconcile", "cart", "--json")
+    assert (ran.code, ran.document["ok"]) == (0, True)
+    (one,) = ran.document["connections"]
+    assert (one["explained_percent"], one["tally"]["members"]) == ("100.00", 1)
+    assert looks.reconciliation(running).ok
+
+
+def test_what_differs_is_shown_kept_and_mended_on_command(
+    renkei: Command, cloud: Cloud, running: Connection
+) -> None:
+    cloud.points["c1"] = 50
+    ran = renkei("reconcile")
+    assert ran.code == 1
+    assert "changed_elsewhere" in ran.out
+    assert "0.00 %" in ran.out
+    finding = looks.reconciliation(running)
+    assert not finding.ok
+    assert "cart: 0.00 % explained, 1 changed elsewhere" in finding.said
+    cloud.calls.clear()
+    (one,) = renkei("reconcile", "--last", "--repair", "--json").document["connections"]
+    assert one["repaired"] == {"balances": 1, "orders": 0, "left": 0}
+    assert cloud.calls == [], "it is the workers that write"
+
+
+def test_what_was_never_compared_has_nothing_to_show(renkei: Command, cloud: Cloud) -> None:
+    assert "nothing was compared yet" in renkei("reconcile", "--last").out
+
+
+def test_a_shop_that_is_not_there_cannot_be_compared(renkei: Command, cloud: Cloud) -> None:
+    assert "no connection nowhere" in renkei("reconcile", "nowhere").refusal
