@@ -20,9 +20,9 @@ from renkei.connections.opened import OpenConnections
 from renkei.messaging import polls
 from renkei.messaging.due import Lane, due
 from renkei.messaging.reason import place_of, reason_of
-from renkei.services import look_ups, terminals
 from renkei.services.booking import Booking
 from renkei.services.create_member import CreateMember
+from renkei.services.endings import Endings
 from renkei.services.ingest import Ingest
 from renkei.services.issue_codes import IssueCodes
 from renkei.services.lanes import Tools
@@ -119,6 +119,7 @@ class Worker:
     def __post_init__(self) -> None:
         hub = self.hub
         self.tools = tools_of(hub)
+        self.endings = Endings(hub.booking, hub.clock, self.tools.owner)
         self.watch = WatchDeliveries(hub.database, hub.clock)
         self.polls = ReadPolls(self.tools, self.pace.poll_interval, self.pace.poll_overlap)
         create = CreateMember(hub.database, hub.ring, hub.booking, hub.clock)
@@ -134,7 +135,9 @@ class Worker:
         """Work until ``stop``; what is under way then is finished, or cut off after a while."""
         self.woken = self.hub.wakers.register()
         beside = (
-            asyncio.create_task(self._each(stop, self.pace.lapse_every, self._end_what_is_over)),
+            asyncio.create_task(
+                self._each(stop, self.pace.lapse_every, self.endings.end_what_is_over)
+            ),
             asyncio.create_task(self._each(stop, self.pace.watch_every, self.watch.look)),
         )
         stopping = asyncio.create_task(stop.wait())
@@ -146,6 +149,7 @@ class Worker:
             stopping.cancel()
             self.hub.wakers.forget(self.woken)
             await self._drain(beside)
+            await self._leave()
 
     async def _turn(self) -> None:
         """Start a task for each lane that has work and no task. Never raises but to end."""
@@ -228,15 +232,6 @@ class Worker:
                 )
             await _until(stop, seconds)
 
-    async def _end_what_is_over(self) -> None:
-        """Book what time has ended; balances have counted it out before."""
-        await self.hub.booking.lapse_holds()
-        await self.hub.booking.expire_lots()
-        await self.hub.booking.reach_tiers()
-        async with self.hub.database.begin() as conn:
-            await terminals.forget_old_nonces(conn, self.hub.clock())
-            await look_ups.forget_old_codes(conn, self.hub.clock())
-
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         kicked = asyncio.create_task(self.woken.wait())
         await asyncio.wait(
@@ -244,6 +239,13 @@ class Worker:
         )
         kicked.cancel()
         await asyncio.sleep(self.pace.breath)  # commits come in bursts; one look is enough
+
+    async def _leave(self) -> None:
+        """What one process does for all, another may take over at once."""
+        try:
+            await self.endings.leave()
+        except Exception as error:  # its lease ends by itself
+            log.warning("job_not_left", reason=reason_of(error), at=place_of(error))
 
     async def _drain(self, beside: Iterable["asyncio.Task[None]"]) -> None:
         """What is cut off is found again when its lease is over."""

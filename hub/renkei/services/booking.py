@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import text
@@ -32,37 +32,51 @@ FROM orders o LEFT JOIN order_revision r USING (connection_id, order_ref, revisi
 WHERE o.connection_id = :c AND o.customer_id = :id AND o.member_id IS NULL AND o.same_ref IS NULL
 ORDER BY o.placed_at, o.order_ref LIMIT 500"""
 
-LAPSED = """
-SELECT DISTINCT h.member_id FROM hold h LEFT JOIN hold_extension e USING (member_id, version)
-WHERE NOT EXISTS (SELECT FROM hold_end d WHERE (d.member_id, d.version) = (h.member_id, h.version))
-GROUP BY h.member_id, h.version, h.lapses_at
-HAVING greatest(h.lapses_at, max(e.lapses_at)) <= clock_timestamp()
+NOW = "(SELECT clock_timestamp())"
+"""By a subquery the clock stands still: only such a value is looked up in an index."""
+
+LAPSED = f"""
+WITH due AS (
+  SELECT member_id, version FROM hold WHERE lapses_at > :since AND lapses_at <= {NOW}
+  UNION
+  SELECT member_id, version FROM hold_extension WHERE lapses_at > :since AND lapses_at <= {NOW})
+SELECT DISTINCT member_id FROM due JOIN hold h USING (member_id, version)
+WHERE h.lapses_at <= {NOW}
+  AND NOT EXISTS (SELECT FROM hold_end d
+                  WHERE (d.member_id, d.version) = (h.member_id, h.version))
+  AND NOT EXISTS (SELECT FROM hold_extension e
+                  WHERE (e.member_id, e.version) = (h.member_id, h.version)
+                    AND e.lapses_at > {NOW})
 LIMIT 100"""
 
-# What moves while a statement runs, as clock_timestamp() does, is looked up in no index.
-EXPIRED = """
+EXPIRED = f"""
 SELECT DISTINCT member_id FROM lot
-WHERE open AND available > 0 AND expires_at <= statement_timestamp() LIMIT 100"""
+WHERE open AND available > 0 AND expires_at <= {NOW} LIMIT 100"""
 
-SLID = """
+SLID = f"""
 SELECT DISTINCT l.member_id
 FROM lot l JOIN member m USING (member_id) JOIN program p USING (program_id)
-WHERE l.open AND l.slides_months IS NOT NULL AND l.available > 0 AND clock_timestamp() >=
+WHERE l.open AND l.slides_months IS NOT NULL AND l.available > 0 AND {NOW} >=
   (date_trunc('day', greatest(l.granted_at, (SELECT max(a.at) FROM activity a
                                              WHERE a.member_id = l.member_id)) AT TIME ZONE p.zone)
    + make_interval(months => l.slides_months, days => 1)) AT TIME ZONE p.zone
 LIMIT 100"""
 
-TIERS_DUE = """
+TIERS_DUE = f"""
+WITH d AS MATERIALIZED (
+  SELECT member_id, due FROM tier_due WHERE due <= {NOW} ORDER BY due LIMIT 500)
 SELECT d.member_id, clock_timestamp(), v.program_id, v.version, v.in_force_from, v.document::text
-FROM tier_due d JOIN member m USING (member_id), LATERAL (
+FROM d JOIN member m USING (member_id), LATERAL (
   SELECT * FROM program_version v
   WHERE v.program_id = m.program_id AND v.in_force_from <= clock_timestamp()
   ORDER BY v.version DESC LIMIT 1) v
-WHERE d.due <= statement_timestamp() ORDER BY d.due LIMIT 500"""
+ORDER BY d.due"""
 
 TIER_ROUNDS = 20
 """Batches of members whose tiers are looked at in one turn: after a big day, or a month's end."""
+
+EVER = datetime(1, 1, 2, tzinfo=UTC)
+"""Before anything was."""
 
 PROOF_ORDER = [IdentityKind.VENDOR_CUSTOMER, IdentityKind.CARD, IdentityKind.LINE]
 
@@ -162,21 +176,34 @@ class Booking:
         return answer
 
     async def lapse_holds(self) -> int:
-        """Book the end of holds whose time is over, in bounded batches; gives how many ended."""
+        """Book the end of holds whose time is over, one bounded batch; gives how many ended."""
+        return await self.lapse(await self.lapsed(EVER))
+
+    async def lapsed(self, since: datetime) -> Sequence[str]:
+        """A bounded batch of members with open holds whose time was over after ``since``."""
         async with self.database.begin() as conn:
-            members = (await conn.execute(text(LAPSED))).scalars().all()
+            return (await conn.execute(text(LAPSED), {"since": since})).scalars().all()
+
+    async def lapse(self, members: Sequence[str]) -> int:
+        """Book the end of these members' holds whose time is over; gives how many ended."""
         ended = await asyncio.gather(
             *(self.committer.submit(LapseHolds(member)) for member in members)
         )
         return sum(ended)
 
     async def expire_lots(self) -> int:
-        """Book what has expired, in bounded batches; gives how many points ended."""
+        """Book what has expired by its date, one bounded batch; gives how many points ended."""
+        return await self._expire(EXPIRED)
+
+    async def expire_slid(self) -> int:
+        """The same for points that end when their member stays away. Looks at all of these."""
+        return await self._expire(SLID)
+
+    async def _expire(self, found: str) -> int:
         async with self.database.begin() as conn:
-            dated = (await conn.execute(text(EXPIRED))).scalars().all()
-            slid = (await conn.execute(text(SLID))).scalars().all()
+            members = (await conn.execute(text(found))).scalars().all()
         ended = await asyncio.gather(
-            *(self.committer.submit(ExpireLots(member)) for member in sorted({*dated, *slid}))
+            *(self.committer.submit(ExpireLots(member)) for member in sorted(members))
         )
         return sum(ended)
 

@@ -142,6 +142,7 @@ class Worker:
         elif isinstance(errand, Jobs):
             await self._booking.lapse_holds()
             await self._booking.expire_lots()
+            await self._booking.expire_slid()
         else:
             await self._tell(errand.told)
 

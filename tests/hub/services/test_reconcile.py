@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.messaging import compared as ours
 from renkei.messaging import polls, reconciliations
+from renkei.messaging.compared import Row
 from renkei.messaging.polls import Claimed
 from renkei.messaging.reconciliations import Outcome
-from renkei.services.reconcile import Reconcile, next_night
+from renkei.services.reconcile import Reconcile, at_rest, next_night
 from renkei.services.reconcile_now import ReconcileNow
 from renkei.worker import tools_of
 from renkei_contracts.errors import NotFound, Rejected, Unavailable
@@ -229,7 +230,7 @@ async def test_whoever_lost_the_lease_counts_nothing(sold: Scene) -> None:
     await an_hour_passes(sold)
     other = replace(sold.worker.polls, tools=replace(sold.worker.polls.tools, owner="other"))
     assert await other.work("cart", "reconcile") == 1
-    await Reconcile(late).read(await sold.hub.connections.get("cart"), claimed)
+    await Reconcile(late).read(await sold.hub.connections.get("cart"), claimed.at("members:"))
     (found,) = await newest(sold)
     assert found.tally.members == 1
 
@@ -268,6 +269,26 @@ async def test_a_vendor_that_rests_for_long_is_not_waited_for(sold: Scene) -> No
     with pytest.raises(Unavailable, match="goes on by itself"):
         await on_command(sold).compare("cart")
     assert sold.cart.calls == []
+
+
+QUIET = Row("mem_1", 100, 100, datetime(2026, 11, 26, tzinfo=UTC), False, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "quiet"),
+    [
+        (QUIET, QUIET, True),
+        (QUIET, QUIET._replace(written_at=datetime(2026, 11, 27, tzinfo=UTC)), False),
+        (QUIET, QUIET._replace(balance=120), False),
+        (QUIET._replace(leased=True), QUIET, False),
+        (QUIET, QUIET._replace(leased=True), False),
+        (QUIET, None, False),
+    ],
+)
+def test_a_balance_that_is_written_while_it_is_read_is_not_judged(
+    before: Row, after: Row | None, quiet: bool
+) -> None:
+    assert at_rest(before, after) is quiet
 
 
 @pytest.mark.parametrize("hour", [0, 3, 12, 23])

@@ -67,15 +67,15 @@ async def test_the_job_finds_the_points_of_members_who_stayed_away(
     booking: Booking, member: str, owner_engine: AsyncEngine
 ) -> None:
     await bought(booking, "a", 1)
-    assert await booking.expire_lots() == 0
+    assert await booking.expire_slid() == 0
     async with owner_engine.begin() as conn:  # nobody waits three months for a test
         for table, column in (("lot", "granted_at"), ("activity", "at")):
             await conn.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER frozen"))
             await conn.execute(
                 text(f"UPDATE {table} SET {column} = {column} - interval '100 days'")
             )
-    assert await booking.expire_lots() == 100
-    assert await booking.expire_lots() == 0
+    assert await booking.expire_slid() == 100
+    assert await booking.expire_slid() == 0
     assert (await balance(booking, member)).spendable == 0
 
 
@@ -84,7 +84,7 @@ async def test_a_sale_that_is_told_late_brings_back_what_a_job_had_ended(
 ) -> None:
     await bought(booking, "a", 150)
     assert await left(booking, member) == 0
-    await booking.expire_lots()
+    await booking.expire_slid()
     await bought(booking, "late", 80)
     assert await left(booking, member) == 200
     rules = [line.rule for line in await explain(booking, member)]
@@ -95,4 +95,4 @@ async def test_a_visit_after_the_end_brings_nothing_back(booking: Booking, membe
     await bought(booking, "a", 150)
     await bought(booking, "b", 1)
     assert await left(booking, member) == 100
-    assert await booking.expire_lots() == 0
+    assert await booking.expire_slid() == 0

@@ -64,6 +64,7 @@ ON_EVERY_MACHINE = {
     "fact": "a few a day, read by every settlement",
     "terminal": "one for each till",
     "terminal_credential": "a few for each till",
+    "job": "one row for each job",
     "alembic_version": "one row",
 }
 """Small, or read by all and seldom written: a reference table, with any primary key."""
