@@ -56,9 +56,11 @@ UPDATE connection SET failures = failures + 1, last_error = :reason,
         END)
 WHERE connection_id = :id"""
 
+# What is answered while the circuit is open was asked before it opened.
 SUCCESS = """
 UPDATE connection SET failures = 0, open_until = NULL, last_error = NULL
-WHERE connection_id = :id AND (failures > 0 OR open_until IS NOT NULL)"""
+WHERE connection_id = :id AND (failures > 0 OR open_until IS NOT NULL)
+  AND coalesce(open_until <= :now, true)"""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,6 @@ async def note_failure(
     await conn.execute(text(FAILURE), values)
 
 
-async def note_success(conn: AsyncConnection, id: str) -> None:
-    """The vendor works: the circuit is closed."""
-    await conn.execute(text(SUCCESS), {"id": id})
+async def note_success(conn: AsyncConnection, id: str, now: datetime) -> None:
+    """The vendor works: the circuit is closed, unless it has just been opened until later."""
+    await conn.execute(text(SUCCESS), {"id": id, "now": now})

@@ -43,7 +43,7 @@ class Trouble:
         """A call was answered."""
         if opened.row.failures or opened.row.open_until is not None:
             async with self.database.begin() as conn:
-                await store.note_success(conn, opened.id)
+                await store.note_success(conn, opened.id, self.clock())
             self.connections.forget()
 
     async def _count(self, opened: OpenConnection, error: TryLater) -> None:

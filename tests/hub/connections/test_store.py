@@ -88,9 +88,19 @@ async def test_the_circuit_opens_after_five_failures_and_then_for_ever_longer(
 async def test_one_success_closes_the_circuit(shop: Database) -> None:
     async with shop.begin() as conn:
         await fail(conn, 9)
-        await note_success(conn, "shop")
+        row = await load(conn, "shop")
+        assert row.open_until is not None
+        await note_success(conn, "shop", row.open_until)
         row = await load(conn, "shop")
     assert (row.failures, row.open_until, row.last_error) == (0, None, None)
+
+
+async def test_an_answer_to_what_was_asked_before_does_not_close_it(shop: Database) -> None:
+    until = NOW + timedelta(seconds=30)
+    async with shop.begin() as conn:
+        await note_failure(conn, "shop", NOW, "too many calls", until)
+        await note_success(conn, "shop", NOW + timedelta(seconds=1))
+        assert (await load(conn, "shop")).open_until == until
 
 
 async def test_a_vendor_that_says_when_to_come_again_is_left_alone_until_then(
