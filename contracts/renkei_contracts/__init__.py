@@ -1,3 +1,3 @@
 """The contracts of Renkei: what hub and plugins agree on. Imports nobody of ours."""
 
-__version__ = "0.2.5"
+__version__ = "0.2.6"

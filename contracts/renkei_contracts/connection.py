@@ -8,6 +8,8 @@ from typing import Generic, Protocol, TypeVar
 import httpx
 from pydantic import BaseModel
 
+from renkei_contracts.pace import MemoryPace, Pace
+
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -59,7 +61,7 @@ class Connection(Generic[S]):
 
     ``id`` scopes every external reference. ``settings`` is the vendor's own settings model,
     secrets included. ``http`` is configured by the hub (time-outs, limits, logging without
-    secrets); ``now`` is the hub's clock.
+    secrets); ``now`` is the hub's clock; ``pace`` gives turns where the vendor limits calls.
     """
 
     id: str
@@ -67,3 +69,4 @@ class Connection(Generic[S]):
     http: httpx.AsyncClient = field(repr=False)
     tokens: TokenStore = field(repr=False)
     now: Callable[[], datetime] = field(repr=False)
+    pace: Pace = field(default_factory=MemoryPace, repr=False)

@@ -16,6 +16,7 @@ from renkei.clock import Clock
 from renkei.connections import store
 from renkei.connections.calling import ask
 from renkei.connections.http import new_client
+from renkei.connections.paces import DatabasePace
 from renkei.connections.store import ConnectionRow
 from renkei.connections.tokens import DatabaseTokens
 from renkei.errors import UnknownConnection
@@ -210,6 +211,7 @@ class OpenConnections:
             http=self._client(row.id),
             tokens=self.tokens(row.id),
             now=self.clock,
+            pace=DatabasePace(self.engine, row.id),
         )
         return OpenConnection(row, vendor, connection)
 

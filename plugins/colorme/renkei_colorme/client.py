@@ -4,14 +4,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from renkei_colorme import wire
-from renkei_colorme.pace import own_turn
 from renkei_colorme.settings import ColormeSettings
 from renkei_contracts.connection import Connection, Token
 from renkei_contracts.errors import AuthenticationFailed, PayloadInvalid
+from renkei_contracts.pace import Limit
 from renkei_contracts.toolkit.rest import Query, RestClient
 from renkei_contracts.toolkit.wire import parse
 
 T = TypeVar("T")
+
+AT_ONCE = 10
+"""Calls that may follow each other without a wait, after a time of quiet."""
 
 
 class ColormeClient(RestClient):
@@ -35,11 +38,12 @@ class _PacedToken:
 
     def __init__(self, connection: Connection[ColormeSettings]) -> None:
         self._connection = connection
+        self._limit = Limit(60 / connection.settings.calls_per_minute, AT_ONCE)
 
     async def authorized(self, call: Callable[[Token], Awaitable[T]]) -> T:
         """Make the call in its turn."""
         token = await self._current()
-        await own_turn(self._connection.http, self._connection.settings.calls_per_minute)
+        await self._connection.pace.turn(self._limit)
         return await call(token)
 
     async def _current(self) -> Token:

@@ -43,6 +43,7 @@ BY_CONNECTION = {
     "order_key",
     "order_revision",
     "orders",
+    "pace",
     "poll",
     "reconciliation",
     "refund",

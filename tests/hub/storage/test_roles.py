@@ -33,6 +33,7 @@ MUTABLE = {
     "order_key": "only added to",
     "settled": "what is posted for an order now; the log has how it came to that",
     "changed_object": "what waits to be read",
+    "pace": "how far turns at a vendor are taken",
     "job": "who does it, and until when",
     "mirror": "what each channel shows",
     "feed_head": "the feed's last number",
