@@ -3,7 +3,7 @@
 from renkei.storage.migrations.scripts import has_running_role, never_down, run
 
 revision = "0019"
-down_revision = "0016b"
+down_revision = "0018b"
 
 TABLES = """
 CREATE TABLE reconciliation (                      -- one comparison of a connection
