@@ -38,6 +38,9 @@ Asked = tuple[bytes, Sequence[bytes | None], Sequence[int]]
 _prepared: MutableMapping[Driver, Prepared] = WeakKeyDictionary()
 _numbers = itertools.count(1)
 
+BINARY = 1
+"""How answers come: numbers, instants and bytes need not be spelled by the server and read here."""
+
 PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
@@ -149,14 +152,14 @@ def _send(
         reach("between_statements")
         if known is None:
             places.append(len(places))
-            pgconn.send_query_params(sql, values, param_formats=formats)
+            pgconn.send_query_params(sql, values, param_formats=formats, result_format=BINARY)
             continue
         name = known.get(sql) or fresh.get(sql)
         if name is None:
             name = fresh[sql] = b"rk_%d" % next(_numbers)
             pgconn.send_prepare(name, sql)
         places.append(len(places) + len(fresh))
-        pgconn.send_query_prepared(name, values, param_formats=formats)
+        pgconn.send_query_prepared(name, values, param_formats=formats, result_format=BINARY)
     return fresh, places
 
 
