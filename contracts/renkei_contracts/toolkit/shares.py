@@ -9,9 +9,9 @@ def divide(whole: int, weights: Sequence[int]) -> list[int]:
     Whole numbers only; equal remainders go to the earlier part. No weight at all: everything to
     the first part.
     """
+    if len(weights) <= 1:
+        return [whole] * len(weights)
     total = sum(weights)
-    if not weights:
-        return []
     if total == 0:
         return [whole, *[0] * (len(weights) - 1)]
     parts = [whole * weight // total for weight in weights]

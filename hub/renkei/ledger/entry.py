@@ -17,6 +17,7 @@ from renkei.ledger.transaction import Draft, Posting
 from renkei.ledger.world import Entry, OrderKey
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Cause(NamedTuple):
@@ -101,7 +102,7 @@ def canonical(content: Mapping[str, Any]) -> bytes:
 
 def micros(at: datetime | None) -> int | None:
     """Whole microseconds since 1970 (UTC), without passing through a float."""
-    return None if at is None else (at - EPOCH) // timedelta(microseconds=1)
+    return None if at is None else (at - EPOCH) // MICROSECOND
 
 
 def _content(entry: Entry) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """Days as shops count them: a store's day may end after midnight. Pure."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import jpholiday
@@ -49,8 +50,9 @@ def is_birthday(birthday: date | None, day: date) -> bool:
     return (day.month, day.day) == (birthday.month, birthday.day)
 
 
+@lru_cache(maxsize=1_024)
 def midnight_after(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which that day ends in the zone."""
+    """The instant at which that day ends in the zone; the sales of a day ask for the same few."""
     return datetime.combine(day + timedelta(days=1), time(), zone)
 
 

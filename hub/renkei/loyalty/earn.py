@@ -217,6 +217,8 @@ def _own_part(
 
 def _excluded(work: _Work) -> list[Refused]:
     """The lines that earn nothing, and why."""
+    if len(work.basket.earning) == len(work.order.lines):
+        return []
     refused = []
     for line in sorted(work.order.lines, key=lambda line: line.id):
         barred = work.program.earn.earns_nothing(work.facts.classes_of(line))

@@ -27,6 +27,8 @@ def bounded(
     claims: Claims, evaluation: Evaluation, order: Order, program: Program, member: str
 ) -> Evaluation:
     """The evaluation with every limited part cut down to what its quotas give."""
+    if not any(part.campaign and part.campaign.is_limited for part in evaluation.parts):
+        return evaluation
     parts = tuple(_bounded(claims, part, order, program, member) for part in evaluation.parts)
     earned = sum(part.points for part in parts)
     ready = earned if evaluation.confirmed == evaluation.earned else 0

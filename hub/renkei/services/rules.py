@@ -1,6 +1,6 @@
 """What commands ask of their input: a program version's rules, valid values, plausible times."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -21,11 +21,13 @@ def rules_of(version: ProgramVersion) -> Program:
 
 
 def in_force(
-    versions: Iterable[ProgramVersion], program: str, at: datetime
+    versions: Sequence[ProgramVersion], program: str, at: datetime
 ) -> tuple[int, Program] | None:
     """The newest version of the program in force at that instant, or None; oldest come first."""
-    fitting = [one for one in versions if one.program == program and one.in_force_from <= at]
-    return (fitting[-1].version, rules_of(fitting[-1])) if fitting else None
+    for one in reversed(versions):
+        if one.program == program and one.in_force_from <= at:
+            return one.version, rules_of(one)
+    return None
 
 
 @lru_cache(maxsize=256)

@@ -31,6 +31,8 @@ def refund_place(connection: str, sale: TillKey) -> OrderKey:
 
 def refunds_of(attempt: Attempt, order: Order) -> tuple[NewRefund, ...]:
     """The order's refunds by whatever name, with one that this command has staged."""
+    if not attempt.world.refunds and not attempt.staged.refunds:
+        return ()
     names = names_of(order)
     known = (one for name in names for one in attempt.world.refunds.get(name, ()))
     return (*known, *(one for one in attempt.staged.refunds if one.key[:2] in names))

@@ -1,5 +1,6 @@
 """Settling a restated order: record what was seen, book target minus posted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -344,7 +345,7 @@ class SettleOrder:
         name, keeps = OrderName(*self.key), self.allowance is not None
         work = settle(draft, before, name, target, attempt.now, parts, used_at, keeps=keeps)
         facts = hold_facts(parts[0]) if work.kept else {}
-        entries = attempt.enter(draft, self._cause(row, target)._replace(facts=facts))
+        entries = attempt.enter(draft, self._cause(row, target, facts))
         if parts:
             attempt.end_hold(parts, entries, "captured", work.captured)
             carry_on(attempt, parts, entries, work.kept, member)
@@ -359,7 +360,7 @@ class SettleOrder:
             return target.event_at
         return min(self.happened_at or self.order.changed_at, attempt.now)
 
-    def _cause(self, row: OrderRow, target: Target) -> Cause:
+    def _cause(self, row: OrderRow, target: Target, facts: Mapping[str, Any]) -> Cause:
         return Cause(
             kind="settle",
             key=f"{self.key[0]}/{self.key[1]}#{row.revision}",
@@ -367,6 +368,7 @@ class SettleOrder:
             order=self.key,
             delivery=self.delivery_key,
             reasons=target.reasons,
+            facts=facts,
         )
 
     def _warn(self, attempt: Attempt, member: str, draft: Draft) -> None:

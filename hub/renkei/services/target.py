@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from renkei.ledger.settlement import Target, TypedEarn
 from renkei.ledger.world import Known, OrderRow, World
@@ -99,7 +100,15 @@ def facts_of_a_member(
     company: str, kept: Kept | None, coupons: Mapping[str, Coupon] = NO_TERMS
 ) -> Facts:
     """What is known besides the sale and its place: its member, which company sells, coupons."""
+    if not kept and not coupons:
+        return _facts_of_any_member(company)
     return Facts(member=member_facts(kept or {}), company=company, coupons=coupons)
+
+
+@lru_cache(maxsize=64)
+def _facts_of_any_member(company: str) -> Facts:
+    """Of a member of whom the rules ask nothing."""
+    return Facts(member=member_facts({}), company=company)
 
 
 def rules_known(known: Known, program: str, order: Order, row: OrderRow | None) -> Program | None:
