@@ -89,7 +89,7 @@ class GroupCommitter(Generic[C, A]):
     @property
     def waiting(self) -> int:
         """How many commands wait for the next batch."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     async def submit(self, command: C) -> A:
         """Wait for the command's own answer; raises Busy when the queue is full."""
@@ -196,7 +196,7 @@ class Lanes(Generic[C, A]):
     @property
     def waiting(self) -> int:
         """How many commands wait in all lanes."""
-        return sum(committer.waiting for committer in self._committers)
+        return sum(committer.waiting for committer in self._every)
 
     async def submit(self, command: C) -> A:
         """Wait for the command's own answer; raises Busy when its lane's queue is full."""

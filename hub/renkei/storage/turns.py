@@ -16,6 +16,10 @@ class Turns(Generic[T]):
         self._lines: dict[str, deque[T]] = {}  # in the order of their turns
         self._there = asyncio.Event()
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._count
+
     def put(self, name: str, item: T) -> None:
         """Add to the name's line; raises QueueFull when ``limit`` items wait."""
         if self._count >= self._limit:
