@@ -18,6 +18,8 @@ from renkei.bootstrap import Hub, open_hub
 from renkei.config import Settings
 from renkei.messaging.due import due
 from renkei.registry import Registry
+from renkei.services.booking import Booking
+from renkei.services.corrections import ImportBalance
 from renkei.services.members import list_members
 from renkei.storage.engine import APP_ROLE
 from renkei.worker import Worker
@@ -32,7 +34,7 @@ from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member, NewMember
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.paging import Page, Window
-from renkei_contracts.point import BalanceWrite, BalanceWritten
+from renkei_contracts.point import BalanceImport, BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.signature import require_hmac_base64
 from renkei_contracts.vendor import Vendor
 
@@ -272,6 +274,23 @@ def hanako() -> Member:
     verified = Identity(kind=IdentityKind.EMAIL, value="hanako@example.jp", grade=Grade.VERIFIED)
     ref = ExternalRef(connection="cart", id="c1")
     return Member(ref=ref, changed_at=NOW, given_name="花子", identities=(verified,))
+
+
+async def given(booking: Booking, customer: str) -> str:
+    """A member with 70 points that end in a year."""
+    now = datetime.now(UTC)
+    seen = Member(ref=ExternalRef(connection="cart", id=customer), changed_at=now)
+    member = (await booking.enrol(seen, mirrors_at=["cart"])).member
+    ask = BalanceImport(
+        member=member,
+        key=f"all of {customer}",
+        points=70,
+        granted_at=now,
+        expires_at=now + timedelta(days=365),
+        source="old",
+    )
+    await booking.committer.submit(ImportBalance(ask, booking.ring))
+    return member
 
 
 def bought(id: str = "o1", yen: int = 11_000, tick: int = 0) -> Order:

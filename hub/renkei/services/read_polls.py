@@ -60,7 +60,7 @@ class ReadPolls:
         later = now + recheck.EVERY
         new += [NewPoll(opened.id, "check", since, later)] if opened.vendor.check else []
         if comparable(opened.vendor):
-            new.append(NewPoll(opened.id, "reconcile", since, next_night(now, opened.id)))
+            new.append(NewPoll(opened.id, "reconcile", since, next_night(later, opened.id)))
         async with self.tools.database.begin() as conn:
             await polls.ensure(conn, new, now)
 

@@ -1,40 +1,29 @@
 """What time ends is booked once, by one of several processes, and every channel shows it."""
 
-import asyncio
-import os
-import sys
-from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from asyncio.subprocess import Process
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from acme import given
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from renkei.bootstrap import Hub, open_hub
+from renkei.bootstrap import Hub
 from renkei.cli.demo_watch import watch
-from renkei.config import Settings
-from renkei.registry import Registry
 from renkei.services import booking as booking_module
 from renkei.services.booking import EVER, Booking
-from renkei.services.corrections import ImportBalance
 from renkei.services.endings import Endings
 from renkei.services.till import Terminal, TillService
-from renkei.storage.engine import APP_ROLE
-from renkei_contracts.ids import ExternalRef
-from renkei_contracts.member import Member
-from renkei_contracts.point import BalanceImport
-from renkei_contracts.reference.cart import VENDOR
 from renkei_contracts.reference.cart.twin import ReferenceTwin
-from renkei_contracts.stage import Shopper, StageContext
 from renkei_contracts.till import HoldRequest
 
-WORKER = Path(__file__).parents[2] / "worker_process.py"
-PLUGIN = "renkei_contracts.reference.cart"
 PATIENCE = 60.0
 MEMBERS = 40
+
+Start = Callable[[], Awaitable[Process]]
 
 # Nobody waits a year for a test.
 OVER = """
@@ -47,79 +36,6 @@ UPDATE mirror SET next_change_at = now() WHERE member_id IN (
 
 BOOKED = "SELECT count(*), count(DISTINCT member_id) FROM txn WHERE kind = 'expire'"
 """How often the end of points was booked, and to how many."""
-
-
-@pytest.fixture
-async def twin(tmp_path: Path) -> AsyncIterator[ReferenceTwin]:
-    """A cart with customers who have bought nothing."""
-    async with ReferenceTwin(StageContext(tmp_path)) as made:
-        for number in range(MEMBERS):
-            made.shop.register(Shopper(f"s{number}@example.jp", "山田", f"花子{number}"))
-        yield made
-
-
-@pytest.fixture
-def environment(server: Any, database_name: str, tmp_path: Path) -> dict[str, str]:
-    """The settings of a hub on the fresh database."""
-    return {
-        "RENKEI_DATA_DIR": str(tmp_path),
-        "RENKEI_DATABASE_URL": server.url(APP_ROLE, database_name),
-        "RENKEI_MIGRATION_URL": server.url(database=database_name),
-        "RENKEI_SECRET_KEY": "azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
-    }
-
-
-@pytest.fixture
-async def hub(
-    environment: dict[str, str], twin: ReferenceTwin, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Hub]:
-    """A hub that is connected to the cart; every customer has 70 points that end in a year."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    async with open_hub(Settings(), registry=Registry({VENDOR.name: VENDOR})) as opened:
-        await opened.connecting.connect(VENDOR, "cart", twin.settings())
-        for customer in twin.shop.customers:
-            await given(opened.booking, str(customer))
-        yield opened
-
-
-async def given(booking: Booking, customer: str) -> str:
-    """A member with 70 points that end in a year."""
-    now = datetime.now(UTC)
-    seen = Member(ref=ExternalRef(connection="cart", id=customer), changed_at=now)
-    member = (await booking.enrol(seen, mirrors_at=["cart"])).member
-    ask = BalanceImport(
-        member=member,
-        key=f"all of {customer}",
-        points=70,
-        granted_at=now,
-        expires_at=now + timedelta(days=365),
-        source="old",
-    )
-    await booking.committer.submit(ImportBalance(ask, booking.ring))
-    return member
-
-
-Start = Callable[[], Awaitable[Process]]
-
-
-@pytest.fixture
-async def start(environment: dict[str, str]) -> AsyncIterator[Start]:
-    """Starts a worker of the hub; killed at the end at the latest."""
-    started: list[Process] = []
-
-    async def one_more() -> Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(WORKER), PLUGIN, env=os.environ | environment, stdout=DEVNULL
-        )
-        started.append(process)
-        return process
-
-    yield one_more
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def run(engine: AsyncEngine, statements: str) -> None:
@@ -153,24 +69,24 @@ async def shown(twin: ReferenceTwin, points: int, customers: int) -> bool:
 
 @pytest.mark.timeout(240)
 async def test_of_two_processes_one_books_what_ended_and_the_other_takes_over(
-    hub: Hub, twin: ReferenceTwin, start: Start, owner_engine: AsyncEngine
+    cart_hub: Hub, cart_twin: ReferenceTwin, start_worker: Start, owner_engine: AsyncEngine
 ) -> None:
-    processes = [await start(), await start()]
-    assert await shown(twin, 70, MEMBERS)
+    processes = [await start_worker(), await start_worker()]
+    assert await shown(cart_twin, 70, MEMBERS)
     await run(owner_engine, OVER.format(count=MEMBERS // 2))
-    assert await booked(hub, MEMBERS // 2)
-    assert await shown(twin, 0, MEMBERS // 2)
-    assert await one(hub, BOOKED) == (MEMBERS // 2, MEMBERS // 2)
-    (epoch,) = await one(hub, "SELECT epoch FROM job")
+    assert await booked(cart_hub, MEMBERS // 2)
+    assert await shown(cart_twin, 0, MEMBERS // 2)
+    assert await one(cart_hub, BOOKED) == (MEMBERS // 2, MEMBERS // 2)
+    (epoch,) = await one(cart_hub, "SELECT epoch FROM job")
     assert epoch == 1, "one of them had the job all the time"
     processes[0].kill()
     await processes[0].wait()
     await run(owner_engine, "UPDATE job SET owner = 'the dead', leased_until = now()")
     await run(owner_engine, OVER.format(count=MEMBERS))
-    assert await booked(hub, MEMBERS)
-    assert await shown(twin, 0, MEMBERS)
-    assert await one(hub, BOOKED) == (MEMBERS, MEMBERS)
-    assert await one(hub, "SELECT epoch FROM job") == (2,)
+    assert await booked(cart_hub, MEMBERS)
+    assert await shown(cart_twin, 0, MEMBERS)
+    assert await one(cart_hub, BOOKED) == (MEMBERS, MEMBERS)
+    assert await one(cart_hub, "SELECT epoch FROM job") == (2,)
 
 
 async def test_whoever_lost_the_job_ends_nothing(
@@ -188,6 +104,35 @@ async def test_whoever_lost_the_job_ends_nothing(
     await second.end_what_is_over()
     async with booking.database.begin() as conn:
         assert (await conn.execute(text(BOOKED))).one() == (1, 1)
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A committer; before its first command somebody else takes the job."""
+
+    committer: Any
+    happens: list[Callable[[], Awaitable[None]]]
+
+    async def submit(self, command: Any) -> Any:
+        if self.happens:
+            await self.happens.pop()()
+        return await self.committer.submit(command)
+
+
+async def test_who_loses_the_job_between_two_batches_leaves_the_rest(
+    booking: Booking, owner_engine: AsyncEngine
+) -> None:
+    for number in range(101):
+        await given(booking, f"c{number}")
+    await run(owner_engine, OVER.format(count=101))
+
+    async def taken() -> None:
+        await run(owner_engine, "UPDATE job SET owner = 'other'")
+
+    interrupted = replace(booking, committer=Interrupted(booking.committer, [taken]))
+    await Endings(interrupted, now, "me").end_what_is_over()
+    async with booking.database.begin() as conn:
+        assert (await conn.execute(text(BOOKED))).one() == (100, 100)
 
 
 async def test_who_stops_leaves_the_job_to_the_next_at_once(booking: Booking) -> None:

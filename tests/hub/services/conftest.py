@@ -1,0 +1,82 @@
+"""A hub that is connected to the reference cart's twin, and workers of it as processes."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acme import given
+
+from renkei.bootstrap import Hub, open_hub
+from renkei.config import Settings
+from renkei.registry import Registry
+from renkei.storage.engine import APP_ROLE
+from renkei_contracts.reference.cart import VENDOR
+from renkei_contracts.reference.cart.twin import ReferenceTwin
+from renkei_contracts.stage import Shopper, StageContext
+
+WORKER = Path(__file__).parents[2] / "worker_process.py"
+PLUGIN = "renkei_contracts.reference.cart"
+CUSTOMERS = 40
+SINCE = datetime.now(UTC) - timedelta(days=1)
+
+
+@pytest.fixture
+async def cart_twin(tmp_path: Path) -> AsyncIterator[ReferenceTwin]:
+    """A cart with customers who have bought nothing."""
+    async with ReferenceTwin(StageContext(tmp_path)) as made:
+        for number in range(CUSTOMERS):
+            made.shop.register(Shopper(f"s{number}@example.jp", "山田", f"花子{number}"))
+        yield made
+
+
+@pytest.fixture
+def hub_environment(server: Any, database_name: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of a hub on the fresh database."""
+    return {
+        "RENKEI_DATA_DIR": str(tmp_path),
+        "RENKEI_DATABASE_URL": server.url(APP_ROLE, database_name),
+        "RENKEI_MIGRATION_URL": server.url(database=database_name),
+        "RENKEI_SECRET_KEY": "azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
+    }
+
+
+@pytest.fixture
+async def cart_hub(
+    hub_environment: dict[str, str], cart_twin: ReferenceTwin, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Hub]:
+    """A hub that is connected to the cart; every customer has 70 points that end in a year."""
+    for name, value in hub_environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_hub(Settings(), registry=Registry({VENDOR.name: VENDOR})) as opened:
+        await opened.connecting.connect(VENDOR, "cart", cart_twin.settings(), SINCE)
+        for customer in cart_twin.shop.customers:
+            await given(opened.booking, str(customer))
+        yield opened
+
+
+Start = Callable[[], Awaitable[Process]]
+
+
+@pytest.fixture
+async def start_worker(hub_environment: dict[str, str]) -> AsyncIterator[Start]:
+    """Starts a worker of the hub; killed at the end at the latest."""
+    started: list[Process] = []
+
+    async def one_more() -> Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(WORKER), PLUGIN, env=os.environ | hub_environment, stdout=DEVNULL
+        )
+        started.append(process)
+        return process
+
+    yield one_more
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
