@@ -83,7 +83,7 @@ class AfterSale:
         self, terminal: Terminal, ask: VoidRequest, manner: Manner = PLAIN
     ) -> RefundAnswer:
         """Undo a sale of this register."""
-        _require_own(terminal, ask.sale)
+        terminal.require_own(ask.sale)
         command = void_of(ask, terminal.connection, self._alert(), terminal.store)
         return await self._refund(manner, command)
 
@@ -91,7 +91,7 @@ class AfterSale:
         self, terminal: Terminal, ask: RefundRequest, manner: Manner = PLAIN
     ) -> RefundAnswer:
         """Take goods back that were sold at any till of this connection."""
-        _require_own(terminal, ask.receipt)
+        terminal.require_own(ask.receipt)
         command = refund_of(ask, terminal.connection, self._alert(), terminal.store)
         return await self._refund(manner, command)
 
@@ -106,7 +106,7 @@ class AfterSale:
         self, terminal: Terminal, ask: ReturnRequest, manner: Manner = PLAIN
     ) -> Corrected:
         """Take goods back whose receipt is lost."""
-        _require_own(terminal, ask.receipt)
+        terminal.require_own(ask.receipt)
         command = ReturnWithoutReceipt(ask, terminal.connection, self.booking.ring)
         return await self._submit(manner, command, Corrected)
 
@@ -129,11 +129,6 @@ class AfterSale:
 
     def _alert(self) -> str:
         return self.booking.new_id("alr")
-
-
-def _require_own(terminal: Terminal, receipt: TillKey) -> None:
-    if (receipt.store, receipt.till) != (terminal.store, terminal.till):
-        raise refused("sale_of_other_till")
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,7 @@ class Reconciliation:
 
         Of a register in training nothing is kept, and nobody is told.
         """
-        if (report.store, report.till) != (terminal.store, terminal.till):
-            raise refused("sale_of_other_till")
+        terminal.require_own(report)
         async with self.database.begin() as conn:
             kept = await _kept(conn, terminal.connection, report)
             if kept is not None:

@@ -45,8 +45,9 @@ from renkei.services.till_refunds import CountRefunds
 from renkei.tracing import NO_TRACES, Origin, Traces
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
-from renkei_contracts.order import Order, OrderState
+from renkei_contracts.order import Order, OrderState, TillKey
 from renkei_contracts.point import Balance
+from renkei_contracts.reconciliation import ZReport
 from renkei_contracts.till import (
     CommitAnswer,
     CommitRequest,
@@ -97,6 +98,11 @@ class Terminal:
     def holder(self) -> str:
         """How it is named where it sets a coupon aside."""
         return holder_of(self.connection, self.store, self.till)
+
+    def require_own(self, receipt: TillKey | ZReport) -> None:
+        """Raise TillRefused where it is another till's."""
+        if (receipt.store, receipt.till) != (self.store, self.till):
+            raise refused("sale_of_other_till")
 
 
 @dataclass(frozen=True)
@@ -252,8 +258,7 @@ class TillService:
         self, terminal: Terminal, ask: CommitRequest, manner: Manner = PLAIN
     ) -> CommitAnswer:
         """Book a finished sale; repeating it gives the first answer."""
-        if (ask.sale.store, ask.sale.till) != (terminal.store, terminal.till):
-            raise refused("sale_of_other_till")
+        terminal.require_own(ask.sale)
         if ask.hold is not None and not ask.occurred:
             parse_hold_id(ask.hold)  # refused here, and not for the whole batch
         # What was rehearsed was never set aside.

@@ -1,9 +1,11 @@
 """What a register's route asks before anything else: who calls, and whether they may."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer, OAuth2, SecurityScopes
 from starlette.requests import Request
@@ -71,6 +73,7 @@ class TerminalRoute(APIRoute):
             tell_who(request, access)
             if await strict.body() and _media_type(strict) != self.media_type:
                 raise refused("content_type_unsupported")
+            _require_said_once(strict)
             return await handler(strict)
 
         return check_then_handle
@@ -80,6 +83,18 @@ class LinesRoute(TerminalRoute):
     """A route whose body is lines of JSON."""
 
     media_type = "application/x-ndjson"
+
+
+def _require_said_once(request: Request) -> None:
+    """Of a parameter that is repeated the framework would take the last value, and drop the others.
+
+    Raises RequestValidationError.
+    """
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    for name, times in given.items():
+        if times > 1:
+            why = f"is said {times} times; several values of one parameter stand between commas"
+            raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": why}])
 
 
 def _media_type(request: Request) -> str:

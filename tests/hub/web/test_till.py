@@ -285,6 +285,13 @@ class TestChanges:
         assert refusal(answer) == (422, "request_invalid")
         assert answer.json()["errors"][0]["parameter"] == query.partition("=")[0]
 
+    async def test_a_parameter_that_is_said_twice_is_refused_and_not_half_heard(
+        self, register: Any
+    ) -> None:
+        answer = await register.get("/pos/v1/changes", "types=store&types=rule")
+        assert refusal(answer) == (422, "request_invalid")
+        assert answer.json()["errors"][0]["parameter"] == "types"
+
     @pytest.mark.parametrize("path", ["/pos/v1/changes", "/pos/v1/snapshot"])
     async def test_a_type_that_is_misspelt_is_refused_and_says_which_there_are(
         self, register: Any, path: str
