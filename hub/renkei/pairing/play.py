@@ -89,7 +89,7 @@ async def _on_stage(pair: Pair, settings: Settings, work_dir: Path) -> AsyncIter
         await house.start()
         await _connect(house, cart)
         await _connect(house, till)
-        yield Scene(house, cart, till, await _let_in(house, till), PEOPLE)
+        yield Scene(house, cart, till, await _let_in(house, till), {**PEOPLE})
 
 
 def _context(folder: Path, clock: PairClock) -> StageContext:

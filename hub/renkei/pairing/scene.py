@@ -1,6 +1,6 @@
 """What the steps of a script act on: two stages, the hub between them, and the script's names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -61,7 +61,7 @@ class Scene:
     cart: Side[CartStage]
     till: Side[TillStage]
     terminal: Terminal
-    people: Mapping[str, Shopper]
+    people: dict[str, Shopper]
     customers: dict[tuple[str, str], str] = field(default_factory=dict)
     sales: dict[str, str] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
@@ -69,6 +69,11 @@ class Scene:
     async def register(self, name: str, side: Side[CartStage] | Side[TillStage]) -> None:
         """The person of this name becomes a customer there."""
         self.customers[side.id, name] = await side.stage.register(self.people[name])
+
+    async def rename(self, name: str, shopper: Shopper) -> None:
+        """The person has another name and address in the cart from now on, and the same card."""
+        await self.cart.stage.rename(self.customer(name), shopper)
+        self.people[name] = replace(shopper, card=self.people[name].card)
 
     async def buy(
         self, sale: str, name: str, items: Sequence[Item], mischief: Mischief = STRAIGHT

@@ -81,7 +81,7 @@ async def the_till_shows_the_ledger_again_after_the_next_sale(scene: Scene) -> N
 @step(cart=["register", "rename"], polled=True)
 async def hanako_marries_and_moves(scene: Scene) -> None:
     """Another name and address are the same member."""
-    await scene.cart.stage.rename(scene.customer("hanako"), MOVED)
+    await scene.rename("hanako", MOVED)
     await scene.quiet(polled=True)
     await scene.buy("under her new name", "hanako", [VASE])
 
