@@ -21,6 +21,7 @@ from renkei.connections.store import ConnectionRow
 from renkei.connections.tokens import DatabaseTokens
 from renkei.errors import UnknownConnection
 from renkei.registry import Registry
+from renkei.storage.engine import connect_args
 from renkei.storage.sealed import KeyRing
 from renkei_contracts import capability
 from renkei_contracts.connection import Connection, TokenStore
@@ -137,7 +138,7 @@ class OpenConnections:
             self.engine.url,
             poolclass=NullPool,
             hide_parameters=True,
-            connect_args={"application_name": "renkei tokens", "connect_timeout": 5},
+            connect_args=connect_args(self.engine.url, "renkei tokens"),
         )
 
     async def rows(self) -> list[ConnectionRow]:

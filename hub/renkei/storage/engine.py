@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from renkei.errors import ConfigInvalid, DatabaseUnreachable
@@ -88,7 +88,11 @@ def open_database(url: str) -> Database:
     return Database(
         engine=_engine(url, PRICES, {}, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
         batches=_engine(
-            url, PRICES + BY_KEY, PREPARED, pool_size=BATCHES + OFTEN, max_overflow=BATCHES
+            url,
+            PRICES + BY_KEY + NOT_LONG,
+            PREPARED,
+            pool_size=BATCHES + OFTEN,
+            max_overflow=BATCHES,
         ),
     )
 
@@ -106,23 +110,39 @@ life, also while a table is empty still: planning a hold's statements anew takes
 hold. What is looked for by a key must therefore have one index that fits it best by its shape
 (tests/hub/storage/test_plans.py)."""
 
+NOT_LONG = " -c idle_in_transaction_session_timeout=60s"
+"""A process that stands still in the middle of a batch holds locks for which all others wait."""
+
+NOTICED: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""We find the server's machine gone after about ten seconds: it says nothing itself."""
+
+NOTICED_THERE = (
+    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+    " -c tcp_user_timeout=10000 "
+)
+"""So does the server with ours, whose locks it would else keep for two hours."""
+
 PREPARED: dict[str, Any] = {"prepare_threshold": None}
 """The statements of batches are prepared by storage/trip.py, none by the driver."""
 
 
 def _engine(url: str, options: str, driver: dict[str, Any], **pool: Any) -> AsyncEngine:
+    args = {**connect_args(make_url(url), "renkei", options), **driver}
     return create_async_engine(
-        url,
-        hide_parameters=True,
-        pool_use_lifo=True,
-        connect_args={
-            "application_name": "renkei",
-            "connect_timeout": 5,
-            "options": f"{options} {make_url(url).query.get('options', '')}",
-            **driver,
-        },
-        **pool,
+        url, hide_parameters=True, pool_use_lifo=True, connect_args=args, **pool
     )
+
+
+def connect_args(url: URL, name: str, options: str = "") -> dict[str, Any]:
+    """How to connect; what the URL says itself stays, and its ``options`` come last and win."""
+    ours = {"application_name": name, "connect_timeout": 5, **NOTICED}
+    left = {one: value for one, value in ours.items() if one not in url.query}
+    return {**left, "options": f"{NOTICED_THERE}{options} {url.query.get('options', '')}"}
 
 
 async def require_reachable(database: Database) -> None:
