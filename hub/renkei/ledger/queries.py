@@ -84,22 +84,23 @@ SELECT member_id, connection_id, order_ref, earned, redeemed, lots, used, typed
 FROM settled
 WHERE (connection_id, order_ref) IN {_NAMED_ORDERS}"""
 
-LOTS = """
+_LOT = """
 SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
        held, expired, netted, connection_id, order_ref, parent_lot, net_base, yen_value, company_id,
        store, point_type, only_at, slides_months
-FROM lot WHERE member_id = ANY(string_to_array(:ids, ',')) AND (open
+FROM lot"""
+
+# Those in play have an index of their own: what is over for good is much more, and only named.
+LOTS = f"""{_LOT}
+WHERE member_id = ANY(string_to_array(:ids, ',')) AND (open OR expired > 0 OR netted > 0) AND (open
    OR (expired > 0 AND (expires_at > CAST(:since AS timestamptz) OR slides_months IS NOT NULL))
-   OR (netted > 0 AND member_id = ANY(string_to_array(:debtors, ',')))
-   OR (member_id, lot) IN
-      (SELECT m, l FROM json_to_recordset(CAST(:named AS json)) AS x(m text, l int)))
+   OR (netted > 0 AND member_id = ANY(string_to_array(:debtors, ','))))
+UNION {_LOT} JOIN json_to_recordset(CAST(:named AS json)) AS x(m text, l int)
+  ON (member_id, lot) = (m, l) WHERE m = ANY(string_to_array(:ids, ','))
 ORDER BY member_id, lot"""
 
-EVERY_LOT = """
-SELECT member_id, lot, origin, granted, granted_at, usable_from, expires_at, pending, available,
-       held, expired, netted, connection_id, order_ref, parent_lot, net_base, yen_value, company_id,
-       store, point_type, only_at, slides_months
-FROM lot WHERE member_id = ANY(string_to_array(:ids, ',')) ORDER BY member_id, lot"""
+EVERY_LOT = f"""{_LOT}
+WHERE member_id = ANY(string_to_array(:ids, ',')) ORDER BY member_id, lot"""
 
 HOLDS = """
 SELECT h.member_id, h.version, h.key, h.amount, greatest(h.lapses_at, max(e.lapses_at)),

@@ -45,6 +45,16 @@ async def test_a_new_database_finds_it_by_the_whole_key(
         assert [one for one in columns if one not in scan.get("Index Cond", "")] == [], scan
 
 
+async def test_a_new_database_finds_lots_in_play_without_those_that_are_over(
+    database: Database,
+) -> None:
+    found = [node for node in await planned(database, queries.LOTS) if "Index Cond" in node]
+    assert {node["Index Name"] for node in found} == {"lot_in_play", "lot_pkey"}
+    (named,) = (node["Index Cond"] for node in found if node["Index Name"] == "lot_pkey")
+    assert "member_id" in named
+    assert "lot = " in named
+
+
 async def planned(database: Database, statement: str) -> list[dict[str, Any]]:
     """The nodes of the plan that a connection keeps for its life."""
     names = list(dict.fromkeys(PARAMETER.findall(statement)))
