@@ -9,7 +9,7 @@ def divide(whole: int, weights: Sequence[int]) -> list[int]:
     Whole numbers only; equal remainders go to the earlier part. No weight at all: everything to
     the first part.
     """
-    if len(weights) <= 1:
+    if len(weights) <= 1 or whole == 0:
         return [whole] * len(weights)
     total = sum(weights)
     if total == 0:

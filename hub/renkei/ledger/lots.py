@@ -88,6 +88,8 @@ def repay_debt(draft: Draft, inflow: Iterable[tuple[LotRef, int]]) -> None:
 def expire_dead(draft: Draft, refs: Iterable[LotRef], now: datetime) -> int:
     """Book the expiry of these lots where their time is over; gives how many points ended."""
     dead = [draft.lots[ref] for ref in refs if draft.lots[ref].dead(now)]
+    if not dead:
+        return 0
     moves = [Allocation(lot.ref, available=-lot.available) for lot in dead]
     return draft.post("expire", A.AVAILABLE, A.EXPIRED, moves)
 

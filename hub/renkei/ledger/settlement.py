@@ -298,6 +298,8 @@ def _confirm(work: Settlement) -> None:
     draft = work.draft
     own = [draft.lots[ref] for ref in work.own()]
     waiting = sum(lot.pending for lot in own)
+    if not waiting:
+        return
     due = work.target.confirmed - (work.settled.earned - waiting)
     for lot in own:
         part = min(lot.pending, due)

@@ -145,7 +145,9 @@ def _after(rate: _Rate, points_discount: int, coupon_discount: int) -> RateSum:
 
 def _earning(rate: _Rate, total: int, earn: Earn) -> list[EarningLine]:
     """The rate's earning yen, divided over its lines."""
-    yen, _ = divide(total, [rate.earning, rate.gross - rate.earning])
+    yen = total
+    if rate.earning != rate.gross:
+        yen, _ = divide(total, [rate.earning, rate.gross - rate.earning])
     if earn.base == "tax_excluded":
         yen -= tax_within(yen, rate.rate)
     parts = divide(yen, [kept(line) for line in rate.lines])

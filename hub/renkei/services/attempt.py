@@ -358,9 +358,10 @@ def keep(attempt: Attempt) -> None:
         _keep_holds(attempt)
     for link in mine.identities:
         world.identities[link.key] = (link.member, link.grade)
-    for name, value in ((name, value) for name, value in vars(mine).items() if value):
-        into = getattr(world.staged, name)
-        into.extend(value) if isinstance(value, list) else into.update(value)
+    for name, value in vars(mine).items():
+        if value:
+            into = getattr(world.staged, name)
+            into.extend(value) if isinstance(value, list) else into.update(value)
 
 
 def _keep_allowances(mine: Staged, known: dict[str, Allowance]) -> None:
