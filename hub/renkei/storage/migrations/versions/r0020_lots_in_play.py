@@ -3,7 +3,7 @@
 from renkei.storage.migrations.scripts import never_down, run
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0019c"
 
 INDEXES = """
 DROP INDEX lot_member_id_expires_at_lot_idx;
