@@ -7,8 +7,8 @@ waiting ones. What fails or is throttled waits like the rest.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-MOST = 20_000
-"""Of a longer queue so many are counted."""
+MOST = 10_000
+"""Of a longer queue so many are counted; of deliveries, so many of each connection."""
 
 RECENT_MINUTES = 15
 """Of which the share of genuine deliveries is told."""
@@ -18,8 +18,10 @@ RECENT_MINUTES = 15
 # now() and not clock_timestamp(): only what stands still in a statement is looked up in an index.
 WAITING: Final = f"""
 SELECT 'delivery', connection_id, count(*), extract(epoch FROM now() - min(since))
-FROM (SELECT connection_id, received_at AS since FROM delivery
-      WHERE state = 'new' ORDER BY due LIMIT {MOST}) d GROUP BY 2
+FROM connection c, LATERAL (
+  SELECT received_at AS since FROM delivery d
+  WHERE d.connection_id = c.connection_id AND state = 'new' ORDER BY due LIMIT {MOST}) d
+GROUP BY 2
 UNION ALL
 SELECT 'changed_object', connection_id, count(*), extract(epoch FROM now() - min(since))
 FROM (SELECT connection_id, least(due, changed_at) AS since FROM changed_object

@@ -8,7 +8,7 @@ from acme import Scene, body, bought, hanako, shown_after
 from sqlalchemy import text
 
 from renkei.messaging import queues
-from renkei.messaging.queues import EVERY, Queues, Waiting, told
+from renkei.messaging.queues import EVERY, MOST, Queues, Waiting, told
 from renkei.services import booking
 from renkei_contracts.errors import RateLimited, Rejected
 
@@ -84,6 +84,22 @@ async def test_deliveries_wait_from_when_they_came(scene: Scene) -> None:
     assert found.number == 1
     await scene.work("deliveries")
     assert await waiting(scene, "delivery", "cart") is None
+
+
+async def test_one_shops_flood_hides_no_others_deliveries(scene: Scene, owner_engine: Any) -> None:
+    async with owner_engine.begin() as conn:
+        await conn.execute(
+            text(
+                "INSERT INTO delivery (connection_id, delivery_key, received_at, headers, body,"
+                " due) SELECT 'shop', n::text, now(), '', '', now() - interval '1 h'"
+                f" FROM generate_series(1, {MOST + 1}) AS n"
+            )
+        )
+    await scene.deliver(body(bought()), "d1")
+    flood, one = await waiting(scene, "delivery", "shop"), await waiting(scene, "delivery", "cart")
+    assert flood is not None
+    assert one is not None
+    assert (flood.number, one.number) == (MOST, 1)
 
 
 async def test_what_was_given_up_is_counted_by_connection(scene: Scene) -> None:

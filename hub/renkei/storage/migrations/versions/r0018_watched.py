@@ -13,13 +13,11 @@ UPDATE mirror SET wanted_since = due WHERE written_version < wanted_version;
 ALTER TABLE changed_object ADD delivery_key text;
 -- Counted for /metrics every few seconds, however large their tables grow.
 CREATE INDEX mirror_parked ON mirror (connection_id) WHERE parked;
-CREATE INDEX hold_code_failed ON hold_code (connection_id) WHERE state = 'failed';
-CREATE INDEX hold_by_lapse ON hold (lapses_at);
-CREATE INDEX hold_extension_by_lapse ON hold_extension (lapses_at);"""
+CREATE INDEX hold_code_failed ON hold_code (connection_id) WHERE state = 'failed';"""
 
 
 def upgrade() -> None:
-    """Two columns and four indexes."""
+    """Two columns and two indexes."""
     run(WATCHED)
 
 
