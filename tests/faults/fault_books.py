@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from renkei.ledger.statehash import load_states, state_hash
 from renkei.ledger.verify import verify
 
-LONGEST = 90.0
+LONGEST = 300.0
 """Seconds until nothing waits any more."""
 
 CUSTOMERS = "SELECT member_id, external_id FROM mirror WHERE connection_id = 'cart'"

@@ -33,7 +33,7 @@ CALLERS = 12
 PATIENCE = 15.0
 """Seconds that a caller waits for an answer before it asks again."""
 
-LONGEST = 120.0
+LONGEST = 300.0
 """Seconds in which everything must be acknowledged."""
 
 JSON = {"content-type": "application/json"}

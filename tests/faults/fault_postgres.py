@@ -20,8 +20,8 @@ from renkei_contracts.twin.process import free_port
 
 OWNER = "postgres"
 DATABASE = "points"
-PATIENCE = 60.0
-"""Seconds until a server answers; a few on a quiet machine."""
+PATIENCE = 300.0
+"""Seconds until a server answers; a second on a quiet machine."""
 
 BY_HOST = "host all all samenet trust\nhost all all 10.0.0.0/8 trust\n"
 
