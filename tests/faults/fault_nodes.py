@@ -9,7 +9,7 @@ from asyncio.subprocess import Process
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fault_cloud import Cloud
@@ -17,6 +17,7 @@ from fault_vendor import VENDOR
 
 from renkei.bootstrap import Hub, open_hub
 from renkei.cli.terminal import added
+from renkei.clock import utcnow
 from renkei.config import Settings
 from renkei.registry import Registry
 from renkei_contracts.twin.process import free_port
@@ -119,8 +120,9 @@ class Node:
 
 
 def hub_on(where: Where) -> AbstractAsyncContextManager[Hub]:
-    """A hub in this process, for what an administrator does."""
-    return open_hub(Settings(**where.given()), registry=Registry({VENDOR.name: VENDOR}))
+    """A hub in this process, for what an administrator has done the day before."""
+    settings, registry = Settings(**where.given()), Registry({VENDOR.name: VENDOR})
+    return open_hub(settings, clock=lambda: utcnow() - timedelta(days=1), registry=registry)
 
 
 def acme_settings(cloud: Cloud) -> dict[str, str]:
