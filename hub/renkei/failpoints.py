@@ -1,8 +1,8 @@
-"""Named places where a process may be killed, to prove that nothing is half done.
+"""Named places where a process may be killed or stopped, to prove that nothing is half done.
 
 Nothing happens unless ``RENKEI_FAILPOINT=name:count`` stood in the environment of the process, or
 ``arm`` was called: then the process kills itself (SIGKILL) when it reaches the place for the
-``count``-th time.
+``count``-th time. With ``name:count:stop`` it stops (SIGSTOP) until somebody lets it go on.
 """
 
 import os
@@ -19,17 +19,21 @@ VARIABLE = "RENKEI_FAILPOINT"
 class _Armed:
     name: str
     left: int
+    signal: signal.Signals
 
 
 _armed: _Armed | None = None
 
 
-def arm(name: str, count: int) -> None:
-    """Kill this process when it reaches ``name`` for the ``count``-th time; ValueError: no such."""
+def arm(name: str, count: int, *, stops: bool = False) -> None:
+    """Kill this process when it reaches ``name`` for the ``count``-th time, or stop it.
+
+    Raises ValueError where there is no such place.
+    """
     global _armed
     if name not in NAMES or count < 1:
         raise ValueError(f"no fail-point {name}:{count}: there are {', '.join(NAMES)}")
-    _armed = _Armed(name, count)
+    _armed = _Armed(name, count, signal.SIGSTOP if stops else signal.SIGKILL)
 
 
 def reach(name: str) -> None:
@@ -38,13 +42,14 @@ def reach(name: str) -> None:
         return
     _armed.left -= 1
     if _armed.left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _armed.signal)
 
 
 def _arm_from_environment() -> None:
-    name, _, count = os.environ.get(VARIABLE, "").partition(":")
+    name, _, rest = os.environ.get(VARIABLE, "").partition(":")
+    count, _, how = rest.partition(":")
     if name:
-        arm(name, int(count or 1))
+        arm(name, int(count or 1), stops=how == "stop")
 
 
 _arm_from_environment()

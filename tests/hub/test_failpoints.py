@@ -1,5 +1,6 @@
 """Fail-points: a process dies where it was told to, and nowhere else."""
 
+import os
 import re
 import signal
 import subprocess
@@ -33,6 +34,16 @@ def test_an_armed_process_dies_when_it_comes_there_for_the_nth_time() -> None:
     died = reached(RENKEI_FAILPOINT="before_commit:2")
     assert died.returncode == -signal.SIGKILL
     assert died.stdout == "0\n1\n"
+
+
+def test_an_armed_process_may_also_stop_there_until_it_may_go_on() -> None:
+    command = [sys.executable, "-c", REACH_THRICE]
+    environment = {"PYTHONPATH": ":".join(sys.path), "RENKEI_FAILPOINT": "before_commit:2:stop"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+        process.send_signal(signal.SIGCONT)
+        said, _ = process.communicate()
+    assert (process.returncode, said) == (0, "0\n1\n2\n")
 
 
 def test_another_place_and_no_place_let_it_live() -> None:

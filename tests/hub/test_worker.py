@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ from renkei_contracts.errors import (
     SignatureInvalid,
     Unavailable,
 )
+from renkei_contracts.event import Changed
+from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import Order
 from renkei_contracts.paging import Page, Window
 
@@ -371,3 +374,29 @@ async def test_where_more_is_due_than_there_are_tasks_every_lane_has_its_turn(
         await asyncio.gather(*worker.running.values())
     assert {"cart", "shop"} == set(worked[:2])
     assert min(worked.count("cart"), worked.count("shop")) >= 2
+
+
+async def test_what_a_delivery_tells_and_the_database_refuses_costs_its_neighbours_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    webhooks: Any = (await scene.hub.connections.get("cart")).webhooks
+    read = webhooks.read
+    unchecked = ExternalRef.model_construct(connection="cart", id="o\x00")
+    poison = [Changed.model_construct(kind="order", ref=unchecked, delay=timedelta())]
+    monkeypatch.setattr(
+        webhooks, "read", lambda one: poison if one.header("acme-id") == "bad" else read(one)
+    )
+    await scene.deliver(b"", "bad")
+    for number in range(4):
+        await scene.deliver(body(bought(f"o{number}")), f"d{number}")
+    await scene.work("deliveries")
+    states = await scene.one(
+        "SELECT count(*) FILTER (WHERE state = 'done'), count(*) FROM delivery"
+    )
+    assert tuple(states) == (4, 5)
+    for _ in range(TRIES):
+        await scene.due_now("delivery")
+        await scene.work("deliveries")
+    row = await scene.one("SELECT state, tries FROM delivery WHERE delivery_key = 'bad'")
+    assert tuple(row) == ("dead", TRIES)

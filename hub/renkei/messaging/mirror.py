@@ -63,6 +63,14 @@ SELECT connection_id, delivery_key, order_ref FROM txn
 WHERE member_id = :m AND version > :before AND version <= :v AND order_ref IS NOT NULL
 ORDER BY version DESC LIMIT 16"""
 
+# Whoever has the row now may have written before or after: only a write that comes after both is
+# sure to stay. So it waits until theirs, too, is over.
+DISTURB = """
+UPDATE mirror SET written_version = -1, due = least(due, :now), intent = NULL, tries = tries + 1,
+       leased_until = CASE WHEN owner IS NULL THEN NULL ELSE CAST(:rest AS timestamptz) END,
+       owner = NULL
+WHERE connection_id = :c AND member_id = :m"""
+
 SAW = """
 UPDATE mirror SET seen_points = x.points, seen_at = x.at
 FROM json_to_recordset(CAST(:p AS json)) AS x(c text, e text, points bigint, at timestamptz)
@@ -81,7 +89,8 @@ class Claimed:
     intent: Any
     tries: int
     owner: str
-    written_version: int = -1
+    written_version: int
+    until: datetime
 
 
 def next_write(
@@ -112,8 +121,11 @@ async def claim(
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
     (found,) = await travel(conn, [Statement(CLAIM, values)], commit=True)
-    rows = found.rows
-    return [Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner, row[6]) for row in rows]
+    until = now + lease
+    return [
+        Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner, row[6], until)
+        for row in found.rows
+    ]
 
 
 async def intend(
@@ -166,6 +178,15 @@ async def shown_by(
     values = {"m": claimed.member, "before": claimed.written_version, "v": version}
     (found,) = await travel(conn, [Statement(SHOWN, values)], commit=True)
     return found.rows
+
+
+async def disturb(conn: AsyncConnection, claimed: Claimed, now: datetime) -> None:
+    """We wrote after the row was no longer ours, and nobody knows what the channel shows.
+
+    So the balance is written once more, and nothing that was under way counts.
+    """
+    values = {"c": claimed.connection, "m": claimed.member, "now": now, "rest": now + UNSURE}
+    await conn.execute(text(DISTURB), values)
 
 
 async def again(

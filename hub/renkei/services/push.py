@@ -103,7 +103,7 @@ class Push:
         found = await self._balance(claimed)
         write = mirror.next_write("absolute", found.balance, claimed.written_points)
         assert write is not None
-        shown = await self._write(opened, balances, id, write)
+        shown = await self._write(opened, balances, claimed, id, write)
         return await self._record(claimed, found, shown)
 
     async def _change(
@@ -119,7 +119,7 @@ class Push:
         async with self.tools.database.begin() as conn:
             if not await mirror.intend(conn, claimed, write, seen, self.tools.clock()):
                 raise LeaseLost(f"{opened.id}/{claimed.member}: taken over before the write")
-        shown = await self._write(opened, balances, id, write)
+        shown = await self._write(opened, balances, claimed, id, write)
         rest = (
             self.tools.clock() + balances.settles_after if isinstance(balances, Settling) else None
         )
@@ -127,8 +127,15 @@ class Push:
         return await self._record(claimed, found, now_shown, rest)
 
     async def _write(
-        self, opened: OpenConnection, balances: Balances, id: str, write: BalanceWrite
+        self,
+        opened: OpenConnection,
+        balances: Balances,
+        claimed: Claimed,
+        id: str,
+        write: BalanceWrite,
     ) -> int | None:
+        if self.tools.clock() >= claimed.until:  # this process stood still
+            raise LeaseLost(f"{opened.id}/{claimed.member}: the lease is over before the write")
         what = f"connection {opened.id}: writing a balance"
         done = await call(what, balances.write(id, write), writes=True)
         if done.points is not None and done.points != write.balance.spendable:
@@ -152,6 +159,8 @@ class Push:
         async with self.tools.database.begin_often() as conn:
             ours = await mirror.written(conn, *told)
         if not ours:
+            async with self.tools.database.begin_often() as conn:
+                await mirror.disturb(conn, claimed, self.tools.clock())
             raise LeaseLost(f"{claimed.connection}/{claimed.member}: taken over during the write")
         return balance.version
 

@@ -1,5 +1,6 @@
 """The lane of deliveries: what came in is read, booked, and ended as done, ignored or dead."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time_ns
 
@@ -23,6 +24,14 @@ LIMIT = 100
 
 
 @dataclass(frozen=True)
+class Done:
+    """What a delivery told, and how it ended: both are written down together."""
+
+    told: Told
+    ended: Ended
+
+
+@dataclass(frozen=True)
 class ReadDeliveries:
     """Works off a connection's deliveries; calls no vendor."""
 
@@ -31,23 +40,16 @@ class ReadDeliveries:
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin() as conn:
+        async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
             claimed = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
-        told: list[Told] = []
-        ended: list[Ended] = []
-        await together(self._one(opened, one, told, ended) for one in claimed)
-        if ended:
-            async with self.tools.database.begin() as conn:
-                await write_down(conn, told, self.tools.clock())
-                await inbox.end(conn, ended)
+        done: list[Done] = []
+        await together(self._one(opened, one, done) for one in claimed)
+        await self._keep(done)
         return len(claimed)
 
-    async def _one(
-        self, opened: OpenConnection, claimed: Claimed, all_told: list[Told], ended: list[Ended]
-    ) -> None:
-        told, began = Told(), time_ns()
-        all_told.append(told)  # what was told before an error stays told
+    async def _one(self, opened: OpenConnection, claimed: Claimed, done: list[Done]) -> None:
+        told, began = Told(), time_ns()  # what was told before an error stays told
         try:
             await self._read(opened, claimed, told)
         except Exception as error:
@@ -56,7 +58,7 @@ class ReadDeliveries:
         else:
             state: inbox.State = "done" if told.reason is None else "ignored"
             end = Ended(claimed, state, self.tools.clock(), told.reason)
-        ended.append(end)
+        done.append(Done(told, end))
         self._tell(end, began)
 
     def _tell(self, end: Ended, began: int) -> None:
@@ -64,6 +66,24 @@ class ReadDeliveries:
             facts = {"state": end.state, "tries": end.claimed.tries}
             failed = end.reason if end.state in ("new", "dead") else None
             self.tools.traces.tell("read", _origin(end.claimed), began, facts, failed=failed)
+
+    async def _keep(self, done: Sequence[Done]) -> None:
+        """Write down how they ended; a batch that is refused is split until the cause is alone."""
+        if not done:
+            return
+        try:
+            async with self.tools.database.begin_often() as conn:
+                await write_down(conn, [one.told for one in done], self.tools.clock())
+                await inbox.end(conn, [one.ended for one in done])
+        except Exception as error:
+            claimed, half = done[0].ended.claimed, len(done) // 2
+            log_or_raise(error, connection=claimed.connection, delivery=claimed.key)
+            if half:
+                await self._keep(done[:half])
+                await self._keep(done[half:])
+                return
+            async with self.tools.database.begin_often() as conn:
+                await inbox.end(conn, [self._failed(claimed, error)])
 
     async def _read(self, opened: OpenConnection, claimed: Claimed, told: Told) -> None:
         webhooks = opened.webhooks

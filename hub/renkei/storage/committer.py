@@ -30,6 +30,9 @@ R = TypeVar("R", covariant=True)
 BATCH = 200
 QUEUE = 5_000
 TRIES = 8
+CUT_OFF = ("08", "57P", "25P03")
+"""The connection broke, the server went away, or the server ended what was paused."""
+
 RACE_CODES = {"40001", "40P01", "57P01", "57P02", "57P03"}
 SHORTAGE = "53"
 """The class of errors where the server is out of disk, memory or connections."""
@@ -246,7 +249,7 @@ def sqlstate(error: BaseException) -> str | None:
 def is_connection_loss(error: BaseException) -> bool:
     """Whether the connection broke, so that the outcome of a commit is unknown."""
     return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or (sqlstate(error) or "08").startswith(("08", "57P"))
+        error.connection_invalidated or (sqlstate(error) or "08").startswith(CUT_OFF)
     )
 
 

@@ -85,15 +85,12 @@ def open_database(url: str) -> Database:
 
     Parameters never stand in error texts or logs: they hold members' data.
     """
+    batches = _engine(
+        url, PRICES + BY_KEY + NO_PAUSE, PREPARED, pool_size=BATCHES + OFTEN, max_overflow=BATCHES
+    )
     return Database(
         engine=_engine(url, PRICES, {}, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
-        batches=_engine(
-            url,
-            PRICES + BY_KEY + NOT_LONG,
-            PREPARED,
-            pool_size=BATCHES + OFTEN,
-            max_overflow=BATCHES,
-        ),
+        batches=batches,
     )
 
 
@@ -110,9 +107,6 @@ life, also while a table is empty still: planning a hold's statements anew takes
 hold. What is looked for by a key must therefore have one index that fits it best by its shape
 (tests/hub/storage/test_plans.py)."""
 
-NOT_LONG = " -c idle_in_transaction_session_timeout=60s"
-"""A process that stands still in the middle of a batch holds locks for which all others wait."""
-
 NOTICED: dict[str, Any] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -126,6 +120,10 @@ NOTICED_THERE = (
     " -c tcp_user_timeout=10000 "
 )
 """So does the server with ours, whose locks it would else keep for two hours."""
+
+NO_PAUSE = " -c idle_in_transaction_session_timeout=10s"
+"""A batch asks again at once. Where a process or its machine is paused in the middle of one, or cut
+off, the server ends it, or its locks would hold up everybody until that process comes back."""
 
 PREPARED: dict[str, Any] = {"prepare_threshold": None}
 """The statements of batches are prepared by storage/trip.py, none by the driver."""

@@ -1,6 +1,7 @@
 """Balances reach their channels: the newest, once, and around every kind of trouble."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from acme import NOW, Scene, body, bought, hanako, shown, shown_after
 
 from renkei.ledger.verify import verify
+from renkei.messaging import mirror
 from renkei.services.ingest import Cause, Told
 from renkei.services.members import list_members
+from renkei.services.push import Push
 from renkei.worker import Worker
 from renkei_contracts.errors import (
     AuthenticationFailed,
@@ -189,3 +192,75 @@ async def test_a_refusal_of_settings_that_were_replaced_meanwhile_does_not_stop_
         "SELECT state, (SELECT count(*) FROM alert) FROM connection WHERE connection_id = 'cart'"
     )
     assert tuple(row) == ("active", 0)
+
+
+async def about_to_be_shown(scene: Scene, connection: str) -> Any:
+    """Hanako has bought, and only this channel is still to show it: gives its balances."""
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
+    await scene.settle_down()
+    await scene.deliver(body(bought()), "d1")
+    await scene.work("deliveries")
+    return (await scene.hub.connections.get(connection)).balances
+
+
+@pytest.mark.parametrize(("connection", "id"), [("cart", "c1"), ("shop", "made-1")])
+async def test_what_lands_after_somebody_else_has_written_is_put_right(
+    scene: Scene, connection: str, id: str
+) -> None:
+    """A process that stood still in the middle of its write, longer than its lease."""
+    balances = await about_to_be_shown(scene, connection)
+    write = balances.write
+
+    async def late(id: str, one: Any) -> Any:
+        balances.write = write
+        await scene.deliver(body(bought("o2")), "d2")
+        await scene.work("deliveries")
+        await scene.due_now("mirror")
+        await Worker(scene.hub).queues["mirror"].work(connection)
+        assert cloud.points == {id: 200}
+        return await write(id, one)
+
+    cloud = scene.cart if connection == "cart" else scene.shop
+    balances.write = late
+    await scene.worker.queues["mirror"].work(connection)
+    assert cloud.points != {id: 200}
+    await scene.worker.queues["mirror"].work(connection)
+    assert cloud.points == {id: 200}
+    row = await scene.one(
+        "SELECT written_points, written_version = wanted_version, owner FROM mirror "
+        f"WHERE connection_id = '{connection}'"
+    )
+    assert tuple(row) == (200, True, None)
+
+
+async def test_whoever_stood_still_before_the_write_does_not_write(scene: Scene) -> None:
+    await about_to_be_shown(scene, "cart")
+    now, push = scene.hub.clock(), scene.worker.queues["mirror"]
+    assert isinstance(push, Push)
+    instants = iter([now])
+    stood_still = replace(
+        scene.worker.tools, clock=lambda: next(instants, now + mirror.LEASE), owner="it"
+    )
+    scene.cart.calls.clear()
+    assert await replace(push, tools=stood_still).work("cart") == 1
+    assert scene.cart.calls == []
+    await scene.due_now("mirror")
+    await scene.work("mirror")
+    assert scene.cart.points == {"c1": 100}
+
+
+async def test_what_is_put_right_waits_for_whoever_is_writing_now(scene: Scene) -> None:
+    await about_to_be_shown(scene, "cart")
+    now = scene.hub.clock()
+    async with scene.hub.database.begin() as conn:
+        (late,) = await mirror.claim(conn, "cart", "late", now, 1)
+    now += mirror.LEASE
+    async with scene.hub.database.begin() as conn:
+        assert len(await mirror.claim(conn, "cart", "newer", now, 1)) == 1
+    async with scene.hub.database.begin() as conn:
+        await mirror.disturb(conn, late, now)
+    async with scene.hub.database.begin() as conn:
+        assert await mirror.claim(conn, "cart", "third", now, 1) == []
+    async with scene.hub.database.begin() as conn:
+        assert len(await mirror.claim(conn, "cart", "third", now + mirror.UNSURE, 1)) == 1

@@ -1,0 +1,20 @@
+"""What the tests of this folder share lies beside them, and node processes find it, too."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from renkei.storage.embedded import EmbeddedServer
+from renkei.storage.scratch import Scratch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+TEMPLATE = "renkei_template"
+"""The migrated database that the fixture ``server`` makes."""
+
+
+@pytest.fixture
+def playground(server: EmbeddedServer) -> Scratch:
+    """Makes fresh databases, dropped afterwards."""
+    return Scratch(server, TEMPLATE)

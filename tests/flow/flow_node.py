@@ -1,0 +1,39 @@
+"""A node of the hub as `renkei serve` runs it, with the invented cart in place of the plugins.
+
+Settings come from the environment. The address is printed once it listens; SIGTERM ends it.
+"""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from socket import socket
+
+from flow_vendor import VENDOR
+
+from renkei.bootstrap import open_hub
+from renkei.cli.logs import configure_logs
+from renkei.cli.running import run_async
+from renkei.config import load_settings
+from renkei.listening import listen, url_of
+from renkei.registry import Registry
+from renkei.serving import running, stop_on_signals
+
+
+async def _serve(listener: socket) -> None:
+    stop = stop_on_signals()
+    registry = Registry({VENDOR.name: VENDOR})
+    async with open_hub(load_settings(), registry=registry) as hub, running(hub, listener) as parts:
+        sys.stdout.write(f"{url_of(listener)}\n")
+        sys.stdout.flush()
+        await parts.until(stop)
+
+
+def main(log: Path) -> None:
+    """Serve until told to stop; what the node says goes into ``log``."""
+    with log.open("w") as stream, closing(listen("127.0.0.1", 0)) as listener:
+        configure_logs("warning", stream)
+        run_async(_serve(listener))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
