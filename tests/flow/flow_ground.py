@@ -47,7 +47,9 @@ class Ground:
         came = [Delivery(CART, now, tuple(one.headers.items()), one.body) for one in told]
         for first in range(0, len(came), BATCH):
             some = came[first : first + BATCH]
-            assert set(await asyncio.gather(*map(receive, some))) == {"stored"}
+            assert {outcome for outcome, _ in await asyncio.gather(*map(receive, some))} == {
+                "stored"
+            }
 
     async def waiting(self) -> int:
         """Deliveries that nobody has read yet."""

@@ -87,7 +87,8 @@ async def load_at_once(conn: AsyncConnection, needs: Needs, further: Further) ->
     others = _members_named(names, known.orders, settled) - needs.members
     if any(one != groups for one in seen) or others or _locked(every) != _locked(needs):
         return None
-    late = {} if every == needs and not known.orders else _late(every, known, groups)
+    more_asked = every != needs or known.orders or every.pasts
+    late = _late(every, known, groups) if more_asked else {}
     windows = windows_in(names["windows"])
     late |= asking.look_alikes(every, windows) if windows else {}
     late |= {"lots": asking.books(groups, settled, needs.since)["lots"]} if settled else {}

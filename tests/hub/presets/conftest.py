@@ -113,6 +113,8 @@ class Walk:
     async def submit(self, command: Command[Any]) -> Any:
         return await self.committer.submit(At(command, self.now))
 
+    submit_first = submit
+
     def on(self, day: str, clock: str = "12:00") -> "Walk":
         """It is that day and time in Japan."""
         self.now = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=JAPAN)

@@ -293,10 +293,12 @@ async def test_rules_that_speak_of_nothing_else_cost_no_statement(
     asked: list[str] = []
     trips: list[int] = []
 
-    async def counted(conn: AsyncConnection, statements: Sequence[Statement]) -> list[Answer]:
+    async def counted(
+        conn: AsyncConnection, statements: Sequence[Statement], **how: bool
+    ) -> list[Answer]:
         asked.extend(one.sql for one in statements)
         trips.append(len(statements))
-        return await travel(conn, statements)
+        return await travel(conn, statements, **how)
 
     monkeypatch.setattr(loading, "travel", counted)
     await earned(booking, sold("o", now(), lines=(tea(sku="A"),)))

@@ -36,9 +36,11 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many statements each trip of loading had."""
     made: list[int] = []
 
-    async def counted(conn: AsyncConnection, statements: Sequence[Statement]) -> list[Answer]:
+    async def counted(
+        conn: AsyncConnection, statements: Sequence[Statement], **how: bool
+    ) -> list[Answer]:
         made.append(len(statements))
-        return await travel(conn, statements)
+        return await travel(conn, statements, **how)
 
     monkeypatch.setattr(loading, "travel", counted)
     return made

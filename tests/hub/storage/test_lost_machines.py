@@ -38,7 +38,7 @@ async def test_what_the_address_says_itself_stays(
     await database.close()
 
 
-@pytest.mark.parametrize(("batch", "seconds"), [(True, "1min"), (False, "0")])
+@pytest.mark.parametrize(("batch", "seconds"), [(True, "10s"), (False, "0")])
 async def test_only_a_batch_may_not_stand_still(
     database: Database, batch: bool, seconds: str
 ) -> None:

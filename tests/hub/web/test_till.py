@@ -242,7 +242,7 @@ async def test_a_full_queue_is_busy_and_says_when_to_come_again(
     async def full(command: object) -> None:
         raise Busy("full", retry_after=7)
 
-    monkeypatch.setattr(hub.ledger, "submit", full)
+    monkeypatch.setattr(hub.ledger, "submit_first", full)
     answer = await register.post(SALES, new_sale("1", None))
     assert refusal(answer) == (503, "busy")
     assert answer.headers["retry-after"] == "7"

@@ -17,10 +17,23 @@ async def an_order_that_is_refused_is_named(bench: Bench) -> None:
     if not whole:
         raise NotApplicable("no delivery tells an order whole")
     for delivery, id in whole:
+        around = _around(delivery, id)
         for new in (REMOVED, {"unexpected": True}, -1):
             for place, spoilt in mutations(delivery, new):
-                if _says(spoilt, id) == _says(delivery, id):
+                if place.startswith(around) and _says(spoilt, id) == _says(delivery, id):
                     _named(bench, spoilt, id, place)
+
+
+def _around(delivery: Delivery, id: str) -> str:
+    """Where in the body the order stands, by its id: what is wrong outside is no order's."""
+    holding = [
+        place
+        for place, spoilt in mutations(delivery, REMOVED)
+        if _says(spoilt, id) < _says(delivery, id)
+    ]
+    own = [one for one in holding if not any(other.startswith(f"{one}.") for other in holding)]
+    of, dot, _ = min(own, key=lambda place: place.count("."), default="").rpartition(".")
+    return of + dot
 
 
 def _orders(bench: Bench, delivery: Delivery) -> list[str]:

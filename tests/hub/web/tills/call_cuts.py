@@ -91,7 +91,7 @@ async def asked_while_it_waits(shop: Shop, call: Call) -> bool:
     hub = shop.stage.hub
     async with hub.database.begin() as conn:
         await conn.exec_driver_sql("SELECT FROM member FOR UPDATE")
-        lanes = hub.ledger._committers
+        lanes = hub.ledger._every
         busy = [asyncio.create_task(lane.submit(LapseHolds(shop.member))) for lane in lanes]
         await shop.stage.until_waiting(len(lanes))
         calling = asyncio.create_task(shop.till.post(call.path, call.said))

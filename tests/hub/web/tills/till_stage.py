@@ -100,7 +100,7 @@ class Stage:
 
     async def until_waiting(self, many: int) -> None:
         """Wait until so many commands more were taken than are answered."""
-        lanes = self.hub.ledger._committers
+        lanes = self.hub.ledger._every
         while sum(lane._taken - lane._answered for lane in lanes) < many:  # noqa: ASYNC110 - the hub has no event for it
             await asyncio.sleep(0)
 
