@@ -33,8 +33,8 @@ WHERE o.connection_id = :c AND o.customer_id = :id AND o.member_id IS NULL AND o
 ORDER BY o.placed_at, o.order_ref LIMIT 500"""
 
 NOW = "statement_timestamp()"
-"""It stands still while a statement runs: only such a value is looked up in an index, and the planner
-knows how little of it is due."""
+"""It stands still while a statement runs: only such a value is looked up in an index, and the
+planner knows how little of it is due."""
 
 LAPSED = f"""
 WITH due AS (
