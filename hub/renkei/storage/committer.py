@@ -118,10 +118,12 @@ class GroupCommitter(Generic[C, A]):
         while True:
             waiting = await self._queue.take(self._batch)
             self._last_batch = len(waiting)
-            await self._answer_all(waiting)
-            async with self._turn:
-                self._answered += len(waiting)
-                self._turn.notify_all()
+            try:
+                await self._answer_all(waiting)
+            finally:
+                async with self._turn:
+                    self._answered += len(waiting)
+                    self._turn.notify_all()
 
     async def _answer_all(self, waiting: list[tuple[C, "asyncio.Future[A]"]]) -> None:
         outcomes = await self._outcomes([command for command, _ in waiting])

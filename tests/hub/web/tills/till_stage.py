@@ -92,7 +92,7 @@ class Stage:
     @property
     def lanes(self) -> list["asyncio.Task[None]"]:
         """The tasks that book."""
-        return [lane._loop for lane in self.hub.ledger._committers]
+        return [lane._loop for lane in self.hub.ledger._every]
 
     async def until_a_lane_died(self) -> None:
         """Wait for the end of a committer that was killed."""
