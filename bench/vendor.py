@@ -3,9 +3,6 @@
 What calling a vendor costs is the network's, and not measured.
 """
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,7 +14,7 @@ from renkei_contracts.delivery import Delivery
 from renkei_contracts.event import Observation, OrderSeen
 from renkei_contracts.order import Order
 from renkei_contracts.point import BalanceWrite, BalanceWritten
-from renkei_contracts.toolkit.signature import require_hmac_base64
+from renkei_contracts.toolkit.signature import hmac_sha256_base64, require_hmac_base64
 from renkei_contracts.vendor import Vendor
 
 ID, SIGNATURE = "bench-id", "bench-signature"
@@ -72,8 +69,7 @@ class BenchBalances:
 
 def signed(secret: str, id: str, body: bytes) -> dict[str, str]:
     """The headers of a delivery."""
-    digest = hmac.digest(secret.encode(), body, hashlib.sha256)
-    return {ID: id, SIGNATURE: base64.b64encode(digest).decode()}
+    return {ID: id, SIGNATURE: hmac_sha256_base64(secret, body)}
 
 
 VENDOR = Vendor("bench", "Bench", BenchSettings, webhooks=BenchWebhooks, balances=BenchBalances)

@@ -13,12 +13,13 @@ from typing import Any
 
 import httpx
 from fault_nodes import SECRET
-from fault_vendor import signed
 
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey
 from renkei_contracts.till import CommitRequest, HoldRequest
+from renkei_contracts.toolkit.japanese import JST
+from told_cart import signed
 
 MEMBERS = 6
 ORDERS = 8
@@ -38,7 +39,7 @@ LONGEST = 300.0
 
 JSON = {"content-type": "application/json"}
 BEGAN = datetime.now(UTC) - timedelta(hours=3)
-DAY = "2026-11-26"
+DAY = BEGAN.astimezone(JST).date()
 
 
 @dataclass
@@ -167,7 +168,7 @@ def _delivery(id: str, kind: str, body: bytes) -> Errand:
 
 def _sale(n: int, member: str, receipt: str, k: int) -> Errand:
     ask = CommitRequest(
-        sale=TillKey(store="shibuya", till="1", business_date=DAY, receipt_number=receipt),  # type: ignore[arg-type]
+        sale=TillKey(store="shibuya", till="1", business_date=DAY, receipt_number=receipt),
         sold_at=BEGAN,
         member=member,
         points_used=USED * (k % 2),

@@ -25,7 +25,8 @@ from renkei_contracts.twin.process import free_port
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 SECRET = "the-cart-signs-with-this"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-NODE = Path(__file__).with_name("node.py")
+PLUGIN = {"PYTHONPATH": str(Path(__file__).parent)}
+NODE = Path(__file__).parents[1] / "node_process.py"
 
 
 @dataclass(frozen=True)
@@ -95,16 +96,17 @@ class Node:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 str(NODE),
+                "fault_vendor",
                 str(self.port),
                 str(self.clock),
-                env={**self.where.environment(), **workers, **self.extra},
+                env={**self.where.environment(), **PLUGIN, **workers, **self.extra},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
         assert self.process.stdout is not None
         line = await self.process.stdout.readline()
-        assert b"listens on" in line, f"{self.name} did not start: {self.log.read_text()[-2000:]}"
+        assert line, f"{self.name} did not start: {self.log.read_text()[-2000:]}"
 
     async def kill(self) -> None:
         """kill -9."""

@@ -8,7 +8,8 @@ import pytest
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.scratch import Scratch
 
-sys.path.insert(0, str(Path(__file__).parent))
+for folder in Path(__file__).parents[:2]:
+    sys.path.insert(0, str(folder))
 
 TEMPLATE = "renkei_template"
 """The migrated database that the fixture ``server`` makes."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flow_story import CART, SECRET, Told
-from flow_vendor import VENDOR
 from sqlalchemy import text
 
 from renkei.bootstrap import Hub, open_hub
@@ -23,8 +22,9 @@ from renkei.ledger.verify import verify
 from renkei.registry import Registry
 from renkei.worker import run_worker
 from renkei_contracts.delivery import Delivery
+from told_cart import VENDOR
 
-NODE = Path(__file__).with_name("flow_node.py")
+NODE = Path(__file__).parents[1] / "node_process.py"
 KEY = "azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="
 BATCH = 200
 
@@ -128,10 +128,11 @@ class Node:
 async def node(ground: Ground, name: str = "node") -> AsyncIterator[Node]:
     """A node that serves and works while the block runs, and then is asked to end, and does."""
     log = ground.folder / f"{name}.log"
-    command = (sys.executable, str(NODE), str(log))
-    process = await asyncio.create_subprocess_exec(
-        *command, env=os.environ | ground.environment, stdout=PIPE
-    )
+    command = (sys.executable, str(NODE), "told_cart")
+    with log.open("wb") as said:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=os.environ | ground.environment, stdout=PIPE, stderr=said
+        )
     try:
         assert process.stdout is not None
         url = (await process.stdout.readline()).decode().strip()

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from flow_vendor import signed
-
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
+from told_cart import signed
 
 CART, SECRET = "cart", "the-flow-signs-with-this"
 TICK = timedelta(seconds=1)

@@ -33,10 +33,9 @@ async def stopped_at(ground: Ground, place: str) -> AsyncIterator[Process]:
     environment = ground.environment | {
         "RENKEI_FAILPOINT": f"{place}:stop",
         "RENKEI_DATABASE_URL": ground.environment["RENKEI_DATABASE_URL"] + SOON,
-        "PYTHONPATH": str(Path(__file__).parent),
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(WORKER), "flow_vendor", env=os.environ | environment, stdout=DEVNULL
+        sys.executable, str(WORKER), "told_cart", env=os.environ | environment, stdout=DEVNULL
     )
     try:
         stopped = await asyncio.to_thread(

@@ -60,22 +60,23 @@ async def cart_hub(
         yield opened
 
 
-Start = Callable[[], Awaitable[Process]]
+Start = Callable[..., Awaitable[Process]]
 
 
 @pytest.fixture
 async def start_worker(hub_environment: dict[str, str]) -> AsyncIterator[Start]:
-    """Starts a worker of the hub; killed at the end at the latest."""
+    """Starts a worker of the hub, perhaps with a fail-point; killed at the end at the latest."""
     started: list[Process] = []
 
-    async def one_more() -> Process:
+    async def started_with(**more: str) -> Process:
+        environment = os.environ | hub_environment | more
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(WORKER), PLUGIN, env=os.environ | hub_environment, stdout=DEVNULL
+            sys.executable, str(WORKER), PLUGIN, env=environment, stdout=DEVNULL
         )
         started.append(process)
         return process
 
-    yield one_more
+    yield started_with
     for process in started:
         if process.returncode is None:
             process.kill()

@@ -1,15 +1,12 @@
 """A shop's past is read page after page; kill -9 costs the page under way, and none is missed."""
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -23,20 +20,15 @@ from renkei.errors import RequestInvalid
 from renkei.ledger.verify import verify
 from renkei.registry import Registry
 from renkei.services.backfill import Backfill, Progress
-from renkei.storage.engine import APP_ROLE
 from renkei_contracts.reference.cart import VENDOR
 from renkei_contracts.reference.cart.twin import ReferenceTwin
 from renkei_contracts.reference.cart.twin_app import TwinApp
 from renkei_contracts.reference.cart.twin_shop import Row, iso
 from renkei_contracts.stage import Shopper, StageContext
 
-WORKER = Path(__file__).parents[2] / "worker_process.py"
-KEY = "azAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="
-
 NOW = datetime.now(UTC).replace(microsecond=0)
 COUNTS_FROM = NOW - timedelta(days=1)
 BEGAN = NOW - timedelta(days=100)
-PLUGIN = "renkei_contracts.reference.cart"
 PAGE = 4
 PATIENCE = 60.0
 
@@ -100,22 +92,11 @@ async def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 @pytest.fixture
-def environment(server: Any, database_name: str, tmp_path: Path) -> dict[str, str]:
-    """The settings of a hub on the fresh database."""
-    return {
-        "RENKEI_DATA_DIR": str(tmp_path),
-        "RENKEI_DATABASE_URL": server.url(APP_ROLE, database_name),
-        "RENKEI_MIGRATION_URL": server.url(database=database_name),
-        "RENKEI_SECRET_KEY": KEY,
-    }
-
-
-@pytest.fixture
 async def hub(
-    environment: dict[str, str], shop: Shop, monkeypatch: pytest.MonkeyPatch
+    hub_environment: dict[str, str], shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Hub]:
     """A hub that is connected to the shop since yesterday; nobody works in it."""
-    for name, value in environment.items():
+    for name, value in hub_environment.items():
         monkeypatch.setenv(name, value)
     async with open_hub(Settings(), registry=Registry({VENDOR.name: VENDOR})) as opened:
         await opened.connecting.connect(VENDOR, "cart", shop.twin.settings(), COUNTS_FROM)
@@ -128,25 +109,6 @@ def backfill(hub: Hub) -> Backfill:
 
 
 Start = Callable[..., Awaitable[Process]]
-
-
-@pytest.fixture
-async def start(environment: dict[str, str]) -> AsyncIterator[Start]:
-    """Starts a worker, perhaps with a fail-point; killed at the end at the latest."""
-    started: list[Process] = []
-
-    async def started_with(**more: str) -> Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(WORKER), PLUGIN, env=os.environ | environment | more, stdout=DEVNULL
-        )
-        started.append(process)
-        return process
-
-    yield started_with
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def freed(hub: Hub) -> None:
@@ -167,10 +129,10 @@ def of(found: list[Progress], what: str) -> Progress:
 
 @pytest.mark.timeout(240)
 async def test_a_killed_backfill_goes_on_and_reads_no_page_twice_but_the_one_under_way(
-    hub: Hub, shop: Shop, backfill: Backfill, start: Start
+    hub: Hub, shop: Shop, backfill: Backfill, start_worker: Start
 ) -> None:
     await backfill.begin("cart", BEGAN)
-    process = await start()
+    process = await start_worker()
     seen = [*shop.twin.shop.orders.values()]
 
     async def kill_between_two_changes() -> None:
@@ -183,10 +145,12 @@ async def test_a_killed_backfill_goes_on_and_reads_no_page_twice_but_the_one_und
     half = of(await backfill.progress("cart"), "orders")
     assert (half.pages, half.items, half.percent, half.done) == (9, 34, 31, False)
     await freed(hub)
-    dying = await start(RENKEI_FAILPOINT="after_commit:5")  # booked, and the page not kept yet
+    dying = await start_worker(
+        RENKEI_FAILPOINT="after_commit:5"
+    )  # booked, and the page not kept yet
     assert await asyncio.wait_for(dying.wait(), PATIENCE) == -9
     await freed(hub)
-    await start()
+    await start_worker()
 
     async def done() -> int:
         found = await backfill.progress("cart")

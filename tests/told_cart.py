@@ -1,11 +1,11 @@
-"""An invented cart for the flow's tests: signed deliveries of whole members and orders."""
+"""An invented cart that tells of members and orders in the contracts' own words, signed.
 
-import base64
-import hashlib
-import hmac
+Loaded by the tests that want deliveries and no vendor's format, and by the processes they start.
+"""
+
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, SecretStr
 
@@ -15,60 +15,64 @@ from renkei_contracts.event import MemberSeen, Observation, OrderSeen
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order
 from renkei_contracts.point import BalanceWrite, BalanceWritten
-from renkei_contracts.toolkit.signature import require_hmac_base64
+from renkei_contracts.toolkit.signature import hmac_sha256_base64, require_hmac_base64
 from renkei_contracts.vendor import Vendor
 
-ID, KIND, SIGNATURE = "flow-id", "flow-kind", "flow-signature"
+ID, KIND, SIGNATURE = "told-id", "told-kind", "told-signature"
 
 
-class FlowSettings(BaseModel):
+class ToldSettings(BaseModel):
     """What a connection knows."""
 
     secret: SecretStr
 
 
-class FlowWebhooks:
-    """Whole members and orders, in the contracts' own words."""
+class ToldWebhooks:
+    """Whole members and orders."""
 
     signs_body = True
     tolerance: timedelta | None = None
 
-    def __init__(self, connection: Connection[FlowSettings]) -> None:
+    def __init__(self, connection: Connection[Any]) -> None:
         self._secret = connection.settings.secret.get_secret_value()
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
+        """The signature over the body."""
         require_hmac_base64(delivery.header(SIGNATURE), [self._secret], delivery.body)
 
     def key(self, delivery: Delivery) -> str | None:
+        """The delivery's id."""
         return delivery.header(ID)
 
     def read(self, delivery: Delivery) -> Sequence[Observation]:
+        """The member or order."""
         if delivery.header(KIND) == "member":
             return [MemberSeen(member=Member.model_validate_json(delivery.body))]
         return [OrderSeen(order=Order.model_validate_json(delivery.body))]
 
 
-class FlowBalances:
+class ToldBalances:
     """Takes whatever it is told."""
 
     mode: Literal["absolute", "delta"] = "absolute"
     idempotent = True
     shows_expiry = False
 
-    def __init__(self, connection: Connection[FlowSettings]) -> None:
+    def __init__(self, connection: Connection[Any]) -> None:
         pass
 
     async def read(self, id: str) -> int:
+        """Nothing is shown."""
         return 0
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
+        """Written."""
         return BalanceWritten(points=write.balance.spendable)
 
 
 def signed(secret: str, id: str, kind: str, body: bytes) -> dict[str, str]:
     """The headers of a delivery."""
-    digest = hmac.digest(secret.encode(), body, hashlib.sha256)
-    return {ID: id, KIND: kind, SIGNATURE: base64.b64encode(digest).decode()}
+    return {ID: id, KIND: kind, SIGNATURE: hmac_sha256_base64(secret, body)}
 
 
-VENDOR = Vendor("flow", "Flow", FlowSettings, webhooks=FlowWebhooks, balances=FlowBalances)
+VENDOR = Vendor("told", "Told", ToldSettings, webhooks=ToldWebhooks, balances=ToldBalances)

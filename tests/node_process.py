@@ -1,22 +1,21 @@
-"""A node of the hub as a process of its own, for a test to break.
+"""A hub's node as a process of its own, as `renkei serve` runs it, for a test to ask and to break.
 
-usage: node.py PORT CLOCK   (settings in the environment; the file CLOCK holds the seconds by which
-the node's clock is ahead)
+usage: node_process.py PLUGIN [PORT [CLOCK]]   (the module of its vendor; the hub's settings in the
+environment; the file CLOCK holds the seconds by which the node's clock is ahead)
 
-What `renkei serve` runs, with the invented cart in the place of the installed plugins.
+Its address is the first line on stdout; what it logs goes to stderr. SIGTERM ends it.
 """
 
-import asyncio
+import importlib
 import sys
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from socket import socket
 
-from fault_vendor import VENDOR
-
 from renkei.bootstrap import open_hub
 from renkei.cli.logs import configure_logs
+from renkei.cli.running import run_async
 from renkei.clock import Clock, utcnow
 from renkei.config import load_settings
 from renkei.listening import listen, url_of
@@ -36,24 +35,25 @@ def clock_of(file: Path) -> Clock:
     return now
 
 
-async def serve(listener: socket, clock: Clock) -> None:
+async def serve(plugin: str, listener: socket, clock: Clock) -> None:
     """Serve until told to stop."""
     stop = stop_on_signals()
-    registry = Registry({VENDOR.name: VENDOR})
+    vendor = importlib.import_module(plugin).VENDOR
+    registry = Registry({vendor.name: vendor})
     async with (
         open_hub(load_settings(), clock=clock, registry=registry) as hub,
         running(hub, listener, PACE) as parts,
     ):
-        sys.stdout.write(f"listens on {url_of(listener)}\n")
+        sys.stdout.write(f"{url_of(listener)}\n")
         sys.stdout.flush()
         await parts.until(stop)
 
 
-def main(port: str, clock: str) -> None:
+def main(plugin: str, port: str = "0", clock: str = "") -> None:
     """Listen first, so that a taken port is said at once."""
     configure_logs("info", sys.stderr)
     with closing(listen("127.0.0.1", int(port))) as listener:
-        asyncio.run(serve(listener, clock_of(Path(clock))))
+        run_async(serve(plugin, listener, clock_of(Path(clock)) if clock else utcnow))
 
 
 if __name__ == "__main__":
