@@ -12,26 +12,18 @@ from renkei.storage.embedded import EmbeddedServer
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
-async def test_a_killed_web_process_loses_nothing(where: Where, clean: Any, runs: int) -> None:
-    web, worker = Node("web", where, works=False), Node("worker", where, works=True)
-    async with open_story(where, web, worker) as story:
+@pytest.mark.parametrize("name", ["web", "worker"])
+async def test_a_killed_process_loses_nothing(
+    where: Where, clean: Any, runs: int, name: str
+) -> None:
+    nodes = [Node("web", where, works=False), Node("worker", where, works=True)]
+    (victim,) = (one for one in nodes if one.name == name)
+    async with open_story(where, *nodes) as story:
 
         async def kill(_round: int) -> None:
-            await web.kill()
+            await victim.kill()
             await story.refusals(3)
-            await web.start()
-
-        assert await story.play(runs, kill) == clean
-
-
-async def test_a_killed_worker_loses_nothing(where: Where, clean: Any, runs: int) -> None:
-    web, worker = Node("web", where, works=False), Node("worker", where, works=True)
-    async with open_story(where, web, worker) as story:
-
-        async def kill(_round: int) -> None:
-            await worker.kill()
-            await story.refusals(3)
-            await worker.start()
+            await victim.start()
 
         assert await story.play(runs, kill) == clean
 
