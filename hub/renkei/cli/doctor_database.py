@@ -84,6 +84,8 @@ def migrations(conn: Connection) -> Finding:
     if has == needs:
         return Finding("schema", True, f"revision {has}")
     said = f"revision {has or 'none'}, this program needs {needs}"
+    if has is not None and not schema.knows(has):
+        return Finding("schema", False, said, schema.OF_A_NEWER)
     return Finding(
         "schema", False, said, "start `renkei serve` once with the owner's migration_url"
     )

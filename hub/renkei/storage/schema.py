@@ -8,11 +8,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
+from renkei.errors import ConfigInvalid
 from renkei.storage.migrations.versions.r0001_foundation import CREATE_ROLE
 
 __all__ = [
     "CREATE_ROLE",
     "MIGRATION_LOCK",
+    "OF_A_NEWER",
     "current",
     "knows",
     "migrate",
@@ -22,6 +24,9 @@ __all__ = [
 
 MIGRATION_LOCK = 0x72656E6B6569
 """Advisory lock: of several processes that start at once, one migrates and the others wait."""
+
+OF_A_NEWER = "a newer Renkei made it, so upgrade this one, or restore an older backup"
+"""What to do where this code does not know the database's revision."""
 
 
 def _config() -> Config:
@@ -50,12 +55,18 @@ def current(conn: Connection) -> str | None:
 
 
 def migrate(owner_url: str) -> None:
-    """Bring the database to the newest revision; does nothing when it is there already."""
+    """Bring the database to the newest revision; does nothing when it is there already.
+
+    Raises ConfigInvalid for a revision that only a newer Renkei knows.
+    """
     engine = create_engine(owner_url, hide_parameters=True)
     try:
         with engine.begin() as conn:
             conn.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
-            if current(conn) != newest():
+            has = current(conn)
+            if has is not None and not knows(has):
+                raise ConfigInvalid(f"the database has revision {has}: {OF_A_NEWER}")
+            if has != newest():
                 config = _config()
                 config.attributes["connection"] = conn
                 command.upgrade(config, "head")

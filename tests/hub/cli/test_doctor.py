@@ -66,6 +66,12 @@ def test_a_schema_of_another_program_is_found(owner: Connection) -> None:
     finding = looks.migrations(owner)
     assert "r0000" in finding.said
     assert not finding.ok
+    assert "upgrade this one" in finding.mend
+
+
+def test_an_older_schema_is_brought_up_by_the_hub(owner: Connection) -> None:
+    owner.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert "renkei serve" in looks.migrations(owner).mend
 
 
 def test_an_open_alert_is_found(owner: Connection) -> None:

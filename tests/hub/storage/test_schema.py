@@ -17,6 +17,15 @@ async def test_migrating_twice_is_the_same_as_once(
         assert await conn.run_sync(current) == newest()
 
 
+async def test_a_schema_of_a_newer_program_is_left_alone_and_named(
+    owner_engine: AsyncEngine,
+) -> None:
+    async with owner_engine.begin() as conn:
+        await conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigInvalid, match="revision 9999: a newer Renkei made it"):
+        migrate(owner_engine.url.render_as_string(hide_password=False))
+
+
 async def test_the_embedded_database_needs_no_extension(owner_engine: AsyncEngine) -> None:
     async with owner_engine.connect() as conn:
         found = await conn.execute(text("SELECT extname FROM pg_extension"))
