@@ -83,6 +83,7 @@ class Connecting:
         or a setting is wrong.
         """
         store.require_slug(id)
+        await self._require_free(id)
         complete = _with_path_secret(vendor, settings)
         tokens = MemoryTokens()
         findings = await self._check(vendor, id, complete, tokens, by_hand)
@@ -167,6 +168,12 @@ class Connecting:
                     f"{id} is not connected: a setting holds letters that no HTTP header may hold"
                 ) from None
 
+    async def _require_free(self, id: str) -> None:
+        """Before the owner is asked, and a consent or a refresh token is used up for nothing."""
+        async with self.database.begin() as conn:
+            if id in {row.id for row in await store.load_all(conn)}:
+                raise _taken(id)
+
     async def _add(self, new: NewConnection, token: Token | None) -> None:
         try:
             async with self.database.begin() as conn:
@@ -174,9 +181,12 @@ class Connecting:
                 if token is not None:
                     await keep(conn, self.ring, new.id, token)
         except IntegrityError:
-            message = f"{new.id!r} is there already: choose another with --id, or --replace it"
-            raise SettingsInvalid(message) from None
+            raise _taken(new.id) from None
         self.on_change()
+
+
+def _taken(id: str) -> SettingsInvalid:
+    return SettingsInvalid(f"{id!r} is there already: choose another with --id, or --replace it")
 
 
 def _valid(vendor: Vendor, settings: Mapping[str, Any]) -> BaseModel:

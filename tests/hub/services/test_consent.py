@@ -53,6 +53,22 @@ async def test_a_consent_brings_the_token_that_is_kept(
     assert await connecting.tokens("shop").current() is not None
 
 
+async def test_the_owner_is_not_asked_for_a_name_that_is_taken(
+    bench: Bench, connecting: Connecting
+) -> None:
+    shown: list[str] = []
+
+    async def watched(page: str) -> str:
+        shown.append(page)
+        return await by_browser(page)
+
+    hand = ByHand(watched, HERE)
+    await connecting.connect(VENDOR, "shop", bench.settings(), by_hand=hand)
+    with pytest.raises(SettingsInvalid, match="'shop' is there already"):
+        await connecting.connect(VENDOR, "shop", bench.settings(), by_hand=hand)
+    assert len(shown) == 1
+
+
 async def test_a_connection_that_is_there_is_authorized_again(
     bench: Bench, connecting: Connecting
 ) -> None:
