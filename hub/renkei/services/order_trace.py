@@ -15,7 +15,7 @@ from renkei.services.order_steps import Standing, Step
 from renkei.services.told_of import ToldOf
 from renkei.storage.engine import Database
 
-SHOPS = "SELECT connection_id FROM connection WHERE vendor <> '' OR connection_id = :c ORDER BY 1"
+SHOPS = "SELECT connection_id FROM connection ORDER BY 1"
 
 NAMED = """
 SELECT connection_id, order_ref FROM orders
@@ -144,7 +144,7 @@ class FindOrder:
 async def _candidates(conn: AsyncConnection, named: str) -> list[tuple[str, str]]:
     """(connection, order) that may be meant: a till's name for a sale may have a slash in it."""
     connection, slash, order = named.partition("/")
-    shops = (await conn.execute(text(SHOPS), {"c": connection})).scalars().all()
+    shops = (await conn.execute(text(SHOPS))).scalars().all()
     if slash and connection in shops:
         return [(connection, order)]
     return [(shop, named) for shop in shops]

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from acme import NOW, Scene, body, bought, hanako, shown_after
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.errors import RequestInvalid, UnknownOrder
 from renkei.services.order_trace import FindOrder, OrderTrace
@@ -56,6 +58,17 @@ async def test_an_order_is_found_by_its_number_alone(scene: Scene) -> None:
     await scene.deliver(body(numbered), "d1")
     await scene.settle_down()
     for name in ("o1", "1001", "#1001", "cart/1001", "cart/o1"):
+        assert (await trace(scene, name)).order == "cart/o1"
+
+
+async def test_a_sale_of_a_till_of_no_vendor_is_found_by_its_number_alone(
+    scene: Scene, owner_engine: AsyncEngine
+) -> None:
+    await scene.deliver(body(bought().model_copy(update={"number": "1001"})), "d1")
+    await scene.settle_down()
+    async with owner_engine.begin() as conn:
+        await conn.execute(text("UPDATE connection SET vendor = '' WHERE connection_id = 'cart'"))
+    for name in ("o1", "1001"):
         assert (await trace(scene, name)).order == "cart/o1"
 
 
