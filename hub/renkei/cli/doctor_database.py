@@ -19,6 +19,8 @@ from renkei.storage.engine import APP_ROLE, OLDEST, is_database_error
 
 Check = Callable[[Connection], Finding]
 
+NOT_COMPARED = "nothing was compared yet; `renkei serve` does it every night"
+
 
 def database(settings: Settings) -> Iterator[Finding]:
     """Start or join the embedded server, or reach the other one, and look at what is in it."""
@@ -146,7 +148,8 @@ def reconciliation(conn: Connection) -> Finding:
     if differing := [one for one in found if not one.agrees]:
         said = "; ".join(_differing(one) for one in differing)
         return Finding("reconciliation", False, said, "renkei reconcile <connection> --repair")
-    return Finding("reconciliation", True, f"{len(found)} connections compared, nothing differs")
+    said = f"{len(found)} connections compared, nothing differs" if found else NOT_COMPARED
+    return Finding("reconciliation", True, said)
 
 
 def _differing(one: reconciliations.Outcome) -> str:

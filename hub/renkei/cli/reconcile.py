@@ -112,7 +112,11 @@ def _show_differing(one: Compared) -> None:
     if one.repaired is None:
         return
     done = one.repaired
-    say(f"{one.outcome.connection}: {done.balances} balances will be written again and")
-    say(f"{done.orders} orders read again by `renkei serve`; then compare once more")
+    say(
+        f"{one.outcome.connection}: {done.balances} balances will be written again and "
+        f"{done.orders} orders read again by `renkei serve`; then compare once more"
+        if done.balances or done.orders
+        else f"{one.outcome.connection}: nothing that `renkei serve` could put right"
+    )
     if done.left:
         say(f"{done.left} orders have points they were not settled for: `renkei ledger verify`")

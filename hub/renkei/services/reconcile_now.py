@@ -79,7 +79,8 @@ class ReconcileNow:
         ]
 
     async def last(self, connection: str) -> Outcome | None:
-        """What the newest finished comparison found."""
+        """What the newest finished comparison found. Raises UnknownConnection."""
+        await self.tools.connections.require(connection)
         async with self.tools.database.begin() as conn:
             return next(iter(await reconciliations.newest(conn, connection)), None)
 

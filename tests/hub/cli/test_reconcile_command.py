@@ -82,9 +82,23 @@ def test_what_differs_is_shown_kept_and_mended_on_command(
     assert cloud.calls == [], "it is the workers that write"
 
 
-def test_what_was_never_compared_has_nothing_to_show(renkei: Command, cloud: Cloud) -> None:
+def test_what_is_ordered_is_said_in_one_line(renkei: Command, cloud: Cloud) -> None:
+    assert "cart: nothing that `renkei serve` could" in renkei("reconcile", "--repair").out
+    cloud.points["c1"] = 50
+    assert (
+        "cart: 1 balances will be written again and 0 orders" in renkei("reconcile", "--repair").out
+    )
+
+
+def test_what_was_never_compared_has_nothing_to_show(
+    renkei: Command, cloud: Cloud, running: Connection
+) -> None:
     assert "nothing was compared yet" in renkei("reconcile", "--last").out
+    finding = looks.reconciliation(running)
+    assert finding.ok
+    assert "nothing was compared yet" in finding.said
 
 
 def test_a_shop_that_is_not_there_cannot_be_compared(renkei: Command, cloud: Cloud) -> None:
     assert "no connection nowhere" in renkei("reconcile", "nowhere").refusal
+    assert "no connection nowhere" in renkei("reconcile", "nowhere", "--last").refusal
