@@ -14,7 +14,9 @@ INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%
 def in_japan(given: datetime | None) -> datetime | None:
     """The moment with its zone; raises BadParameter for one that no shop's clock shows."""
     if given is not None and not EARLIEST_YEAR < given.year <= LATEST_YEAR:
-        raise typer.BadParameter(f"{given.date()}: must lie after {EARLIEST_YEAR}")
+        raise typer.BadParameter(
+            f"{given.date()}: must lie in {EARLIEST_YEAR + 1} to {LATEST_YEAR}"
+        )
     return given.replace(tzinfo=JST) if given is not None and given.tzinfo is None else given
 
 

@@ -75,7 +75,8 @@ class Backfill:
             await polls.backfill(conn, connection, kinds, since, ends, self.clock())
 
     async def progress(self, connection: str) -> list[Progress]:
-        """By kind; empty where no back-fill was begun."""
+        """By kind; empty where no back-fill was begun. Raises UnknownConnection."""
+        await self.connections.require(connection)
         async with self.database.begin() as conn:
             rows = (await conn.execute(text(PROGRESS), {"c": connection})).all()
         return [Progress(*row) for row in rows]

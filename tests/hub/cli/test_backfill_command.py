@@ -63,4 +63,6 @@ def test_a_shops_past_is_begun_once_and_its_progress_shown(renkei: Command) -> N
 
 def test_a_shop_that_is_not_there_has_no_past_nor_does_the_future(renkei: Command) -> None:
     assert "no connection nowhere" in renkei("backfill", "nowhere", "--since", "2025-01-01").refusal
+    assert "no connection nowhere" in renkei("backfill", "nowhere").refusal
+    assert "1971 to 2200" in renkei("backfill", "shop", "--since", "3000-01-01").refusal
     assert "orders count from" in renkei("backfill", "shop", "--since", "2026-01-02").refusal
