@@ -39,7 +39,9 @@ def configure_logs(level: str, stream: TextIO, form: LogFormat = "auto") -> None
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(person=form == "lines" or (form == "auto" and stream.isatty())))
+    terminal = stream.isatty()
+    person = form == "lines" or (form == "auto" and terminal)
+    handler.setFormatter(_formatter(person=person, colors=terminal))
     handler.setLevel(level.upper())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -55,10 +57,10 @@ def silence_logs(*, debug: bool) -> None:
     configure_logs("debug" if debug else "critical", sys.stderr)
 
 
-def _formatter(*, person: bool) -> structlog.stdlib.ProcessorFormatter:
+def _formatter(*, person: bool, colors: bool) -> structlog.stdlib.ProcessorFormatter:
     last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if person:
-        last.append(structlog.dev.ConsoleRenderer())
+        last.append(structlog.dev.ConsoleRenderer(colors=colors))
     else:
         last += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=SHARED, processors=last)

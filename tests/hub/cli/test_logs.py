@@ -35,6 +35,11 @@ def said(form: LogFormat, stream: io.StringIO) -> str:
     return stream.getvalue()
 
 
+@pytest.mark.parametrize(("stream", "coloured"), [(Terminal, True), (io.StringIO, False)])
+def test_only_a_terminal_is_sent_colours(stream: type[io.StringIO], coloured: bool) -> None:
+    assert ("\x1b[" in said("lines", stream())) == coloured
+
+
 @pytest.mark.parametrize(
     ("form", "stream", "is_json"),
     [
