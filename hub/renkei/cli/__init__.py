@@ -22,6 +22,9 @@ REFUSED = 2
 FAULT = 1
 INTERRUPTED = 130
 
+NOT_UTF8 = "surrogates not allowed"
+"""What Python says as it writes an argument that it could not read as UTF-8."""
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command of ``arguments`` (None: the process's own) and exit."""
@@ -49,6 +52,8 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, UnicodeEncodeError) and error.reason == NOT_UTF8:
+            return _end("an argument holds bytes that are no UTF-8: type it again", REFUSED)
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         return _end(f"a fault of ours: {said} (run it again with --debug to see where)", FAULT)
 

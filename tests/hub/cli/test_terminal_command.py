@@ -55,6 +55,12 @@ def test_a_terminal_is_rotated_disabled_and_enabled(renkei: Command, owner: Conn
     assert shown(renkei)[terminal]["disabled_at"] is None
 
 
+def test_bytes_that_are_no_text_are_a_refusal_and_no_fault_of_ours(
+    renkei: Command, owner: Connection
+) -> None:
+    assert "no UTF-8" in renkei("terminal", "disable", "\udcff").refusal
+
+
 def test_a_gateway_gets_a_credential_that_is_no_tills(renkei: Command, owner: Connection) -> None:
     made = renkei("terminal", "gateway", "--connection", "pos", "--name", "hq", "--json").document
     one = shown(renkei)[made["terminal"]]
