@@ -8,7 +8,8 @@ import typer
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
-from renkei.cli.screen import as_json, local, say, table, working
+from renkei.cli.screen import as_json, errors, local, say, table, working
+from renkei_contracts.errors import RenkeiError
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -45,23 +46,34 @@ def reconcile(
 ) -> None:
     """Compare orders, postings and the vendor's balances; exit code 1 where they differ."""
     settings = invocation(context).settings()
-    found = with_hub(settings, lambda hub: _all(hub, connection, repair=repair, last=last))
+    found, failed = with_hub(settings, lambda hub: _all(hub, connection, repair=repair, last=last))
+    ok = not failed and all(one.outcome.agrees for one in found)
     if json:
-        as_json({"ok": all(one.outcome.agrees for one in found), "connections": _rows(found)})
+        as_json({"ok": ok, "connections": _rows(found), "not_compared": failed})
     else:
-        _show(found)
-    if not all(one.outcome.agrees for one in found):
-        raise typer.Exit(1)
+        _show(found, failed)
+    if not ok:
+        raise typer.Exit(2 if failed else 1)
 
 
-async def _all(hub: "Hub", connection: str | None, *, repair: bool, last: bool) -> "list[Compared]":
+async def _all(
+    hub: "Hub", connection: str | None, *, repair: bool, last: bool
+) -> "tuple[list[Compared], dict[str, str]]":
+    """Each connection's, and why others were not compared: a vendor that is down hides no other."""
     from renkei.services.reconcile_now import ReconcileNow
     from renkei.worker import tools_of
 
     service = ReconcileNow(tools_of(hub))
-    ids = [connection] if connection else await service.connections()
-    found = [await _one(service, id, repair=repair, last=last) for id in ids]
-    return [one for one in found if one is not None]
+    found: list[Compared | None] = []
+    failed: dict[str, str] = {}
+    for id in [connection] if connection else await service.connections():
+        try:
+            found.append(await _one(service, id, repair=repair, last=last))
+        except RenkeiError as error:
+            if connection:
+                raise
+            failed[id] = str(error)
+    return [one for one in found if one is not None], failed
 
 
 async def _one(service: "ReconcileNow", id: str, *, repair: bool, last: bool) -> "Compared | None":
@@ -83,7 +95,9 @@ def _rows(found: "Sequence[Compared]") -> list[dict[str, Any]]:
     ]
 
 
-def _show(found: "Sequence[Compared]") -> None:
+def _show(found: "Sequence[Compared]", failed: dict[str, str]) -> None:
+    for reason in failed.values():
+        errors.print(f"✘ {reason}", markup=False, soft_wrap=True)
     if not found:
         say("nothing was compared yet")
         return

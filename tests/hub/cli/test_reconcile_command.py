@@ -22,6 +22,7 @@ Command = Callable[..., Any]
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 COUNTS_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+RESTS = "UPDATE connection SET open_until = now() + interval '1 day' WHERE connection_id = 'cart'"
 WRITTEN = "UPDATE mirror SET written_version = wanted_version, written_points = 0"
 
 
@@ -45,6 +46,11 @@ async def _connected(registry: Registry) -> None:
         await hub.booking.enrol(member, mirrors_at=["cart"])
         async with hub.database.begin() as conn:
             await conn.execute(text(WRITTEN))
+
+
+async def _another(registry: Registry) -> None:
+    async with open_hub(Settings()) as hub:
+        await hub.connecting.connect(registry.vendors["acme"], "other", {}, COUNTS_FROM)
 
 
 @pytest.fixture
@@ -97,6 +103,22 @@ def test_what_was_never_compared_has_nothing_to_show(
     finding = looks.reconciliation(running)
     assert finding.ok
     assert "nothing was compared yet" in finding.said
+
+
+def test_a_vendor_that_cannot_be_asked_hides_no_other(
+    renkei: Command, cloud: Cloud, running: Connection
+) -> None:
+    asyncio.run(_another(Registry({"acme": vendor("acme", cloud, "absolute")})))
+    running.execute(text(RESTS))
+    running.commit()
+    ran = renkei("reconcile")
+    assert ran.code == 2
+    assert "cart is not compared to the end" in ran.err
+    assert "other" in ran.out
+    ran = renkei("reconcile", "--json")
+    assert [one["connection"] for one in ran.document["connections"]] == ["other"]
+    assert list(ran.document["not_compared"]) == ["cart"]
+    assert (ran.code, ran.document["ok"]) == (2, False)
 
 
 def test_a_shop_that_is_not_there_cannot_be_compared(renkei: Command, cloud: Cloud) -> None:
