@@ -52,14 +52,9 @@ WHERE connection_id = :c AND member_id > :after ORDER BY member_id LIMIT :limit"
 
 ROWS = """
 SELECT m.member_id, m.written_points, m.written_at, coalesce(m.leased_until > :now, false),
-       CASE WHEN m.written_version < m.wanted_version THEN coalesce(
-              (SELECT min(t.recorded_at) FROM txn t WHERE t.member_id = m.member_id
-               AND t.recorded_at > coalesce(m.written_at, '-infinity')), m.due)
+       CASE WHEN m.written_version < m.wanted_version THEN coalesce(m.wanted_since, m.due)
             WHEN m.next_change_at <= :now THEN m.next_change_at END
 FROM mirror m WHERE m.connection_id = :c AND m.member_id = ANY(:ids)"""
-
-ZONE = """
-SELECT p.zone FROM connection c JOIN program p USING (program_id) WHERE c.connection_id = :c"""
 
 # Only the newest balance is ever written: that time alone changed it has it written again.
 PUSH_AGAIN = """
@@ -111,14 +106,14 @@ async def rows_of(
     conn: AsyncConnection, connection: str, members: Sequence[str], now: datetime
 ) -> dict[str, Row]:
     """Their mirror rows and their balances in this channel, by member."""
-    zone = ZoneInfo((await conn.execute(text(ZONE), {"c": connection})).scalar_one())
     values = {"c": connection, "ids": list(members), "now": now}
     rows = (await conn.execute(text(ROWS), values)).all()
     groups = await read_groups(conn, list(members))
     found = {}
     for member, *row in rows:
-        balance = channel_balance(groups[member], now, zone, Channel(connection)).balance
-        found[member] = Row(member, balance.spendable, *row)
+        group = groups[member]
+        shown = channel_balance(group, now, ZoneInfo(group.homes[0].zone), Channel(connection))
+        found[member] = Row(member, shown.balance.spendable, *row)
     return found
 
 
