@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -19,6 +20,8 @@ from renkei_contracts.errors import FixData, GiveUp, Reauthorize, TryLater
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -34,12 +37,14 @@ class Tools:
     traces: Traces = NO_TRACES
 
 
-async def together(work: Iterable[Awaitable[None]]) -> None:
+async def together(work: Iterable[Awaitable[T]]) -> list[T]:
     """All of it at once; what fails is raised when every part has come to its own end."""
-    outcomes = await asyncio.gather(*work, return_exceptions=True)
-    for outcome in outcomes:
+    answers: list[T] = []
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+        answers.append(outcome)
+    return answers
 
 
 def log_or_raise(error: Exception, **about: str) -> None:

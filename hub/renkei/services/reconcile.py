@@ -4,7 +4,6 @@ Every night, and whenever a person asks. It is a poll of its own: page after pag
 that it goes on where it was after a failure, and whatever process comes next.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -20,7 +19,7 @@ from renkei.messaging.compared import Row
 from renkei.messaging.drift import Drift, Listed, Shown, Tally
 from renkei.messaging.polls import Claimed
 from renkei.messaging.reason import reason_of
-from renkei.services.lanes import Tools, log_or_raise
+from renkei.services.lanes import Tools, log_or_raise, together
 from renkei_contracts.capability import Balances
 from renkei_contracts.errors import Reauthorize, TryLater
 from renkei_contracts.toolkit.japanese import JST
@@ -152,7 +151,7 @@ class Reconcile:
         """What the vendor shows for each, all within the lease."""
         asked = (self._points(opened, balances, id) for _, id in named)
         what = f"connection {opened.id}: reading a page of balances"
-        points = await call(what, asyncio.gather(*asked), seconds=self.SECONDS)
+        points = await call(what, together(asked), seconds=self.SECONDS)
         return {member: shown for (member, _), shown in zip(named, points, strict=True)}
 
     async def _points(
