@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ class Finding:
     def as_json(self) -> dict[str, Any]:
         """For a program."""
         return asdict(self)
+
+
+def judged(check: str, wrong: Sequence[str], mend: str, well: str) -> Finding:
+    """Everything that is wrong; where nothing is, what is well."""
+    if wrong:
+        return Finding(check, False, "; ".join(wrong), mend)
+    return Finding(check, True, well)
 
 
 def examine(given: Invocation) -> list[Finding]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from renkei.bootstrap import database_home
-from renkei.cli.doctor_checks import Finding
+from renkei.cli.doctor_checks import Finding, judged
 from renkei.cli.doctor_queues import watched
 from renkei.cli.screen import local, working
 from renkei.config import Settings
@@ -15,7 +15,7 @@ from renkei.messaging import reconciliations
 from renkei.messaging.acceptance import KINDS
 from renkei.messaging.alerts import OF_CONNECTIONS
 from renkei.storage import embedded, schema
-from renkei.storage.engine import APP_ROLE, OLDEST, is_database_error
+from renkei.storage.engine import APP_ROLE, OLDEST, connect_args, is_database_error
 
 Check = Callable[[Connection], Finding]
 
@@ -50,7 +50,8 @@ def _embedded(home: Path) -> tuple[Finding, str]:
 
 
 def _inside(url: str) -> Iterator[Finding]:
-    engine = create_engine(url, hide_parameters=True, connect_args={"connect_timeout": 5})
+    args = connect_args(make_url(url), "renkei doctor")
+    engine = create_engine(url, hide_parameters=True, connect_args=args)
     try:
         with engine.connect() as conn:
             yield Finding("database", True, "can be reached")
@@ -133,10 +134,8 @@ def authorizations(conn: Connection) -> Finding:
 def deliveries(conn: Connection) -> Finding:
     """Whether the vendors' deliveries come, and are genuine, as usual."""
     rows = conn.execute(text(OF_CONNECTIONS), {"kinds": list(KINDS)})
-    if said := [message for _, message in rows]:
-        mend = "do what it says; the alarm ends with the next genuine delivery"
-        return Finding("deliveries", False, "; ".join(said), mend)
-    return Finding("deliveries", True, "as usual")
+    mend = "do what it says; the alarm ends with the next genuine delivery"
+    return judged("deliveries", [message for _, message in rows], mend, "as usual")
 
 
 def reconciliation(conn: Connection) -> Finding:
@@ -145,11 +144,9 @@ def reconciliation(conn: Connection) -> Finding:
     rows = conn.execute(text(reconciliations.NEWEST), everywhere).all()
     kinds = conn.execute(text(reconciliations.BY_KIND), everywhere).all()
     found = reconciliations.outcomes(rows, kinds)
-    if differing := [one for one in found if not one.agrees]:
-        said = "; ".join(_differing(one) for one in differing)
-        return Finding("reconciliation", False, said, "renkei reconcile <connection> --repair")
-    said = f"{len(found)} connections compared, nothing differs" if found else NOT_COMPARED
-    return Finding("reconciliation", True, said)
+    differing = [_differing(one) for one in found if not one.agrees]
+    well = f"{len(found)} connections compared, nothing differs" if found else NOT_COMPARED
+    return judged("reconciliation", differing, "renkei reconcile <connection> --repair", well)
 
 
 def _differing(one: reconciliations.Outcome) -> str:

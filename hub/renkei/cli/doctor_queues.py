@@ -1,10 +1,11 @@
 """The queues as `renkei doctor` sees them: what is late, refused or given up, and what to do."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, text
 
-from renkei.cli.doctor_checks import Finding
+from renkei.cli.doctor_checks import Finding, judged
 from renkei.messaging import queues
 from renkei.messaging.queues import RECENT_MINUTES, Dead, Poll, Queues, Shop, Waiting
 
@@ -59,26 +60,25 @@ def watched(conn: Connection) -> list[Finding]:
 def lags(found: Queues) -> Finding:
     """Whether anything waits for longer than it should."""
     late = [one for one in found.waiting if one.seconds > _allowed(one.queue)]
-    if not late:
-        said = ", ".join(f"{one.number} {NAMES[one.queue]}" for one in _sums(found.waiting))
-        return Finding("queues", True, f"{said} on their way" if said else "nothing waits")
-    said = "; ".join(
+    wrong = [
         f"{one.number} {NAMES[one.queue]}{f' of {one.connection}' * bool(one.connection)} wait, "
         f"the first for {_span(one.seconds)}"
         for one in late
-    )
-    return Finding("queues", False, said, _mend(late, found.shops))
+    ]
+    well = ", ".join(f"{number} {NAMES[queue]}" for queue, number in _sums(found.waiting).items())
+    well = f"{well} on their way" if well else "nothing waits"
+    return judged("queues", wrong, _mend(late, found.shops), well)
 
 
 def _allowed(queue: str) -> float:
     return LATE if queue in OWN else LATE_AT_VENDORS
 
 
-def _sums(waiting: Iterable[Waiting]) -> list[Waiting]:
-    sums: dict[str, int] = {}
+def _sums(waiting: Iterable[Waiting]) -> Counter[str]:
+    sums: Counter[str] = Counter()
     for one in waiting:
-        sums[one.queue] = sums.get(one.queue, 0) + one.number
-    return [Waiting(queue, "", number, 0.0) for queue, number in sums.items()]
+        sums[one.queue] += one.number
+    return sums
 
 
 def _mend(late: Sequence[Waiting], shops: Sequence[Shop]) -> str:
@@ -93,57 +93,43 @@ def _mend(late: Sequence[Waiting], shops: Sequence[Shop]) -> str:
 
 def circuits(shops: Sequence[Shop]) -> Finding:
     """Whether every vendor can be called."""
-    resting = [one for one in shops if one.rests > 0]
-    if not resting:
-        return Finding("circuits", True, "every vendor is called")
-    said = "; ".join(
+    resting = [
         f"{one.connection} is left alone for {_span(one.rests)} after {one.failures} failures "
         f"({one.last_error})"
-        for one in resting
-    )
+        for one in shops
+        if one.rests > 0
+    ]
     mend = "wait, and ask the vendor if it lasts: what waits is kept, and goes on by itself"
-    return Finding("circuits", False, said, mend)
+    return judged("circuits", resting, mend, "every vendor is called")
 
 
 def accept_rates(shops: Sequence[Shop]) -> Finding:
     """Whether the deliveries of the last minutes were genuine."""
     poor = [
-        one
+        f"{one.connection}: {one.accepted} of {one.accepted + one.refused} were genuine"
         for one in shops
         if one.accepted + one.refused >= FEWEST
         and one.accept_rate is not None
         and one.accept_rate < LOWEST
     ]
-    if not poor:
-        came = sum(one.accepted for one in shops)
-        return Finding("accept rates", True, f"{came} genuine in {RECENT_MINUTES} minutes")
-    said = "; ".join(
-        f"{one.connection}: {one.accepted} of {one.accepted + one.refused} were genuine"
-        for one in poor
-    )
     mend = (
         "compare the secret with the vendor's: `renkei connect <vendor> --id <connection> "
         "--replace`; if its own still come, a stranger calls the address"
     )
-    return Finding("accept rates", False, said, mend)
+    well = f"{sum(one.accepted for one in shops)} genuine in {RECENT_MINUTES} minutes"
+    return judged("accept rates", poor, mend, well)
 
 
 def poll_lags(polls: Sequence[Poll], active: set[str]) -> Finding:
     """Whether polls have read what changed lately."""
     late = [
-        one
+        f"{one.connection} has read its {one.kind}s up to {_span(one.behind)} ago "
+        f"({one.failures} failures)"
         for one in polls
         if one.connection in active and one.kind in POLLED and one.behind > POLLS_LATE
     ]
-    if not late:
-        return Finding("polls", True, "read what changed lately")
-    said = "; ".join(
-        f"{one.connection} has read its {one.kind}s up to {_span(one.behind)} ago "
-        f"({one.failures} failures)"
-        for one in late
-    )
     mend = "look in the log for poll_failed with its reason, and whether a `renkei serve` works"
-    return Finding("polls", False, said, mend)
+    return judged("polls", late, mend, "read what changed lately")
 
 
 def dead_letters(dead: Sequence[Dead], given_up: Sequence[str] = ()) -> Finding:
