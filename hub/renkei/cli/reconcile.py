@@ -101,18 +101,19 @@ def _show(found: "Sequence[Compared]", failed: dict[str, str]) -> None:
     if not found:
         say("nothing was compared yet")
         return
-    columns = ("connection", "explained", "oldest", "missing", "stale", "changed elsewhere")
-    more = ("unbacked", "members", "on their way", "orders", "compared at")
-    table("", (*columns, *more), [_line(one.outcome) for one in found])
+    kinds = [kind.replace("_", " ") for kind in found[0].outcome.drift]
+    more = ("members", "on their way", "orders", "compared at")
+    columns = ("connection", "explained", "oldest", *kinds, *more)
+    table("", columns, [_line(one.outcome) for one in found])
     for one in found:
         _show_differing(one)
 
 
 def _line(one: "Outcome") -> tuple[object, ...]:
-    counts = (one.drift[kind] for kind in ("missing", "stale", "changed_elsewhere", "unbacked"))
     tally = one.tally
     seen = (tally.members, tally.moving, max(tally.orders, tally.listed), local(one.finished_at))
-    return (one.connection, f"{one.explained} %", local(one.oldest) or "–", *counts, *seen)
+    points = (one.connection, f"{one.explained} %", local(one.oldest) or "–")
+    return (*points, *one.drift.values(), *seen)
 
 
 def _show_differing(one: Compared) -> None:

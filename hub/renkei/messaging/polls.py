@@ -88,6 +88,8 @@ UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, failures = failur
                 cursor = NULL
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
+FAILURES = "SELECT failures FROM poll WHERE connection_id = :c AND kind = :kind"
+
 
 @dataclass(frozen=True)
 class NewPoll:
@@ -189,6 +191,12 @@ async def claim(
 async def hurry(conn: AsyncConnection, connection: str, kind: Kind, now: datetime) -> None:
     """Make it due now, unless somebody is at it."""
     await conn.execute(text(HURRY), {"c": connection, "kind": kind, "now": now})
+
+
+async def failures(conn: AsyncConnection, connection: str, kind: Kind) -> int:
+    """How often it failed since it last did not."""
+    values = {"c": connection, "kind": kind}
+    return int((await conn.execute(text(FAILURES), values)).scalar_one())
 
 
 async def keep_page(

@@ -110,8 +110,8 @@ class FindOrder:
             hinted = (await conn.execute(text(HINTED), name)).first()
             homes = await read_homes(conn, row[0]) if row and row[0] else []
             channels = (await conn.execute(text(CHANNELS), {"ids": homes})).all()
-            keys = {one[2] for one in revisions} | {one[3] for one in postings} - {None}
-            deliveries = await kept.look(conn, connection, [key for key in keys if key])
+            keys = ({one[2] for one in revisions} | {one[3] for one in postings}) - {None}
+            deliveries = await kept.look(conn, connection, sorted(keys))
         told = await self._told(connection, order, keys, deliveries)
         alone = [one[2] for one in postings if homes == [one[1]]]
         every = [
@@ -133,7 +133,7 @@ class FindOrder:
         )
 
     async def _told(
-        self, connection: str, order: str, keys: set[str | None], deliveries: Sequence[Kept]
+        self, connection: str, order: str, keys: set[str], deliveries: Sequence[Kept]
     ) -> list[tuple[Kept, bool]]:
         """The deliveries that it was booked by, and others that tell of it."""
         others = [one for one in deliveries if one.key not in keys]

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
-
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import changed, compared, polls, reconciliations
 from renkei.messaging.changed import Hint
@@ -26,8 +24,6 @@ PATIENCE = timedelta(minutes=1)
 
 TRIES = 5
 """Failures in a row after which a person is told."""
-
-FAILURES = "SELECT failures FROM poll WHERE connection_id = :c AND kind = 'reconcile'"
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ class ReconcileNow:
                 f"(`renkei connect {row.vendor} --id {row.id} --replace`)"
             )
         async with self.tools.database.begin() as conn:
-            failures = (await conn.execute(text(FAILURES), {"c": row.id})).scalar_one()
+            failures = await polls.failures(conn, row.id, "reconcile")
         wait = pause(failures) if failures else timedelta()
         if row.open_until is not None:
             wait = max(wait, row.open_until - now)
