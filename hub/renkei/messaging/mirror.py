@@ -66,7 +66,8 @@ ORDER BY version DESC LIMIT 16"""
 # Whoever has the row now may have written before or after: only a write that comes after both is
 # sure to stay. So it waits until theirs, too, is over.
 DISTURB = """
-UPDATE mirror SET written_version = -1, due = least(due, :now), intent = NULL, tries = tries + 1,
+UPDATE mirror SET written_version = -1, wanted_since = coalesce(wanted_since, :now),
+       due = least(due, :now), intent = NULL, tries = tries + 1,
        leased_until = CASE WHEN owner IS NULL THEN NULL ELSE CAST(:rest AS timestamptz) END,
        owner = NULL
 WHERE connection_id = :c AND member_id = :m"""

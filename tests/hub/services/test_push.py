@@ -250,6 +250,21 @@ async def test_whoever_stood_still_before_the_write_does_not_write(scene: Scene)
     assert scene.cart.points == {"c1": 100}
 
 
+async def test_what_is_put_right_has_waited_since_then_whatever_is_tried(scene: Scene) -> None:
+    await about_to_be_shown(scene, "cart")
+    now = scene.hub.clock()
+    async with scene.hub.database.begin() as conn:
+        (late,) = await mirror.claim(conn, "cart", "late", now, 1)
+    await scene.due_now("mirror")
+    await scene.work("mirror")
+    assert await scene.one("SELECT wanted_since FROM mirror WHERE connection_id = 'cart'") == (
+        None,
+    )
+    async with scene.hub.database.begin() as conn:
+        await mirror.disturb(conn, late, now)
+    assert await scene.one("SELECT wanted_since FROM mirror WHERE connection_id = 'cart'") == (now,)
+
+
 async def test_what_is_put_right_waits_for_whoever_is_writing_now(scene: Scene) -> None:
     await about_to_be_shown(scene, "cart")
     now = scene.hub.clock()
