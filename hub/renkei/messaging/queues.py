@@ -67,7 +67,8 @@ DEAD: Final = f"""
 SELECT 'delivery', connection_id, count(*)
 FROM (SELECT connection_id FROM delivery WHERE state = 'dead' LIMIT {MOST}) d GROUP BY 2
 UNION ALL
-SELECT 'changed_object', connection_id, count(*) FROM changed_object WHERE dead GROUP BY 2
+SELECT 'changed_object', connection_id, count(*)
+FROM (SELECT connection_id FROM changed_object WHERE dead LIMIT {MOST}) o GROUP BY 2
 UNION ALL
 SELECT 'mirror', connection_id, count(*)
 FROM (SELECT connection_id FROM mirror WHERE parked LIMIT {MOST}) m GROUP BY 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from renkei.ledger import queries, statements
+from renkei.messaging import kept, queues
 from renkei.storage.engine import Database
 from renkei.storage.trip import PARAMETER
 
@@ -53,6 +54,22 @@ async def test_a_new_database_finds_lots_in_play_without_those_that_are_over(
     (named,) = (node["Index Cond"] for node in found if node["Index Name"] == "lot_pkey")
     assert "member_id" in named
     assert "lot = " in named
+
+
+async def test_what_was_given_up_is_counted_without_what_was_not(database: Database) -> None:
+    found = await planned(database, queues.DEAD)
+    assert {node["Index Name"] for node in found if "Index Name" in node} == {
+        "changed_object_dead",
+        "delivery_connection_id_idx",
+        "hold_code_failed",
+        "mirror_parked",
+    }
+
+
+async def test_the_newest_deliveries_are_found_without_reading_them_all(database: Database) -> None:
+    found = [node for node in await planned(database, kept.LOOK) if of_table(node, "delivery")]
+    newest = [node for node in found if node.get("Scan Direction") == "Backward"]
+    assert [node["Index Name"] for node in newest] == ["delivery_connection_id_received_at_idx"]
 
 
 async def planned(database: Database, statement: str) -> list[dict[str, Any]]:

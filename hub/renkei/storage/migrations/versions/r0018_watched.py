@@ -13,11 +13,12 @@ UPDATE mirror SET wanted_since = due WHERE written_version < wanted_version;
 ALTER TABLE changed_object ADD delivery_key text;
 -- Counted for /metrics every few seconds, however large their tables grow.
 CREATE INDEX mirror_parked ON mirror (connection_id) WHERE parked;
-CREATE INDEX hold_code_failed ON hold_code (connection_id) WHERE state = 'failed';"""
+CREATE INDEX hold_code_failed ON hold_code (connection_id) WHERE state = 'failed';
+CREATE INDEX changed_object_dead ON changed_object (connection_id) WHERE dead;"""
 
 
 def upgrade() -> None:
-    """Two columns and two indexes."""
+    """Two columns and three indexes."""
     run(WATCHED)
 
 

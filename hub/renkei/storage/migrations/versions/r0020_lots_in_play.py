@@ -10,9 +10,8 @@ DROP INDEX lot_member_id_expires_at_lot_idx;
 DROP INDEX lot_member_id_expires_at_idx;
 DROP INDEX lot_member_id_idx;
 CREATE INDEX lot_in_play ON lot (member_id) WHERE open OR expired > 0 OR netted > 0;
--- Nothing is looked for by these.
+-- Nothing is looked for by this.
 DROP INDEX lot_usable_from_idx;
-DROP INDEX delivery_connection_id_received_at_idx;
 -- Time alone seldom changes what a channel shows.
 DROP INDEX mirror_next_change_at_idx;
 CREATE INDEX mirror_of_its_own ON mirror (next_change_at)
@@ -20,7 +19,7 @@ CREATE INDEX mirror_of_its_own ON mirror (next_change_at)
 
 
 def upgrade() -> None:
-    """Two indexes in the place of six."""
+    """Two indexes in the place of five."""
     run(INDEXES)
 
 
