@@ -19,6 +19,7 @@ from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.errors import AuthenticationFailed, SettingsInvalid
 from renkei_contracts.reference.cart import VENDOR
+from renkei_contracts.reference.cart.settings import ReferenceSettings
 from renkei_contracts.testing import Bench
 
 HERE = "https://hub.example.jp/"
@@ -100,6 +101,31 @@ async def test_an_address_that_was_changed_on_its_way_is_refused(
 
     with pytest.raises(AuthenticationFailed):
         await connecting.connect(VENDOR, "shop", bench.settings(), by_hand=ByHand(changed, HERE))
+
+
+class Registered(ReferenceSettings):
+    """Of a vendor that sends the browser to one address only."""
+
+    redirect_url: str = "https://registered.example.jp/"
+
+
+@pytest.mark.parametrize(
+    ("settings", "returns_to"),
+    [(ReferenceSettings, HERE), (Registered, "https://registered.example.jp/")],
+)
+async def test_the_browser_returns_to_the_address_that_is_registered_at_the_vendor(
+    bench: Bench, connecting: Connecting, settings: type, returns_to: str
+) -> None:
+    pages: list[str] = []
+
+    async def closed(page: str) -> str:
+        pages.append(page)
+        return ""
+
+    of_vendor: Any = replace(VENDOR, settings=settings)
+    with pytest.raises(AuthenticationFailed):
+        await connecting.connect(of_vendor, "shop", bench.settings(), by_hand=ByHand(closed, HERE))
+    assert httpx.URL(pages[0]).params["redirect_uri"] == returns_to
 
 
 async def test_a_vendor_that_knows_no_owner_says_so(bench: Bench, connecting: Connecting) -> None:

@@ -171,6 +171,24 @@ async def test_holds_are_ended_once_their_last_extension_is_over(
             assert (await conn.execute(text(ended))).scalar_one() == lapsed
 
 
+async def test_who_takes_the_job_over_looks_at_what_was_over_long_ago(
+    booking: Booking, till: TillService, terminal: Terminal, owner_engine: AsyncEngine
+) -> None:
+    member = await given(booking, "c1")
+    await till.hold(terminal, HoldRequest(key="h1", member=member, points=30, ttl_seconds=600))
+    endings = Endings(booking, now, "me")
+    await endings.end_what_is_over()
+    await run(
+        owner_engine,
+        "ALTER TABLE hold DISABLE TRIGGER frozen;"
+        "UPDATE hold SET lapses_at = now() - interval '9 days';"
+        "UPDATE job SET owner = 'the dead', leased_until = now()",
+    )
+    await endings.end_what_is_over()
+    async with booking.database.begin() as conn:
+        assert (await conn.execute(text("SELECT how FROM hold_end"))).scalars().all() == ["lapsed"]
+
+
 @pytest.mark.parametrize(
     ("statement", "index"),
     [

@@ -93,6 +93,12 @@ async def test_what_waits_to_be_read_is_found_before_it_is_an_order(scene: Scene
     assert found.answer.startswith("not booked, waiting at cart d1: to be read from")
 
 
+async def test_what_waits_to_be_read_is_found_by_its_number(scene: Scene) -> None:
+    await scene.deliver(body(bought().model_copy(update={"number": "#1001"})), "d1")
+    for name in ("1001", "#1001"):
+        assert told(await trace(scene, name)) == [("received", "cart d1"), ("waits", "cart d1")]
+
+
 async def test_what_was_given_up_says_why(scene: Scene) -> None:
     await scene.deliver(b"order o1, but broken", "d1")
     await scene.work("deliveries")

@@ -14,9 +14,9 @@ from renkei.messaging.compared import Row
 from renkei.messaging.polls import Claimed
 from renkei.messaging.reconciliations import Outcome
 from renkei.services.reconcile import Reconcile, at_rest, next_night
-from renkei.services.reconcile_now import ReconcileNow
+from renkei.services.reconcile_now import TRIES, ReconcileNow
 from renkei.worker import tools_of
-from renkei_contracts.errors import NotFound, Rejected, Unavailable
+from renkei_contracts.errors import AuthenticationFailed, NotFound, Rejected, Unavailable
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 
@@ -195,6 +195,59 @@ async def test_a_balance_that_was_changed_elsewhere_is_written_again_on_command(
     assert (await compared(sold, connection)).agrees
 
 
+async def test_a_balance_that_was_given_up_is_written_again_on_command(sold: Scene) -> None:
+    sold.cart.failures.append(Rejected("the shop is closed"))
+    await sold.deliver(body(bought("o2")), "d2")
+    await sold.work("deliveries")
+    await sold.work("mirror")
+    await an_hour_passes(sold)
+    assert differing(await compared(sold)) == {"stale": 1}
+    assert (await on_command(sold).repair("cart")).balances == 1
+    await sold.settle_down()
+    assert sold.cart.points == {"c1": 200}
+
+
+async def test_points_of_an_order_that_is_not_kept_are_explained_by_nothing(
+    sold: Scene, owner_engine: AsyncEngine
+) -> None:
+    async with owner_engine.begin() as conn:
+        await conn.execute(text("SET LOCAL session_replication_role = replica"))
+        await conn.execute(text("DELETE FROM orders"))
+    await compared(sold)
+    found = await on_command(sold).differing("cart", 10)
+    assert [(one.subject, one.kind, one.hub, one.vendor) for one in found] == [
+        ("o1", "missing", 100, None)
+    ]
+
+
+async def test_a_comparison_is_kept_for_so_long_and_no_longer(sold: Scene) -> None:
+    ages = f"ARRAY[interval '{reconciliations.KEPT.days - 1} d', '{reconciliations.KEPT.days} d']"
+    async with sold.hub.database.begin() as conn:
+        await conn.execute(
+            text(
+                "INSERT INTO reconciliation (connection_id, began_at, finished_at)"
+                f" SELECT 'cart', now() - age - interval '1 h', now() FROM unnest({ages}) AS age"
+            )
+        )
+    await compared(sold)
+    assert await sold.one("SELECT count(*) FROM reconciliation") == (2,)
+
+
+async def test_a_long_comparison_lets_the_other_polls_have_their_turn(
+    sold: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reconcile, "TURN", timedelta())
+    await turn(sold)
+    assert await newest(sold) == []
+    assert await sold.one(
+        "SELECT owner, due > now() - interval '1 min' FROM poll"
+        " WHERE connection_id = 'cart' AND kind = 'reconcile'"
+    ) == (None, True)
+    for _ in range(2):
+        await turn(sold)
+    assert len(await newest(sold)) == 1
+
+
 async def test_a_vendor_that_fails_in_the_middle_is_gone_on_with_at_that_page(
     sold: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +310,7 @@ async def test_a_connection_that_was_not_let_in_is_not_compared_and_says_why(sol
     async with sold.hub.database.begin() as conn:
         await conn.execute(text("UPDATE connection SET state = 'needs_authorization'"))
     sold.hub.connections.forget()
-    with pytest.raises(Exception, match="renkei connect acme --id cart --replace"):
+    with pytest.raises(AuthenticationFailed, match="renkei connect acme --id cart --replace"):
         await on_command(sold).compare("cart")
 
 
@@ -265,6 +318,15 @@ async def test_a_vendor_that_rests_for_long_is_not_waited_for(sold: Scene) -> No
     async with sold.hub.database.begin() as conn:
         await conn.execute(text("UPDATE connection SET open_until = now() + interval '1 hour'"))
     sold.hub.connections.forget()
+    sold.cart.calls.clear()
+    with pytest.raises(Unavailable, match="goes on by itself"):
+        await on_command(sold).compare("cart")
+    assert sold.cart.calls == []
+
+
+async def test_a_vendor_that_fails_again_and_again_is_asked_no_more(sold: Scene) -> None:
+    async with sold.hub.database.begin() as conn:
+        await conn.execute(text(f"UPDATE poll SET failures = {TRIES} WHERE kind = 'reconcile'"))
     sold.cart.calls.clear()
     with pytest.raises(Unavailable, match="goes on by itself"):
         await on_command(sold).compare("cart")
