@@ -1,6 +1,7 @@
 """A hint is never lost: only a read that began after it clears it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,14 @@ async def test_many_hints_at_one_object_are_one_read(conn: AsyncConnection, one:
     await hint(conn, [about(), about(), about("o2")])
     await hint(conn, [about()])
     assert sorted(object.id for object in await claimed(conn)) == ["o1", "o2"]
+
+
+async def test_a_hint_of_no_delivery_leaves_the_name_of_the_one_that_told_of_it(
+    conn: AsyncConnection, one: One
+) -> None:
+    await hint(conn, [replace(about(), key="d1")])
+    await hint(conn, [about(seconds=1)])
+    assert [object.key for object in await claimed(conn, 1)] == ["d1"]
 
 
 async def test_a_read_clears_what_was_hinted_before_it(conn: AsyncConnection, one: One) -> None:

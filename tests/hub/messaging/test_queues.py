@@ -86,6 +86,25 @@ async def test_deliveries_wait_from_when_they_came(scene: Scene) -> None:
     assert await waiting(scene, "delivery", "cart") is None
 
 
+async def test_a_reading_waits_from_when_the_vendor_can_show_it(scene: Scene) -> None:
+    await ago(
+        scene,
+        "INSERT INTO changed_object (connection_id, kind, object_id, changed_at, due)"
+        " SELECT 'cart', 'order', n::text, now() + at, now() + at"
+        " FROM unnest(ARRAY[interval '1 h', interval '-1 h']) WITH ORDINALITY AS x(at, n)",
+    )
+    found = await waiting(scene, "changed_object", "cart")
+    assert found is not None
+    assert found.number == 1
+
+
+async def test_a_vendor_that_leads_is_shown_nothing_and_nothing_waits_for_it(scene: Scene) -> None:
+    await shown_after(scene, RateLimited("slow", 30))
+    assert await waiting(scene, "mirror", "cart") is not None
+    await ago(scene, "UPDATE connection SET leads = 'vendor'")
+    assert await waiting(scene, "mirror", "cart") is None
+
+
 async def test_one_shops_flood_hides_no_others_deliveries(scene: Scene, owner_engine: Any) -> None:
     async with owner_engine.begin() as conn:
         await conn.execute(

@@ -80,6 +80,54 @@ async def until_it_waits(owner_engine: Any) -> None:
             await conn.execute(text("SELECT pg_stat_clear_snapshot()"))
 
 
+async def test_whoever_names_no_connection_sends_no_body(client: httpx.AsyncClient) -> None:
+    read = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(True)
+        yield b"{}"
+
+    answer = await client.post("/webhooks/nobody", content=body())
+    assert (answer.status_code, read) == (404, [])
+
+
+async def test_a_name_that_is_made_up_is_no_label_where_there_is_no_room(
+    app: Any, client: httpx.AsyncClient, acme_signs: Signer
+) -> None:
+    app.state.room = Room(requests=1)
+    await client.post("/webhooks/signing", content=b"{}", headers=acme_signs(b"{}"))
+    app.state.room = Room(requests=0)
+    for name in ("signing", "nobody"):
+        assert (await client.post(f"/webhooks/{name}")).status_code == 503
+    told = (await client.get("/metrics")).text
+    assert 'renkei_deliveries_total{connection="signing",outcome="busy"} 1.0' in told
+    assert 'renkei_deliveries_total{connection="",outcome="unknown"} 1.0' in told
+    assert "nobody" not in told
+
+
+async def test_a_body_of_unknown_size_takes_only_what_it_was_once_it_is_there(
+    app: Any, client: httpx.AsyncClient, acme_signs: Signer, owner_engine: Any, hub: Any
+) -> None:
+    room = app.state.room = Room(bytes=hub.settings.body_limit_bytes + 100)
+
+    def send(number: int) -> "asyncio.Task[httpx.Response]":
+        async def body() -> AsyncIterator[bytes]:
+            yield b"%d" % number
+
+        headers = acme_signs(b"%d" % number, f"d{number}")
+        return asyncio.create_task(
+            client.post("/webhooks/signing", content=body(), headers=headers)
+        )
+
+    async with stalled(owner_engine):
+        first = send(1)
+        await until_it_waits(owner_engine)
+        second = send(2)
+        while room._all.requests < 2 and not second.done():
+            await until_it_waits(owner_engine)
+    assert [(await one).status_code for one in (first, second)] == [200, 200]
+
+
 async def test_while_the_database_stalls_a_flood_is_sent_away_and_another_shop_still_waits_its_turn(
     app: Any, client: httpx.AsyncClient, acme_signs: Signer, owner_engine: Any, count: Any
 ) -> None:
