@@ -46,7 +46,7 @@ class Pace:
     """How often, in seconds where no unit is said. The demo and the tests are faster."""
 
     tick: float = 0.2
-    breath: float = 0.01
+    breath: float = 0.03
     poll_interval: timedelta = polls.INTERVAL
     poll_overlap: timedelta = polls.OVERLAP
     lapse_every: float = 5.0

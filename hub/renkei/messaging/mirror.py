@@ -8,13 +8,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.messaging.reason import storable
-from renkei.storage.trip import Statement, travel
+from renkei.storage.trip import Statement, as_json, travel
 from renkei_contracts.event import BalanceSeen
 from renkei_contracts.point import Balance, BalanceWrite
 
@@ -38,18 +39,26 @@ RETURNING m.connection_id, m.member_id, m.external_id, m.written_points, m.inten
 
 OURS = "connection_id = :c AND member_id = :m AND owner = :owner AND tries = :tries"
 
-INTEND = f"""
-UPDATE mirror SET intent = CAST(:intent AS json), seen_points = :seen, seen_at = :now
-WHERE {OURS} AND leased_until > :now"""
+INTEND = """
+UPDATE mirror SET intent = x.intent, seen_points = x.seen, seen_at = :now
+FROM json_to_recordset(CAST(:p AS json)) AS x(c text, m text, owner text, tries int,
+    intent json, seen bigint)
+WHERE (mirror.connection_id, mirror.member_id) = (x.c, x.m) AND mirror.owner = x.owner
+  AND mirror.tries = x.tries AND mirror.leased_until > :now
+RETURNING mirror.connection_id, mirror.member_id"""
 
-WRITTEN = f"""
-UPDATE mirror SET written_version = :v, written_points = :points, written_at = :now,
-       seen_points = coalesce(:seen, seen_points),
-       seen_at = CASE WHEN CAST(:seen AS bigint) IS NULL THEN seen_at ELSE :now END,
-       next_change_at = :next, tries = 0, last_error = NULL, intent = NULL, owner = NULL,
-       leased_until = CAST(:rest AS timestamptz),
-       wanted_since = CASE WHEN wanted_version > :v THEN CAST(:as_of AS timestamptz) END
-WHERE {OURS} AND written_version <= :v"""
+WRITTEN = """
+UPDATE mirror SET written_version = x.v, written_points = x.points, written_at = :now,
+       seen_points = coalesce(x.seen, seen_points),
+       seen_at = CASE WHEN x.seen IS NULL THEN seen_at ELSE :now END,
+       next_change_at = x.next, tries = 0, last_error = NULL, intent = NULL, owner = NULL,
+       leased_until = x.rest,
+       wanted_since = CASE WHEN wanted_version > x.v THEN x.as_of END
+FROM json_to_recordset(CAST(:p AS json)) AS x(c text, m text, owner text, tries int, v bigint,
+    points bigint, as_of timestamptz, seen bigint, next timestamptz, rest timestamptz)
+WHERE (mirror.connection_id, mirror.member_id) = (x.c, x.m) AND mirror.owner = x.owner
+  AND mirror.tries = x.tries AND mirror.written_version <= x.v
+RETURNING mirror.connection_id, mirror.member_id"""
 
 AGAIN = f"""
 UPDATE mirror SET due = :due, parked = :parked, last_error = :reason, owner = NULL,
@@ -94,6 +103,28 @@ class Claimed:
     until: datetime
 
 
+class Intent(NamedTuple):
+    """A change that is announced; ``seen`` is what the channel showed before it."""
+
+    claimed: Claimed
+    write: BalanceWrite
+    seen: int
+
+
+class Written(NamedTuple):
+    """A balance that a channel shows now, in a row of ours.
+
+    ``seen``: what it said that it shows. Not before ``rest`` is it written again, whatever becomes
+    of the balance.
+    """
+
+    claimed: Claimed
+    balance: Balance
+    seen: int | None
+    next_change_at: datetime | None
+    rest: datetime | None = None
+
+
 def next_write(
     mode: Literal["absolute", "delta"], balance: Balance, shown: int | None
 ) -> BalanceWrite | None:
@@ -129,44 +160,25 @@ async def claim(
     ]
 
 
-async def intend(
-    conn: AsyncConnection, claimed: Claimed, write: BalanceWrite, seen: int, now: datetime
-) -> bool:
-    """Announce a change before it is made; False when the row is no longer ours."""
-    intent = {
-        "change": write.change,
-        "from": seen,
-        "version": write.balance.version,
-        "at": now.isoformat(),
-    }
-    values = _name(claimed) | {"intent": json.dumps(intent), "seen": seen, "now": now}
-    return (await conn.execute(text(INTEND), values)).rowcount == 1
+async def intend(conn: AsyncConnection, every: Sequence[Intent], now: datetime) -> list[bool]:
+    """Announce changes before they are made; False where a row is no longer ours. Commits."""
+    ours = await _change_ours(conn, INTEND, [_intent_row(one, now) for one in every], now)
+    return [_place(one.claimed) in ours for one in every]
 
 
-async def written(
-    conn: AsyncConnection,
-    claimed: Claimed,
-    balance: Balance,
-    seen: int | None,
-    next_change_at: datetime | None,
-    now: datetime,
-    rest: datetime | None = None,
-) -> bool:
-    """The channel shows this balance; False when the row is no longer ours. Commits.
+async def written(conn: AsyncConnection, every: Sequence[Written], now: datetime) -> list[bool]:
+    """The channels show these balances; False where a row is no longer ours. Commits."""
+    ours = await _change_ours(conn, WRITTEN, [_written_row(one) for one in every], now)
+    return [_place(one.claimed) in ours for one in every]
 
-    Not before ``rest`` is it written again, whatever becomes of the balance.
-    """
-    values = {
-        "v": balance.version,
-        "points": balance.spendable,
-        "as_of": balance.as_of,
-        "seen": seen,
-        "next": next_change_at,
-        "now": now,
-        "rest": rest,
-    }
-    (done,) = await travel(conn, [Statement(WRITTEN, _name(claimed) | values)], commit=True)
-    return done.count == 1
+
+async def _change_ours(
+    conn: AsyncConnection, sql: str, rows: Sequence[dict[str, object]], now: datetime
+) -> set[tuple[str, str]]:
+    """Gives those that were ours; in order, as everybody locks them who locks several."""
+    ordered = sorted(rows, key=itemgetter("c", "m"))
+    (done,) = await travel(conn, [Statement(sql, {"p": as_json(ordered), "now": now})], commit=True)
+    return {(row[0], row[1]) for row in done.rows}
 
 
 async def shown_by(
@@ -220,6 +232,31 @@ async def saw(conn: AsyncConnection, balances: Sequence[BalanceSeen]) -> None:
 
 def _at(seen: BalanceSeen) -> datetime:
     return seen.at
+
+
+def _place(claimed: Claimed) -> tuple[str, str]:
+    return claimed.connection, claimed.member
+
+
+def _intent_row(one: Intent, now: datetime) -> dict[str, object]:
+    intent = {
+        "change": one.write.change,
+        "from": one.seen,
+        "version": one.write.balance.version,
+        "at": now.isoformat(),
+    }
+    return _name(one.claimed) | {"intent": intent, "seen": one.seen}
+
+
+def _written_row(one: Written) -> dict[str, object]:
+    return _name(one.claimed) | {
+        "v": one.balance.version,
+        "points": one.balance.spendable,
+        "as_of": one.balance.as_of,
+        "seen": one.seen,
+        "next": one.next_change_at,
+        "rest": one.rest,
+    }
 
 
 def _name(claimed: Claimed) -> dict[str, object]:

@@ -1,24 +1,29 @@
 """The lane of mirror rows: each channel is shown the newest balance of each of its members."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import time_ns
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.clock import Clock
 from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
 from renkei.messaging import mirror
-from renkei.messaging.mirror import Claimed
+from renkei.messaging.mirror import Claimed, Intent, Written
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
 from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.storage.committer import Committer, GroupCommitter
+from renkei.storage.engine import Database
 from renkei.tracing import Origin
 from renkei_contracts.capability import Balances, Settling
 from renkei_contracts.errors import (
@@ -33,7 +38,7 @@ from renkei_contracts.point import BalanceWrite
 
 log = structlog.get_logger(__name__)
 
-LIMIT = 4
+LIMIT = 8
 """Rows of one connection written at the same time; each must be done within the lease."""
 
 
@@ -41,12 +46,19 @@ class LeaseLost(TryLater):
     """Somebody else has taken the row over; what we were about to do is not ours to do."""
 
 
-async def balance_of(
-    conn: AsyncConnection, member: str, connection: str, now: datetime
-) -> ChannelBalance:
-    """What the member can spend in this channel; ends the transaction."""
-    group = (await read_groups(conn, [member], commit=True))[member]
-    return channel_balance(group, now, ZoneInfo(group.homes[0].zone), Channel(connection))
+Shown = tuple[str, str]
+"""(member, connection): whose balance, and the channel that shows it."""
+
+
+async def balances_of(
+    conn: AsyncConnection, every: Sequence[Shown], now: datetime
+) -> list[ChannelBalance]:
+    """What each of these can spend in their channel; ends the transaction."""
+    groups = await read_groups(conn, [member for member, _ in every], commit=True)
+    return [
+        channel_balance(group, now, ZoneInfo(group.homes[0].zone), Channel(connection))
+        for group, connection in ((groups[member], connection) for member, connection in every)
+    ]
 
 
 @dataclass(frozen=True)
@@ -59,24 +71,60 @@ class Push:
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            claimed = await mirror.claim(conn, connection, self.tools.owner, now, LIMIT)
-        await together(self._one(opened, one) for one in claimed)
+        database, clock = self.tools.database, self.tools.clock
+        async with database.begin_often() as conn:
+            claimed = await mirror.claim(conn, connection, self.tools.owner, clock(), LIMIT)
+        async with (
+            GroupCommitter(database, partial(_read, clock)) as found,
+            GroupCommitter(database, partial(_intend, clock)) as intents,
+            GroupCommitter(database, partial(_record, clock)) as records,
+        ):
+            batch = _Batch(self.tools, self.create, opened, found, intents, records)
+            await together(batch.one(row) for row in claimed)
         return len(claimed)
 
-    async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
+
+async def _read(
+    clock: Clock, database: Database, every: Sequence[Shown]
+) -> Sequence[ChannelBalance]:
+    async with database.begin_often() as conn:
+        return await balances_of(conn, every, clock())
+
+
+async def _intend(clock: Clock, database: Database, every: Sequence[Intent]) -> Sequence[bool]:
+    async with database.begin_often() as conn:
+        return await mirror.intend(conn, every, clock())
+
+
+async def _record(clock: Clock, database: Database, every: Sequence[Written]) -> Sequence[bool]:
+    async with database.begin_often() as conn:
+        return await mirror.written(conn, every, clock())
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Rows of one connection under way; those that come to the database at once go in one trip."""
+
+    tools: Tools
+    create: CreateMember
+    opened: OpenConnection
+    found: Committer[Shown, ChannelBalance]
+    intents: Committer[Intent, bool]
+    records: Committer[Written, bool]
+
+    async def one(self, claimed: Claimed) -> None:
+        """Write one balance; what goes wrong with it is kept with its row."""
         began = time_ns()
         try:
-            version = await self._push(opened, claimed)
-            await self.tools.trouble.worked(opened)
+            version = await self._push(claimed)
+            await self.tools.trouble.worked(self.opened)
             await self._tell(claimed, version, began)
         except LeaseLost:
             log.info("mirror_lease_lost", connection=claimed.connection, member=claimed.member)
         except Exception as error:
             log_or_raise(error, connection=claimed.connection, member=claimed.member)
-            await self.tools.trouble.failed(opened, error)
-            await self._failed(opened, claimed, error)
+            await self.tools.trouble.failed(self.opened, error)
+            await self._failed(claimed, error)
 
     async def _tell(self, claimed: Claimed, version: int, began: int) -> None:
         """The write ends the trace of each delivery that it showed first."""
@@ -88,38 +136,34 @@ class Push:
         for origin in every:
             self.tools.traces.tell("push", origin, began, facts)
 
-    async def _push(self, opened: OpenConnection, claimed: Claimed) -> int:
+    async def _push(self, claimed: Claimed) -> int:
         """Gives the version that is shown now."""
-        if opened.balances is None:
-            raise UnsupportedFeature(f"the plugin {opened.row.vendor} shows no balances")
-        id = claimed.external_id or await self.create(opened, claimed.member)
-        if opened.balances.mode == "delta":
-            return await self._change(opened, opened.balances, claimed, id)
-        return await self._set(opened, opened.balances, claimed, id)
+        balances = self.opened.balances
+        if balances is None:
+            raise UnsupportedFeature(f"the plugin {self.opened.row.vendor} shows no balances")
+        id = claimed.external_id or await self.create(self.opened, claimed.member)
+        if balances.mode == "delta":
+            return await self._change(balances, claimed, id)
+        return await self._set(balances, claimed, id)
 
-    async def _set(
-        self, opened: OpenConnection, balances: Balances, claimed: Claimed, id: str
-    ) -> int:
+    async def _set(self, balances: Balances, claimed: Claimed, id: str) -> int:
         found = await self._balance(claimed)
         write = mirror.next_write("absolute", found.balance, claimed.written_points)
         assert write is not None
-        shown = await self._write(opened, balances, claimed, id, write)
+        shown = await self._write(balances, claimed, id, write)
         return await self._record(claimed, found, shown)
 
-    async def _change(
-        self, opened: OpenConnection, balances: Balances, claimed: Claimed, id: str
-    ) -> int:
+    async def _change(self, balances: Balances, claimed: Claimed, id: str) -> int:
         """Read, announce, change. The balance is taken after the read, so that it is the newer."""
-        what = f"connection {opened.id}: reading a balance"
+        what = f"connection {self.opened.id}: reading a balance"
         seen = await call(what, balances.read(id))
         found = await self._balance(claimed)
         write = mirror.next_write("delta", found.balance, seen)
         if write is None:
             return await self._record(claimed, found, seen)
-        async with self.tools.database.begin() as conn:
-            if not await mirror.intend(conn, claimed, write, seen, self.tools.clock()):
-                raise LeaseLost(f"{opened.id}/{claimed.member}: taken over before the write")
-        shown = await self._write(opened, balances, claimed, id, write)
+        if not await self.intents.submit(Intent(claimed, write, seen)):
+            raise self._lost(claimed, "taken over before the write")
+        shown = await self._write(balances, claimed, id, write)
         rest = (
             self.tools.clock() + balances.settles_after if isinstance(balances, Settling) else None
         )
@@ -127,25 +171,18 @@ class Push:
         return await self._record(claimed, found, now_shown, rest)
 
     async def _write(
-        self,
-        opened: OpenConnection,
-        balances: Balances,
-        claimed: Claimed,
-        id: str,
-        write: BalanceWrite,
+        self, balances: Balances, claimed: Claimed, id: str, write: BalanceWrite
     ) -> int | None:
         if self.tools.clock() >= claimed.until:  # this process stood still
-            raise LeaseLost(f"{opened.id}/{claimed.member}: the lease is over before the write")
-        what = f"connection {opened.id}: writing a balance"
+            raise self._lost(claimed, "the lease is over before the write")
+        what = f"connection {self.opened.id}: writing a balance"
         done = await call(what, balances.write(id, write), writes=True)
         if done.points is not None and done.points != write.balance.spendable:
-            log.warning("shown_differs", connection=opened.id, version=write.balance.version)
+            log.warning("shown_differs", connection=self.opened.id, version=write.balance.version)
         return done.points
 
     async def _balance(self, claimed: Claimed) -> ChannelBalance:
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            return await balance_of(conn, claimed.member, claimed.connection, now)
+        return await self.found.submit((claimed.member, claimed.connection))
 
     async def _record(
         self,
@@ -154,22 +191,22 @@ class Push:
         shown: int | None,
         rest: datetime | None = None,
     ) -> int:
-        now, balance = self.tools.clock(), found.balance
-        told = (claimed, balance, shown, found.next_change_at, now, rest)
-        async with self.tools.database.begin_often() as conn:
-            ours = await mirror.written(conn, *told)
-        if not ours:
+        done = Written(claimed, found.balance, shown, found.next_change_at, rest)
+        if not await self.records.submit(done):
             async with self.tools.database.begin_often() as conn:
                 await mirror.disturb(conn, claimed, self.tools.clock())
-            raise LeaseLost(f"{claimed.connection}/{claimed.member}: taken over during the write")
-        return balance.version
+            raise self._lost(claimed, "taken over during the write")
+        return found.balance.version
 
-    async def _failed(self, opened: OpenConnection, claimed: Claimed, error: Exception) -> None:
+    def _lost(self, claimed: Claimed, how: str) -> LeaseLost:
+        return LeaseLost(f"{claimed.connection}/{claimed.member}: {how}")
+
+    async def _failed(self, claimed: Claimed, error: Exception) -> None:
         """What cannot be repeated is parked; an unsure change rests, or it could be made twice."""
         now = self.tools.clock()
         parked = isinstance(error, GiveUp | FixData)
         due = now if isinstance(error, Reauthorize) else now + pause(claimed.tries)
-        unsure = isinstance(error, OutcomeUnknown) and _is_delta(opened)
+        unsure = isinstance(error, OutcomeUnknown) and _is_delta(self.opened)
         async with self.tools.database.begin() as conn:
             await mirror.again(
                 conn,
