@@ -44,7 +44,7 @@ class Hub:
 class Ground:
     """Everything is made on first use and kept for the rounds that follow.
 
-    ``noted``: times that one sample took and the next one of the round looks at.
+    ``noted``: what one sample saw and others of the same round look at.
     """
 
     server: Server

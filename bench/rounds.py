@@ -23,6 +23,7 @@ async def run(
                 tell(f"preparing {name}")
                 await SAMPLES[name].prepare(ground)
             for number in range(1, rounds + 1):
+                ground.noted.clear()
                 for name in names:
                     values[name].append(await SAMPLES[name].take(ground))
                     tell(f"round {number}/{rounds}: {name} {values[name][-1]:,.2f}")

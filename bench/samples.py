@@ -4,8 +4,9 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
-from bench import commit, feed, ledger, postgres, programs, replay, same_writes
+from bench import acknowledge, commit, feed, ledger, postgres, programs, replay, same_writes
 from bench.ground import Ground
 
 CPU_LOOPS = 300_000
@@ -32,10 +33,21 @@ async def cpu(ground: Ground) -> float:
     return time.perf_counter() - started
 
 
+def _intake(take: Callable[..., Awaitable[float]], name: str) -> Sample:
+    return Sample(partial(take, intake=name), partial(acknowledge.prepare, intake=name))
+
+
 SAMPLES = {
     "cpu": Sample(cpu),
     "pgbench_5": Sample(postgres.five_statements, postgres.prepare),
     "pgbench_cte": Sample(postgres.one_statement, postgres.prepare),
+    "ack": _intake(acknowledge.rate, "own"),
+    "ack_no_store": _intake(acknowledge.rate, "none"),
+    "ack_each": _intake(acknowledge.rate, "each"),
+    "ack_p99": _intake(acknowledge.p99, "own"),
+    "ack_each_p99": _intake(acknowledge.p99, "each"),
+    "ack_cpu": _intake(acknowledge.cpu, "own"),
+    "ack_no_store_cpu": _intake(acknowledge.cpu, "none"),
     "event": Sample(ledger.events, ledger.prepare),
     "event_alone": Sample(ledger.events_one_by_one, ledger.prepare),
     "hold": Sample(ledger.holds, ledger.prepare_tills),

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,13 +78,20 @@ async def served(ground: Ground) -> Served:
 
 async def _make(ground: Ground) -> Served:
     database = await ground.database(NAME, {SHOP: MEMBERS})
+    await give_settings(database, SHOP, {"secret": SECRET})
     await _let_in(database)
-    return await _start(ground, database)
+    return await start(ground, database, NAME)
+
+
+async def give_settings(database: Database, shop: str, settings: Mapping[str, object]) -> None:
+    """What this connection knows, secrets and all."""
+    sealed = RING.seal(json.dumps(settings).encode(), f"connection/{shop}/settings")
+    async with database.begin() as conn:
+        await conn.execute(text(SETTINGS), {"settings": sealed, "shop": shop})
 
 
 async def _let_in(database: Database) -> None:
-    """The shop's secret, its customers as an order names them, and a connection for registers."""
-    settings = RING.seal(json.dumps({"secret": SECRET}).encode(), f"connection/{SHOP}/settings")
+    """The shop's customers as an order names them, and a connection for registers."""
     members = [member_id(SHOP, number) for number in range(1, MEMBERS + 1)]
     blinds = [
         {"member": member, "blind": RING.blind("vendor_customer", SHOP, member)}
@@ -92,25 +100,34 @@ async def _let_in(database: Database) -> None:
     async with database.begin() as conn:
         await conn.execute(text(TILL_CONNECTION), {"id": TILLS, "program": SHOP})
     async with database.begin() as conn:
-        await conn.execute(text(SETTINGS), {"settings": settings, "shop": SHOP})
         await conn.execute(text(FOUND_BY), blinds)
 
 
-async def _start(ground: Ground, database: Database) -> Served:
-    embedded, log = ground.server.embedded, ground.server.folder / "hub.log"
-    environment = os.environ | {
-        "RENKEI_DATABASE_URL": embedded.url(APP_ROLE, NAME),
-        "RENKEI_MIGRATION_URL": embedded.url(database=NAME),
-        "RENKEI_SECRET_KEY": base64.b64encode(RING.keys[RING.current]).decode(),
-        "RENKEI_DATA_DIR": str(ground.server.folder),
-    }
-    command = [sys.executable, "-m", "bench.serving", str(log)]
-    process = await asyncio.to_thread(_spawn, command, environment)
+async def start(
+    ground: Ground, database: Database, name: str, *options: str, workers: bool = True
+) -> Served:
+    """A hub on the database of that name; ``options`` are bench.serving's own."""
+    log = ground.server.folder / f"hub-{'-'.join((name, *options))}.log"
+    process = await asyncio.to_thread(
+        _spawn,
+        [sys.executable, "-m", "bench.serving", str(log), *options],
+        _environment(ground, name) | {"RENKEI_WORKERS": str(workers)},
+    )
     ground.stack.callback(_end, process)
     assert process.stdout is not None
     url = (await asyncio.to_thread(process.stdout.readline)).decode().strip()
     assert url, f"the hub did not start; see {log}"
     return Served(url, process.pid, database)
+
+
+def _environment(ground: Ground, name: str) -> dict[str, str]:
+    embedded = ground.server.embedded
+    return os.environ | {
+        "RENKEI_DATABASE_URL": embedded.url(APP_ROLE, name),
+        "RENKEI_MIGRATION_URL": embedded.url(database=name),
+        "RENKEI_SECRET_KEY": base64.b64encode(RING.keys[RING.current]).decode(),
+        "RENKEI_DATA_DIR": str(ground.server.folder),
+    }
 
 
 def _spawn(command: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -120,6 +137,8 @@ def _spawn(command: list[str], environment: dict[str, str]) -> "subprocess.Popen
 def _end(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     process.wait(GONE)
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def _seconds(pid: int) -> float:

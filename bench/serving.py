@@ -1,6 +1,7 @@
-"""`python -m bench.serving LOG`: the hub as `renkei serve` runs it, with the bench's shop.
+"""`python -m bench.serving LOG [INTAKE]`: the hub as `renkei serve` runs it, with the bench's shop.
 
-Settings come from the environment. The address is printed once it listens; SIGTERM ends it.
+INTAKE is one of bench/intakes.py. Settings come from the environment. The address is printed once
+it listens; SIGTERM ends it.
 """
 
 import sys
@@ -8,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from socket import socket
 
+from bench.intakes import with_intake
 from bench.vendor import VENDOR
 from renkei.bootstrap import open_hub
 from renkei.cli.logs import configure_logs
@@ -18,21 +20,24 @@ from renkei.registry import Registry
 from renkei.serving import running, stop_on_signals
 
 
-async def _serve(listener: socket) -> None:
+async def _serve(listener: socket, intake: str) -> None:
     stop = stop_on_signals()
     registry = Registry({VENDOR.name: VENDOR})
-    async with open_hub(load_settings(), registry=registry) as hub, running(hub, listener) as parts:
+    async with (
+        open_hub(load_settings(), registry=registry) as hub,
+        running(with_intake(hub, intake), listener) as parts,
+    ):
         sys.stdout.write(f"{url_of(listener)}\n")
         sys.stdout.flush()
         await parts.until(stop)
 
 
-def main(log: Path) -> None:
+def main(log: Path, intake: str = "own") -> None:
     """Serve until told to stop; what the hub says goes into ``log``."""
     with log.open("w") as stream, closing(listen("127.0.0.1", 0)) as listener:
         configure_logs("info", stream)
-        run_async(_serve(listener))
+        run_async(_serve(listener, intake))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

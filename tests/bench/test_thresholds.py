@@ -41,7 +41,7 @@ def test_a_row_brings_those_that_are_read_off_the_same_run() -> None:
 
 
 def test_an_unknown_row_is_refused_with_the_rows_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no row speed; there are backtest, .*verify"):
+    with pytest.raises(ValueError, match=r"no row speed; there are ack, .*verify"):
         figures_of(["speed"])
 
 
