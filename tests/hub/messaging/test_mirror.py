@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.messaging.mirror import Claimed, again, claim, intend, next_write, saw, written
+from renkei.messaging.mirror import (
+    Claimed,
+    Intent,
+    Written,
+    again,
+    claim,
+    intend,
+    next_write,
+    saw,
+    written,
+)
 from renkei_contracts.event import BalanceSeen
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.point import Balance, BalanceWrite
@@ -46,6 +56,18 @@ async def claimed(conn: AsyncConnection, seconds: float = 0, owner: str = "me") 
     return await claim(conn, "cart", owner, at(seconds), 10)
 
 
+async def shown(
+    conn: AsyncConnection,
+    mine: Claimed,
+    balance: Balance,
+    seen: int | None,
+    next_change_at: datetime | None,
+    now: datetime,
+) -> bool:
+    (ours,) = await written(conn, [Written(mine, balance, seen, next_change_at)], now)
+    return ours
+
+
 @pytest.mark.parametrize(
     ("mode", "points", "shown", "change"),
     [
@@ -68,23 +90,23 @@ def test_the_write_is_the_difference_to_what_is_shown(
 
 async def test_a_balance_that_is_shown_is_not_written_again(row: AsyncConnection) -> None:
     (mine,) = await claimed(row)
-    assert await written(row, mine, of(100), None, None, NOW)
+    assert await shown(row, mine, of(100), None, None, NOW)
     assert await claimed(row, 60) == []
 
 
 async def test_a_balance_that_time_changes_is_written_again_then(row: AsyncConnection) -> None:
     (mine,) = await claimed(row)
-    await written(row, mine, of(100), None, at(3600), NOW)
+    await shown(row, mine, of(100), None, at(3600), NOW)
     assert await claimed(row, 3599) == []
     (mine,) = await claimed(row, 3600)
-    assert await written(row, mine, of(0), None, None, at(3600))
+    assert await shown(row, mine, of(0), None, None, at(3600))
     assert await claimed(row, 9999) == []
 
 
 async def test_an_older_balance_never_replaces_a_newer_one(row: AsyncConnection, one: One) -> None:
     (mine,) = await claimed(row)
     await row.execute(text("UPDATE mirror SET written_version = 6, written_points = 1"))
-    assert not await written(row, mine, of(100), None, None, NOW)
+    assert not await shown(row, mine, of(100), None, None, NOW)
     assert await one("SELECT written_version, written_points FROM mirror") == (6, 1)
 
 
@@ -93,7 +115,7 @@ async def test_a_newer_balance_wanted_during_the_write_is_written_next(
 ) -> None:
     (mine,) = await claimed(row)
     await row.execute(text("UPDATE mirror SET wanted_version = 6"))
-    await written(row, mine, of(100), None, None, NOW)
+    await shown(row, mine, of(100), None, None, NOW)
     assert len(await claimed(row, 1)) == 1
 
 
@@ -102,8 +124,8 @@ async def test_a_change_cannot_be_announced_when_the_lease_is_over(
 ) -> None:
     (mine,) = await claimed(row)
     write = BalanceWrite(balance=of(100), change=70)
-    assert await intend(row, mine, write, 30, at(29))
-    assert not await intend(row, mine, write, 30, at(31))
+    assert await intend(row, [Intent(mine, write, 30)], at(29)) == [True]
+    assert await intend(row, [Intent(mine, write, 30)], at(31)) == [False]
     assert await one("SELECT intent->>'change', intent->>'from', seen_points FROM mirror") == (
         "70",
         "30",
@@ -111,13 +133,33 @@ async def test_a_change_cannot_be_announced_when_the_lease_is_over(
     )
 
 
+async def test_in_a_batch_each_row_is_ours_or_not_by_itself(row: AsyncConnection, one: One) -> None:
+    await row.execute(
+        text("INSERT INTO member (member_id, program_id, created_at) VALUES ('n', 'default', :t)"),
+        {"t": NOW},
+    )
+    await row.execute(
+        text(
+            "INSERT INTO mirror (connection_id, member_id, external_id, wanted_version, due) "
+            "VALUES ('cart', 'n', 'c2', 5, :t)"
+        ),
+        {"t": NOW},
+    )
+    lost, mine = sorted(await claimed(row), key=lambda one: one.member)
+    await row.execute(text("UPDATE mirror SET tries = 9 WHERE member_id = 'm'"))
+    batch = [Written(mine, of(7), 7, None), Written(lost, of(8), 8, None)]
+    assert await written(row, batch, NOW) == [True, False]
+    assert await one("SELECT written_points FROM mirror WHERE member_id = 'n'") == (7,)
+    assert await one("SELECT written_points FROM mirror WHERE member_id = 'm'") == (None,)
+
+
 async def test_whoever_lost_the_lease_records_nothing(row: AsyncConnection, one: One) -> None:
     (mine,) = await claimed(row)
     (others,) = await claimed(row, 31, "me")
-    assert not await written(row, mine, of(100), None, None, at(32))
+    assert not await shown(row, mine, of(100), None, None, at(32))
     await again(row, mine, at(32), "late", parked=True)
     assert await one("SELECT parked, tries FROM mirror") == (False, 2)
-    assert await written(row, others, of(100), 100, None, at(33))
+    assert await shown(row, others, of(100), 100, None, at(33))
     assert await one("SELECT seen_points, tries, intent FROM mirror") == (100, 0, None)
 
 
