@@ -23,6 +23,7 @@ from renkei.cli import (
     plugins,
     products,
     program,
+    queue,
     reconcile,
     serve,
     simulate,
@@ -83,6 +84,8 @@ app.command("members")(members.members)
 app.command("balance")(members.balance)
 app.command("explain")(members.explain)
 app.command("trace")(trace.trace)
+app.command("queue")(queue.queue)
+app.command("replay")(queue.replay)
 app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.command("till-test")(till_test.till_test)

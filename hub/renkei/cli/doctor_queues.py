@@ -138,7 +138,7 @@ def dead_letters(dead: Sequence[Dead], given_up: Sequence[str] = ()) -> Finding:
         return Finding("dead letters", True, "none")
     counts = ", ".join(f"{one.number} {NAMES[one.queue]} of {one.connection}" for one in dead)
     said = f"given up: {counts}" + (f" ({'; '.join(given_up)})" if given_up else "")
-    mend = "`renkei trace <order>` says why; others stand in the log of serve with their reason"
+    mend = "`renkei queue --dead` says which and why; once that is mended, `renkei replay`"
     return Finding("dead letters", False, said, mend)
 
 

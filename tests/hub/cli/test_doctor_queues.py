@@ -121,7 +121,7 @@ def test_what_was_given_up_is_named_with_its_reason(conn: Connection) -> None:
     do(conn, balance("1 h") + "; UPDATE mirror SET parked = true")
     finding = found(conn, "dead letters")
     assert finding.said == "given up: 1 deliveries of cart, 1 balances of cart (cart/d1: broken)"
-    assert "renkei trace" in finding.mend
+    assert "renkei queue --dead" in finding.mend
 
 
 def test_holds_that_nobody_ends_need_a_worker(conn: Connection) -> None:

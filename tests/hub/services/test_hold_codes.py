@@ -13,6 +13,7 @@ from renkei.errors import TillRefused
 from renkei.ledger.verify import verify
 from renkei.services import own_cart
 from renkei.services.issue_codes import IssueCodes
+from renkei.services.replay import Replay
 from renkei.services.till import Terminal
 from renkei.worker import Worker
 from renkei_contracts.application import CartHold, CartHoldAnswer, HoldSeen
@@ -228,6 +229,26 @@ async def test_a_code_that_the_shop_refuses_has_failed_and_the_points_can_be_fre
     assert await shop.work("codes") == 0
     await released(shop, hold)
     assert await points(shop) == 500
+
+
+async def test_a_code_that_failed_is_issued_or_revoked_as_its_hold_stands_once_it_is_replayed(
+    shop: Scene,
+) -> None:
+    hold = await held(shop)
+    replay = Replay(shop.hub.connections, shop.hub.database, shop.hub.clock)
+    shop.cart.failures.append(Rejected("the shop takes no such coupon"))
+    await shop.work("codes")
+    (one,) = await replay.dead("cart")
+    assert hold.code not in one.name
+    assert await replay.named([f"cart/{one.name}"]) == 1
+    await shop.work("codes")
+    assert [*shop.cart.coupons] == [hold.code]
+    await released(shop, hold)
+    async with shop.hub.database.begin() as conn:
+        await conn.execute(text("UPDATE hold_code SET state = 'failed'"))
+    assert await replay.everything("cart") == 1
+    await shop.work("codes")
+    assert (await seen(shop, hold)).code_state == "revoked"
 
 
 async def test_a_code_that_cannot_be_revoked_is_tried_while_somebody_could_use_it(

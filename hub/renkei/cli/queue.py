@@ -1,0 +1,100 @@
+"""``renkei queue`` and ``renkei replay``: what was given up or waits, and having it tried again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from renkei.cli.hubs import with_hub
+from renkei.cli.invocation import invocation
+from renkei.cli.moments import INSTANTS, in_japan
+from renkei.cli.screen import as_json, local, say, table
+
+if TYPE_CHECKING:
+    from renkei.bootstrap import Hub
+    from renkei.messaging.dead_letters import Letter
+    from renkei.services.replay import Replay
+
+Json = Annotated[bool, typer.Option("--json", help="for a program")]
+
+COLUMNS = ("queue", "name", "since", "tries", "why", "next try")
+
+
+def queue(
+    context: typer.Context,
+    connection: Annotated[
+        str | None, typer.Argument(help="one of `renkei connections`; else every one")
+    ] = None,
+    dead: Annotated[bool, typer.Option("--dead", help="only what was given up")] = False,
+    waiting: Annotated[bool, typer.Option("--waiting", help="only what waits")] = False,
+    json: Json = False,
+) -> None:
+    """List deliveries, readings, balances and codes that were given up or wait, and why."""
+    settings = invocation(context).settings()
+    both = dead == waiting
+    found = with_hub(
+        settings, lambda hub: _listed(hub, connection, dead=dead or both, waiting=waiting or both)
+    )
+    if json:
+        as_json({name: [one._asdict() for one in letters] for name, letters in found.items()})
+        return
+    for name, letters in found.items():
+        if letters:
+            table(name.replace("_", " "), COLUMNS, [_row(one) for one in letters])
+        else:
+            say("nothing was given up" if name == "given_up" else "nothing waits")
+
+
+def replay(
+    context: typer.Context,
+    names: Annotated[
+        list[str],
+        typer.Argument(help="connection/name, as `renkei queue` lists them"),
+    ],
+    all_dead: Annotated[
+        bool, typer.Option("--all-dead", help="all that was given up at these connections")
+    ] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=INSTANTS, help="with --all-dead: what came in from then on"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let `renkei serve` try again what was given up; nothing is booked twice by it."""
+    if since is not None and not all_dead:
+        raise typer.BadParameter("--since goes with --all-dead")
+    moment, settings = in_japan(since), invocation(context).settings()
+    if all_dead:
+        back = with_hub(settings, lambda hub: _everything(hub, names, moment))
+    else:
+        back = with_hub(settings, lambda hub: _service(hub).named(names))
+    if json:
+        as_json({"replayed": back})
+    else:
+        say(f"{back} put back: `renkei serve` tries {'it' if back == 1 else 'them'} again")
+
+
+async def _listed(
+    hub: "Hub", connection: str | None, *, dead: bool, waiting: bool
+) -> "dict[str, list[Letter]]":
+    service = _service(hub)
+    found = {"given_up": await service.dead(connection)} if dead else {}
+    return found | ({"waiting": await service.waiting(connection)} if waiting else {})
+
+
+async def _everything(hub: "Hub", connections: Sequence[str], since: datetime | None) -> int:
+    service = _service(hub)
+    return sum([await service.everything(one, since) for one in dict.fromkeys(connections)])
+
+
+def _service(hub: "Hub") -> "Replay":
+    from renkei.services.replay import Replay
+
+    return Replay(hub.connections, hub.database, hub.clock)
+
+
+def _row(one: "Letter") -> tuple[object, ...]:
+    full = f"{one.connection}/{one.name}"
+    queue = one.queue.replace("_", " ")
+    return (queue, full, local(one.since), one.tries, one.why or "", local(one.due))

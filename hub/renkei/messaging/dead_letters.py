@@ -1,0 +1,174 @@
+"""What was given up, and what waits to be tried: listed one by one, and put back on command.
+
+A name is (connection, name): a delivery's is its key, a reading's ``kind/id``, a balance's its
+member, a hold's code is named ``member/version``, as whoever knows the code itself can spend it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+MOST = 1_000
+"""Of each queue so many are listed, of deliveries so many of each connection."""
+
+SHOPS: Final = "CAST(:shops AS text[])"
+OBJECT: Final = "kind || '/' || object_id"
+HOLD: Final = "member_id || '/' || version"
+
+DEAD: Final = f"""
+(SELECT 'delivery', connection_id, delivery_key, received_at, tries, reason, NULL::timestamptz
+ FROM delivery WHERE state = 'dead' AND connection_id = ANY({SHOPS}) LIMIT {MOST})
+UNION ALL
+(SELECT 'changed_object', connection_id, {OBJECT}, changed_at, tries, last_error, NULL
+ FROM changed_object WHERE dead AND connection_id = ANY({SHOPS}) LIMIT {MOST})
+UNION ALL
+(SELECT 'mirror', connection_id, member_id, coalesce(wanted_since, due), tries, last_error, NULL
+ FROM mirror WHERE parked AND connection_id = ANY({SHOPS}) LIMIT {MOST})
+UNION ALL
+(SELECT 'hold_code', connection_id, {HOLD}, recorded_at, tries, last_error, NULL
+ FROM hold_code WHERE state = 'failed' AND connection_id = ANY({SHOPS}) LIMIT {MOST})
+ORDER BY 4, 1, 2, 3"""
+
+WAITING: Final = f"""
+(SELECT 'delivery', c, d.* FROM unnest({SHOPS}) AS c, LATERAL (
+   SELECT delivery_key, received_at, tries, reason, due FROM delivery
+   WHERE connection_id = c AND state = 'new' ORDER BY due LIMIT {MOST}) d)
+UNION ALL
+(SELECT 'changed_object', connection_id, {OBJECT}, changed_at, tries, last_error, due
+ FROM changed_object WHERE NOT dead AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
+UNION ALL
+(SELECT 'mirror', connection_id, member_id, coalesce(wanted_since, due), tries, last_error, due
+ FROM mirror WHERE NOT parked AND written_version < wanted_version
+   AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
+UNION ALL
+(SELECT 'hold_code', connection_id, {HOLD}, recorded_at, tries, last_error, due
+ FROM hold_code WHERE state IN ('wanted', 'unwanted')
+   AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
+ORDER BY 4, 1, 2, 3"""
+
+# Of each queue what is meant, locked in the order in which everybody locks several; and how it is
+# put back. A code whose hold is over must be revoked. Its tries stay above none, as only one that
+# was never tried is surely not in the shop.
+_BACK: Final = {
+    "delivery": (
+        "delivery",
+        "connection_id, delivery_key",
+        "delivery_key",
+        "received_at",
+        "state = 'dead'",
+        "state = 'new', reason = NULL, tries = 0, due = :now, owner = NULL",
+    ),
+    "changed_object": (
+        "changed_object",
+        "connection_id, kind, object_id",
+        OBJECT,
+        "changed_at",
+        "dead",
+        "dead = false, tries = 0, due = greatest(:now, changed_at), owner = NULL,"
+        " leased_until = NULL",
+    ),
+    "mirror": (
+        "mirror",
+        "connection_id, member_id",
+        "member_id",
+        "coalesce(wanted_since, due)",
+        "parked",
+        "parked = false, tries = 0, due = :now, last_error = NULL",
+    ),
+    "hold_code": (
+        "hold_code",
+        "member_id, version",
+        HOLD,
+        "recorded_at",
+        "state = 'failed'",
+        "tries = 1, due = :now, last_error = NULL, state = CASE WHEN EXISTS (SELECT FROM hold_end e"
+        " WHERE (e.member_id, e.version) = (d.member_id, d.version)) THEN 'unwanted'"
+        " ELSE 'wanted' END",
+    ),
+}
+
+
+def _statement(table: str, key: str, name: str, since: str, dead: str, back: str) -> str:
+    same = ", ".join(f"d.{column.strip()}" for column in key.split(","))
+    return f"""
+WITH meant AS (
+    SELECT {key}, {name} AS name FROM {table}
+    WHERE {dead} AND connection_id = :c AND {since} >= :since
+      AND (CAST(:names AS text[]) IS NULL OR {name} = ANY(CAST(:names AS text[])))
+    ORDER BY {key} FOR UPDATE)
+UPDATE {table} d SET {back} FROM meant WHERE ({same}) = ({_of("meant", key)})
+RETURNING meant.name"""
+
+
+def _of(table: str, key: str) -> str:
+    return ", ".join(f"{table}.{column.strip()}" for column in key.split(","))
+
+
+BACK: Final = {queue: _statement(*parts) for queue, parts in _BACK.items()}
+
+STANDS: Final = f"""
+SELECT CASE state WHEN 'new' THEN 'it waits to be read'
+                  ELSE 'it was read ' || to_char(due AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD') END
+FROM delivery WHERE connection_id = :c AND delivery_key = :name
+UNION ALL
+SELECT 'it waits to be read at the vendor' FROM changed_object
+WHERE connection_id = :c AND {OBJECT} = :name
+UNION ALL
+SELECT 'the balance is shown, or waits to be' FROM mirror
+WHERE connection_id = :c AND member_id = :name
+UNION ALL
+SELECT 'it is ' || state FROM hold_code WHERE connection_id = :c AND {HOLD} = :name LIMIT 1"""
+
+
+class Letter(NamedTuple):
+    """One that was given up, or waits. ``due``: its next try; None: it was given up."""
+
+    queue: str
+    connection: str
+    name: str
+    since: datetime
+    tries: int
+    why: str | None
+    due: datetime | None
+
+
+async def dead(conn: AsyncConnection, shops: Sequence[str]) -> list[Letter]:
+    """What was given up at these connections, the oldest first; bounded."""
+    return await _list(conn, DEAD, shops)
+
+
+async def waiting(conn: AsyncConnection, shops: Sequence[str]) -> list[Letter]:
+    """What waits at these connections, the oldest first; the next due ones where it is bounded."""
+    return await _list(conn, WAITING, shops)
+
+
+async def _list(conn: AsyncConnection, statement: str, shops: Sequence[str]) -> list[Letter]:
+    rows = (await conn.execute(text(statement), {"shops": list(shops)})).all()
+    return [Letter(*row) for row in rows]
+
+
+async def put_back(
+    conn: AsyncConnection,
+    connection: str,
+    names: Sequence[str] | None,
+    since: datetime,
+    now: datetime,
+) -> list[str]:
+    """Let what was given up be tried again from now on; gives the names of what was put back.
+
+    ``names`` None: all of the connection's. Only what came in from ``since`` on.
+    """
+    values = {"c": connection, "names": names and list(names), "since": since, "now": now}
+    found: list[str] = []
+    for statement in BACK.values():
+        found += (await conn.execute(text(statement), values)).scalars().all()
+    return found
+
+
+async def stands(conn: AsyncConnection, connection: str, name: str) -> str | None:
+    """How one stands that was not given up, in words; None: nothing has this name."""
+    found = await conn.execute(text(STANDS), {"c": connection, "name": name})
+    return found.scalars().first()

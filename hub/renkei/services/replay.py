@@ -1,0 +1,87 @@
+"""What was given up is put back, for the workers to try again; nothing is booked here.
+
+What a delivery tells is booked by what it names: an order's older state changes nothing once a
+newer one was seen, and a state that is booked already is booked no second time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from renkei.clock import Clock
+from renkei.connections.opened import OpenConnections
+from renkei.errors import RequestInvalid
+from renkei.messaging import dead_letters
+from renkei.messaging.dead_letters import Letter
+from renkei.services.booking import EVER
+from renkei.storage.engine import Database
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Lists what was given up or waits, and puts back what was given up."""
+
+    connections: OpenConnections
+    database: Database
+    clock: Clock
+
+    async def dead(self, connection: str | None) -> list[Letter]:
+        """What was given up, at one connection or at all. Raises UnknownConnection."""
+        shops = await self._shops(connection)
+        async with self.database.begin() as conn:
+            return await dead_letters.dead(conn, shops)
+
+    async def waiting(self, connection: str | None) -> list[Letter]:
+        """What waits, at one connection or at all. Raises UnknownConnection."""
+        shops = await self._shops(connection)
+        async with self.database.begin() as conn:
+            return await dead_letters.waiting(conn, shops)
+
+    async def named(self, names: Sequence[str]) -> int:
+        """Put back these, named connection/name: all of them or none; gives how many.
+
+        Raises UnknownConnection; RequestInvalid for the first that was not given up.
+        """
+        wanted: dict[str, list[str]] = {}
+        for full in dict.fromkeys(names):
+            connection, _, name = full.partition("/")
+            wanted.setdefault(connection, []).append(name)
+        for connection in wanted:
+            await self.connections.require(connection)
+        back = 0
+        async with self.database.begin() as conn:
+            for connection, some in sorted(wanted.items()):
+                found = await dead_letters.put_back(conn, connection, some, EVER, self.clock())
+                await _require_all(conn, connection, some, found)
+                back += len(found)
+        return back
+
+    async def everything(self, connection: str, since: datetime | None = None) -> int:
+        """Put back all that was given up at a connection; gives how many.
+
+        Only what came in from ``since`` on, if that is given. Raises UnknownConnection.
+        """
+        await self.connections.require(connection)
+        async with self.database.begin() as conn:
+            now, since = self.clock(), since or EVER
+            return len(await dead_letters.put_back(conn, connection, None, since, now))
+
+    async def _shops(self, connection: str | None) -> list[str]:
+        if connection is not None:
+            return [(await self.connections.require(connection)).id]
+        return [row.id for row in await self.connections.rows()]
+
+
+async def _require_all(
+    conn: AsyncConnection, connection: str, names: Sequence[str], found: Sequence[str]
+) -> None:
+    missing = [name for name in names if name not in found]
+    if not missing:
+        return
+    stands = await dead_letters.stands(conn, connection, missing[0])
+    why = f"was not given up: {stands}" if stands else "nothing has this name"
+    raise RequestInvalid(
+        "name", f"{connection}/{missing[0]}", f"{why}; see `renkei queue --dead`; nothing was done"
+    )
