@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(
         2_000_000, ge=10_000, le=100_000_000, description="largest request body"
     )
+    keep_days: int = Field(
+        90, ge=1, le=36_500, description="days for which the bytes of settled deliveries are kept"
+    )
     log_level: LogLevel = "info"
     log_format: LogFormat = Field(
         "auto", description="lines for a person, json for a program; auto: json unless a terminal"

@@ -22,6 +22,7 @@ Renkei errors (contracts)
 │   ├── BookingRefused           what was asked for is not possible, and why
 │   ├── KeyReused                the key was used before, for something else
 │   ├── PeriodNotOpen            the month named takes no entries
+│   ├── BodyGone                 a delivery's bytes are not kept any more
 │   └── SealBroken               sealed bytes do not open: wrong key, or changed behind our back
 └── LedgerFault                  a bug of ours: nothing was booked
     ├── PostingNotAllowed            a movement that is not in the table of rules
@@ -143,6 +144,10 @@ class PeriodNotOpen(GiveUp):
         super().__init__(f"period {period!r:.20} of program {program} is not open")
         self.program = program
         self.period = period
+
+
+class BodyGone(GiveUp):
+    """What a delivery said is not kept any more: only that it came, and what became of it."""
 
 
 class SealBroken(GiveUp):

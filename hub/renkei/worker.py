@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from renkei.clock import Clock
+from renkei.config import Settings
 from renkei.connections.opened import OpenConnections
 from renkei.messaging import polls
 from renkei.messaging.due import Lane, due
@@ -60,6 +61,8 @@ class Pace:
 class WorkedHub(Protocol):
     """The parts of bootstrap's Hub that the worker needs."""
 
+    @property
+    def settings(self) -> Settings: ...
     @property
     def database(self) -> Database: ...
     @property
@@ -119,7 +122,8 @@ class Worker:
     def __post_init__(self) -> None:
         hub = self.hub
         self.tools = tools_of(hub)
-        self.endings = Endings(hub.booking, hub.clock, self.tools.owner)
+        keeps = timedelta(days=hub.settings.keep_days)
+        self.endings = Endings(hub.booking, hub.clock, self.tools.owner, keeps)
         self.watch = WatchDeliveries(hub.database, hub.clock)
         self.polls = ReadPolls(self.tools, self.pace.poll_interval, self.pace.poll_overlap)
         create = CreateMember(hub.database, hub.ring, hub.booking, hub.clock)

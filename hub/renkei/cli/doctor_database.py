@@ -112,7 +112,9 @@ def guards(conn: Connection) -> Finding:
     """Whether the triggers that refuse changes are there, unchanged, and always fire."""
     rows = conn.execute(text(UNGUARDED)).scalars()
     if missing := sorted(table.removeprefix("table ") for table in rows):
-        mend = "as the owner: ALTER TABLE <table> ENABLE ALWAYS TRIGGER frozen"
+        mend = (
+            "as the owner: ALTER TABLE <table> ENABLE ALWAYS TRIGGER frozen (delivery: and emptied)"
+        )
         return Finding("guards", False, f"not guarded: {', '.join(missing)}", mend)
     return Finding("guards", True, f"{len(FROZEN_TABLES)} tables refuse changes")
 

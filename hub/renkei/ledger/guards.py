@@ -36,10 +36,14 @@ FROZEN_TABLES = (
 
 STATE = {
     "lot": ("pending", "available", "held", "expired", "netted", "open"),
-    "delivery": ("state", "reason", "tries", "due", "owner"),
+    "delivery": ("state", "reason", "tries", "due", "owner", "headers", "body"),
     "hold_code": ("state", "due", "tries", "owner", "leased_until", "last_error"),
 }
-"""The columns of these tables that may change. A delivery may also be deleted when it is old."""
+"""The columns of these tables that may change. A delivery may also be deleted when it is old.
+
+Its headers and body may only be emptied, and only once it is settled: a trigger of its own sees to
+that.
+"""
 
 # Per table: how many columns may change, and whether its rows may not be deleted. In the statement
 # below 51 = row, before, update, truncate, of which all but "row" must be set (50); 8 is delete.
@@ -58,5 +62,11 @@ FROM (VALUES {GUARDED}) AS x(name, mutable, kept) WHERE NOT EXISTS (
     AND g.tgtype & 51 = 50 AND g.tgtype & 8 >= CASE WHEN x.kept THEN 8 ELSE 0 END
     AND cardinality(g.tgattr::int2[]) = CASE x.mutable WHEN 0 THEN 0 ELSE
       (SELECT count(*) FROM pg_attribute a
-       WHERE a.attrelid = g.tgrelid AND a.attnum > 0 AND NOT a.attisdropped) - x.mutable END)"""
+       WHERE a.attrelid = g.tgrelid AND a.attnum > 0 AND NOT a.attisdropped) - x.mutable END)
+UNION ALL
+SELECT 'table delivery', 'trigger emptied', 'missing, disabled or another' WHERE NOT EXISTS (
+  SELECT FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
+  WHERE g.tgrelid = to_regclass('delivery') AND g.tgname = 'emptied' AND g.tgenabled = 'A'
+    AND g.tgqual IS NULL AND g.tgtype & 19 = 19 AND cardinality(g.tgattr::int2[]) = 2
+    AND f.proname = 'only_empty' AND f.prosrc LIKE '%RAISE EXCEPTION%')"""
 """Finds each table whose guard does not refuse every change, always."""

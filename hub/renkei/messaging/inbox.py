@@ -1,7 +1,9 @@
 """Deliveries: stored once under (connection, key), claimed by one worker at a time, ended once.
 
-Headers and bodies are sealed: they hold personal data. A claim is a lease: ``due`` is pushed into
-the future, and whoever ends the delivery must still be its owner.
+Headers and bodies are sealed: they hold personal data. Some time after the end they are emptied;
+the row stays for ever, so that a delivery that comes again then is still known.
+A claim is a lease: ``due`` is pushed into the future, and whoever ends the delivery must still be
+its owner.
 """
 
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.errors import BodyGone
 from renkei.messaging.reason import storable
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -51,6 +54,13 @@ FROM json_to_recordset(CAST(:p AS json))
 WHERE (d.connection_id, d.delivery_key) = (x.c, x.k) AND d.state = 'new'
   AND d.owner = x.owner AND d.tries = x.tries"""
 
+EMPTY = """
+UPDATE delivery d SET headers = '', body = ''
+FROM (SELECT connection_id, delivery_key FROM delivery
+      WHERE state IN ('done', 'ignored') AND body <> '' AND received_at < :before
+      ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED) old
+WHERE (d.connection_id, d.delivery_key) = (old.connection_id, old.delivery_key)"""
+
 
 @dataclass(frozen=True)
 class Incoming:
@@ -72,8 +82,18 @@ class Claimed:
     tries: int
     owner: str
 
+    @property
+    def gone(self) -> bool:
+        """Whether its bytes are not kept any more; what is sealed is never empty."""
+        return not self.body
+
     def opened(self, ring: KeyRing) -> Delivery:
-        """As it came; raises SealBroken. The path's secret was for verifying and is not kept."""
+        """As it came; raises SealBroken, or BodyGone.
+
+        The path's secret was for verifying and is not kept.
+        """
+        if self.gone:
+            raise BodyGone(f"the body of {self.connection}/{self.key} is not kept any more")
         about = _about(self.connection, self.key)
         pairs = orjson.loads(ring.open(self.headers, f"{about}/headers"))
         return Delivery(
@@ -180,3 +200,12 @@ async def end(conn: AsyncConnection, ended: Sequence[Ended]) -> int:
         for one in sorted(ended, key=lambda one: (one.claimed.connection, one.claimed.key))
     ]
     return (await conn.execute(text(END), {"p": as_json(rows)})).rowcount
+
+
+async def empty(conn: AsyncConnection, before: datetime, limit: int) -> int:
+    """Empty the oldest settled deliveries that came in before then; gives how many.
+
+    What waits or was given up keeps its bytes.
+    """
+    values = {"before": before, "limit": limit}
+    return (await conn.execute(text(EMPTY), values)).rowcount

@@ -13,7 +13,7 @@ from typing import ClassVar
 import structlog
 
 from renkei.clock import Clock
-from renkei.messaging import jobs
+from renkei.messaging import inbox, jobs
 from renkei.services import look_ups, terminals
 from renkei.services.booking import EVER, Booking
 
@@ -24,17 +24,21 @@ JOB = "endings"
 ROUNDS = 50
 """Batches of one kind in one turn: after a month's end another kind has its turn between."""
 
+EMPTIED = 500
+"""Deliveries in one batch: bodies of two megabytes are allowed, and their bytes are not read."""
+
 BACK = timedelta(days=1)
 """Holds whose end lies so far back are looked for again: some are booked late."""
 
 
 @dataclass
 class Endings:
-    """Ends what is over. ``owner`` names this process."""
+    """Ends what is over. ``owner`` names this process; ``keeps``: for how long bytes are kept."""
 
     booking: Booking
     clock: Clock
     owner: str
+    keeps: timedelta = timedelta(days=90)
     epoch: int | None = None
     lapsed_until: datetime = EVER
     slid_at: datetime = EVER
@@ -53,6 +57,7 @@ class Endings:
             if await self._drain(self.booking.expire_slid):
                 self.slid_at = began
         await self._drain(self.booking.reach_tiers)
+        await self._drain(self._empty)
         await self._forget()
 
     async def leave(self) -> None:
@@ -84,6 +89,10 @@ class Endings:
         if not found:
             self.lapsed_until = now - BACK
         return await self.booking.lapse(found)
+
+    async def _empty(self) -> int:
+        async with self.booking.database.begin() as conn:
+            return await inbox.empty(conn, self.clock() - self.keeps, EMPTIED)
 
     async def _forget(self) -> None:
         async with self.booking.database.begin() as conn:

@@ -61,6 +61,7 @@ def received(told: Sequence[tuple[Kept, bool]]) -> Iterator[Step]:
     for one, sure in told:
         origin = Origin(one.sealed.connection, one.key)
         words = "genuine, stored once" if sure else "genuine, stored; it may tell of this order"
+        words += "; its body is not kept any more" if one.sealed.gone else ""
         where = f"{origin.connection} {one.key}"
         yield Step(one.sealed.received_at, "received", where, words, origin.trace)
         if one.state == "new":

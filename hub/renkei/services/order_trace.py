@@ -97,8 +97,8 @@ class FindOrder:
             if unread.steps:
                 return unread
         raise UnknownOrder(
-            f"no order {named}, and no delivery that tells of it: look at the shop whether it was "
-            "sent, and at `renkei connections` whether its deliveries come"
+            f"no order {named}, and no delivery whose body is kept tells of it: look at the shop "
+            "whether it was sent, and at `renkei connections` whether its deliveries come"
         )
 
     async def _of(self, connection: str, order: str) -> OrderTrace:

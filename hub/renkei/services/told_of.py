@@ -38,7 +38,7 @@ class ToldOf:
         """True or False: surely or perhaps; None: it tells of something else."""
         try:
             delivery = one.sealed.opened(self.ring)
-        except RenkeiError:
+        except RenkeiError:  # its key is another, or its body is not kept any more
             return None
         webhooks = opened.webhooks
         try:

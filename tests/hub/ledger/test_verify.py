@@ -242,6 +242,27 @@ async def test_a_guard_that_was_taken_down_is_found(
     assert (GUARD, "table posting trigger frozen") in found
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE delivery DISABLE TRIGGER emptied",
+        "ALTER TABLE delivery ENABLE TRIGGER emptied",
+        "DROP TRIGGER emptied ON delivery",
+        "CREATE OR REPLACE TRIGGER emptied BEFORE UPDATE OF body ON delivery"
+        " FOR EACH ROW EXECUTE FUNCTION only_empty();"
+        "ALTER TABLE delivery ENABLE ALWAYS TRIGGER emptied",
+        "CREATE OR REPLACE FUNCTION only_empty() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RETURN new; END $$",
+    ],
+)
+async def test_the_guard_of_deliveries_bytes_that_was_taken_down_is_found(
+    behind: AsyncConnection, statement: str
+) -> None:
+    await behind.execute(text(statement))
+    found = {(one.invariant, one.subject) for one in (await verify(behind)).findings}
+    assert (GUARD, "table delivery trigger emptied") in found
+
+
 async def test_every_invariant_is_broken_by_some_tampering() -> None:
     broken = {case.invariant for case in TAMPERINGS} | {CLOCK, GUARD}
     known = {one.name for one in INVARIANTS} | set(REPLAYED)

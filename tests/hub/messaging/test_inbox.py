@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.errors import SealBroken
-from renkei.messaging.inbox import Claimed, Ended, Incoming, claim, end, store
+from renkei.errors import BodyGone, SealBroken
+from renkei.messaging import kept
+from renkei.messaging.inbox import Claimed, Ended, Incoming, claim, empty, end, store
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.delivery import Delivery
@@ -138,3 +140,65 @@ async def test_what_is_claimed_comes_in_the_order_in_which_it_came_in(
         at = NOW - timedelta(seconds=tick)
         await store(conn, ring, [Incoming(Delivery("cart", at, (), b""), f"d{tick}")])
     assert [one.key for one in await claimed(conn)] == ["d3", "d2", "d1", "d0"]
+
+
+async def settled(conn: AsyncConnection, ring: KeyRing, **states: Any) -> None:
+    """Deliveries by their keys, each ended like this."""
+    await stored(conn, ring, *states)
+    found = await claim(conn, "cart", "me", NOW, 10)
+    await end(conn, [Ended(each, states[each.key], NOW, "said") for each in found])
+
+
+async def test_old_bytes_go_once_they_are_settled_and_the_rest_stays(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    await settled(conn, ring, a="done", b="ignored", c="dead", d="new")
+    assert await empty(conn, NOW, 10) == 0, "not before their time"
+    assert await empty(conn, LATER, 1) == 1
+    assert await empty(conn, LATER, 10) == 1
+    assert await empty(conn, LATER, 10) == 0
+    found = await kept.look(conn, "cart", [])
+    assert [(each.key, each.sealed.gone, each.state) for each in found] == [
+        ("a", True, "done"),
+        ("b", True, "ignored"),
+        ("c", False, "dead"),
+        ("d", False, "new"),
+    ]
+    with pytest.raises(BodyGone, match="cart/a is not kept any more"):
+        found[0].sealed.opened(ring)
+    assert found[2].sealed.opened(ring).body == b"c"
+
+
+async def test_what_comes_again_when_its_bytes_are_gone_is_still_known(
+    conn: AsyncConnection, ring: KeyRing, one: One
+) -> None:
+    await settled(conn, ring, a="done")
+    await empty(conn, LATER, 10)
+    assert await store(conn, ring, [incoming("a")]) == [False]
+    assert await claimed(conn, now=LATER) == []
+    assert await one("SELECT state, reason, length(headers) + length(body) FROM delivery") == (
+        "done",
+        "said",
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "change"),
+    [
+        ("done", "body = 'another'"),
+        ("done", "headers = 'another', body = ''"),
+        ("done", "body = body"),
+        ("new", "headers = '', body = ''"),
+        ("dead", "headers = '', body = ''"),
+    ],
+)
+async def test_bytes_may_be_emptied_and_never_changed(
+    shops: Database, ring: KeyRing, owner_engine: Any, state: Any, change: str
+) -> None:
+    async with shops.begin() as conn:
+        await settled(conn, ring, a=state)
+    for engine in (shops.engine, owner_engine):
+        async with engine.begin() as conn:
+            with pytest.raises(DBAPIError, match="may be emptied, no more"):
+                await conn.execute(text(f"UPDATE delivery SET {change}"))

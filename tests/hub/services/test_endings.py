@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from acme import given
+from acme import Scene, body, bought, given
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.bootstrap import Hub
 from renkei.cli.demo_watch import watch
+from renkei.messaging.inbox import Incoming
 from renkei.services import booking as booking_module
 from renkei.services.booking import EVER, Booking
 from renkei.services.endings import Endings
 from renkei.services.till import Terminal, TillService
+from renkei_contracts.delivery import Delivery
 from renkei_contracts.reference.cart.twin import ReferenceTwin
 from renkei_contracts.till import HoldRequest
 
@@ -204,3 +206,15 @@ async def test_what_is_over_is_found_by_an_index_on_its_moment(
         await conn.execute(text("SET LOCAL enable_seqscan = off"))
         plan = (await conn.execute(text(f"EXPLAIN {statement}"), {"since": EVER})).scalars().all()
     assert any("Index Cond" in line and index in line for line in plan), "\n".join(plan)
+
+
+async def test_bytes_of_deliveries_are_kept_for_so_many_days(scene: Scene) -> None:
+    """One came before that, and one within it."""
+    keep = timedelta(days=scene.worker.hub.settings.keep_days)
+    for age, key in ((keep + timedelta(days=1), "old"), (keep - timedelta(days=1), "young")):
+        came = Delivery("cart", now() - age, (), body(bought(key)))
+        await scene.hub.intake.submit(Incoming(came, key))
+    await scene.settle_down()
+    await scene.worker.endings.end_what_is_over()
+    kept = "SELECT array_agg(delivery_key) FROM delivery WHERE body <> ''"
+    assert tuple(await scene.one(kept)) == (["young"],)

@@ -1,6 +1,6 @@
 """One answer to where an order is, whatever became of it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from acme import NOW, Scene, body, bought, hanako, shown_after
@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.errors import RequestInvalid, UnknownOrder
+from renkei.messaging import inbox
 from renkei.services.order_trace import FindOrder, OrderTrace
 from renkei.services.told_of import ToldOf
 from renkei.tracing import Origin
@@ -181,3 +182,19 @@ async def test_an_order_that_gives_nothing_says_why(
     await scene.deliver(body(order), "d1")
     await scene.work("deliveries")
     assert (await trace(scene)).answer == answer
+
+
+async def test_a_delivery_whose_body_is_gone_is_told_by_what_was_booked(scene: Scene) -> None:
+    await known(scene)
+    await scene.deliver(body(bought()), "d1")
+    await scene.settle_down()
+    await scene.deliver(body(bought("o9").model_copy(update={"customer": None})), "d9")
+    async with scene.hub.database.begin() as conn:
+        await inbox.empty(conn, datetime.now(UTC), 10)
+    found = await trace(scene)
+    (received,) = [step for step in found.steps if step.what == "received"]
+    assert received.said == "genuine, stored once; its body is not kept any more"
+    assert "earned 100" in found.answer
+    assert (await trace(scene, "o9")).answer.startswith("not booked, waiting")
+    with pytest.raises(UnknownOrder, match="no delivery whose body is kept tells of it"):
+        await trace(scene, "o7")

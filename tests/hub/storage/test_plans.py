@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from renkei.ledger import queries, statements
-from renkei.messaging import kept, queues
+from renkei.messaging import inbox, kept, queues
 from renkei.storage.engine import Database
 from renkei.storage.trip import PARAMETER
 
@@ -70,6 +70,11 @@ async def test_the_newest_deliveries_are_found_without_reading_them_all(database
     found = [node for node in await planned(database, kept.LOOK) if of_table(node, "delivery")]
     newest = [node for node in found if node.get("Scan Direction") == "Backward"]
     assert [node["Index Name"] for node in newest] == ["delivery_connection_id_received_at_idx"]
+
+
+async def test_old_bytes_are_found_without_those_that_are_gone(database: Database) -> None:
+    found = await planned(database, inbox.EMPTY)
+    assert "delivery_kept" in {node.get("Index Name") for node in found}
 
 
 async def planned(database: Database, statement: str) -> list[dict[str, Any]]:
