@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from acme import NOW, Scene, body, bought, hanako, shown
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
@@ -14,9 +15,11 @@ from renkei.connections.calling import CALL_SECONDS
 from renkei.errors import UnknownVendor
 from renkei.ledger.verify import verify
 from renkei.messaging.due import Lane
-from renkei.messaging.inbox import Incoming
+from renkei.messaging.inbox import ALONE, MOST_LOST, Incoming
 from renkei.messaging.retry import TRIES
 from renkei.services.members import balance
+from renkei.services.read_deliveries import ENDS_WORKERS, ReadDeliveries
+from renkei.services.replay import Replay
 from renkei.worker import Pace, Worker
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import (
@@ -400,3 +403,54 @@ async def test_what_a_delivery_tells_and_the_database_refuses_costs_its_neighbou
         await scene.work("deliveries")
     row = await scene.one("SELECT state, tries FROM delivery WHERE delivery_key = 'bad'")
     assert tuple(row) == ("dead", TRIES)
+
+
+LOST = """
+UPDATE delivery SET lost = {times}, owner = 'lost', due = now() WHERE delivery_key = '{key}'"""
+
+
+async def lose(scene: Scene, key: str, times: int) -> None:
+    """So many workers have lost it, and one more has it no longer."""
+    async with scene.hub.database.begin() as conn:
+        await conn.execute(text(LOST.format(key=key, times=times - 1)))
+
+
+async def test_what_ended_its_workers_is_given_up_unread_and_what_may_have_is_read_alone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    read: list[str] = []
+    webhooks: Any = (await scene.hub.connections.get("cart")).webhooks
+    reads = webhooks.read
+
+    def and_note(one: Delivery) -> Any:
+        read.append(str(one.header("acme-id")))
+        return reads(one)
+
+    monkeypatch.setattr(webhooks, "read", and_note)
+    for number, key in enumerate(("deadly", "suspect", "fellow", "other")):
+        await scene.deliver(body(bought(f"o{number}")), key)
+    await lose(scene, "deadly", MOST_LOST)
+    await lose(scene, "suspect", MOST_LOST - 1)
+    await lose(scene, "fellow", ALONE)
+    assert await scene.work("deliveries") == 4
+    assert read[0] == "other"
+    assert sorted(read[1:]) == ["fellow", "suspect"]
+    row = await scene.one("SELECT state, reason FROM delivery WHERE delivery_key = 'deadly'")
+    assert tuple(row) == ("dead", ENDS_WORKERS)
+    assert tuple(await scene.one("SELECT count(*) FROM delivery WHERE state = 'done'")) == (3,)
+    replay = Replay(scene.hub.connections, scene.hub.database, scene.hub.clock)
+    assert await replay.named(["cart/deadly"]) == 1
+    await scene.work("deliveries")
+    assert read[-1] == "deadly", "a person had it tried again"
+
+
+async def test_of_all_connections_one_suspect_at_a_time_is_read(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(body(bought()), "suspect")
+    await lose(scene, "suspect", ALONE)
+    deliveries = scene.worker.queues["deliveries"]
+    assert isinstance(deliveries, ReadDeliveries)
+    async with deliveries.alone:  # another connection's is under way
+        assert await scene.work("deliveries") == 0
+    assert await scene.work("deliveries") == 1

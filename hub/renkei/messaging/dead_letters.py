@@ -59,7 +59,7 @@ _BACK: Final = {
         "delivery_key",
         "received_at",
         "state = 'dead'",
-        "state = 'new', reason = NULL, tries = 0, due = :now, owner = NULL",
+        "state = 'new', reason = NULL, tries = 0, lost = 0, due = :now, owner = NULL",
     ),
     "changed_object": (
         "changed_object",

@@ -36,19 +36,38 @@ FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, k text, at timestamptz, h int, hl int, bl int)
 ORDER BY c, k ON CONFLICT DO NOTHING RETURNING connection_id, delivery_key"""
 
-CLAIM = """
+ALONE = 2
+"""Claims that were lost, after which a delivery is worked off alone."""
+
+MOST_LOST = 5
+"""Claims that were lost, after which it waits for a person."""
+
+# A claim is lost where another worker has to take the delivery over: an end clears the owner, and
+# a worker that goes on after some trouble takes up its own.
+_LOST = "d.lost + CAST(coalesce(d.owner <> :owner, false) AS int)"
+
+
+def _claim(which: str) -> str:
+    return f"""
 WITH picked AS (
-    SELECT connection_id, delivery_key FROM delivery
-    WHERE state = 'new' AND connection_id = :c AND due <= :now
+    SELECT connection_id, delivery_key FROM delivery d
+    WHERE state = 'new' AND connection_id = :c AND due <= :now AND {which}
     ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED),
 taken AS (
-    UPDATE delivery d SET due = :now + CAST(:lease AS interval), owner = :owner, tries = d.tries + 1
+    UPDATE delivery d SET due = :now + CAST(:lease AS interval), owner = :owner,
+                          tries = d.tries + 1, lost = {_LOST}
     FROM picked p WHERE (d.connection_id, d.delivery_key) = (p.connection_id, p.delivery_key)
-    RETURNING d.connection_id, d.delivery_key, d.received_at, d.headers, d.body, d.tries)
+    RETURNING d.connection_id, d.delivery_key, d.received_at, d.headers, d.body, d.tries, d.lost)
 SELECT * FROM taken ORDER BY received_at, delivery_key"""
 
+
+CLAIM = _claim(f"{_LOST} < {ALONE}")
+
+CLAIM_SUSPECTS = _claim(f"lost > 0 AND {_LOST} >= {ALONE}")
+
 END = """
-UPDATE delivery d SET state = x.state, reason = x.reason, due = x.due, owner = NULL
+UPDATE delivery d SET state = x.state, reason = x.reason, due = x.due, owner = NULL,
+                      lost = 0
 FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, k text, owner text, tries int, state text, reason text, due timestamptz)
 WHERE (d.connection_id, d.delivery_key) = (x.c, x.k) AND d.state = 'new'
@@ -81,6 +100,7 @@ class Claimed:
     body: bytes = field(repr=False)
     tries: int
     owner: str
+    lost: int = 0
 
     @property
     def gone(self) -> bool:
@@ -177,11 +197,30 @@ async def claim(
     limit: int,
     lease: timedelta = LEASE,
 ) -> list[Claimed]:
-    """Take what is due at this connection, the longest waiting first, as it came in."""
+    """Take what is due at this connection, the longest waiting first, as it came in.
+
+    Not what has to be worked off alone.
+    """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    rows = (await conn.execute(text(CLAIM), values)).all()
+    return await _claimed(conn, CLAIM, values)
+
+
+async def claim_suspect(
+    conn: AsyncConnection, connection: str, owner: str, now: datetime
+) -> list[Claimed]:
+    """Take one that is due and was lost so often that nothing may be worked off beside it."""
+    values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
+    return await _claimed(conn, CLAIM_SUSPECTS, values)
+
+
+async def _claimed(
+    conn: AsyncConnection, statement: str, values: dict[str, object]
+) -> list[Claimed]:
+    rows = (await conn.execute(text(statement), values)).all()
+    owner = str(values["owner"])
     return [
-        Claimed(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5], owner) for row in rows
+        Claimed(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5], owner, row[6])
+        for row in rows
     ]
 
 

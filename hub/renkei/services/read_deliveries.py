@@ -1,7 +1,12 @@
-"""The lane of deliveries: what came in is read, booked, and ended as done, ignored or dead."""
+"""The lane of deliveries: what came in is read, booked, and ended as done, ignored or dead.
 
+One that ends the process which reads it is never ended by it. Whose workers were lost is worked off
+alone, so that it is known which one it was, and is given up when they are lost all the same.
+"""
+
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time_ns
 
 import structlog
@@ -9,7 +14,7 @@ import structlog
 from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import inbox
-from renkei.messaging.inbox import Claimed, Ended
+from renkei.messaging.inbox import ALONE, MOST_LOST, Claimed, Ended
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
@@ -21,6 +26,14 @@ log = structlog.get_logger(__name__)
 
 LIMIT = 100
 """Deliveries at a time: they meet in the ledger's group commits."""
+
+SUSPECTS = 20
+"""Deliveries one by one in one turn, where there are some that were lost: others have theirs."""
+
+ENDS_WORKERS = (
+    f"{MOST_LOST} workers in a row ended or stood still while they had it, the last "
+    f"{MOST_LOST - ALONE} with no other delivery that was lost before"
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class ReadDeliveries:
     """Works off a connection's deliveries; calls no vendor."""
 
     tools: Tools
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
@@ -43,10 +57,33 @@ class ReadDeliveries:
         async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
             claimed = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await self._work_off(opened, claimed)
+        return len(claimed) + await self._suspects(opened)
+
+    async def _work_off(self, opened: OpenConnection, claimed: Sequence[Claimed]) -> None:
         done: list[Done] = []
         await together(self._one(opened, one, done) for one in claimed)
         await self._keep(done)
-        return len(claimed)
+
+    async def _suspects(self, opened: OpenConnection) -> int:
+        """Those that were lost again and again, one after the other, of all connections."""
+        if self.alone.locked():
+            return 0  # they stay due
+        async with self.alone:
+            for number in range(SUSPECTS):
+                if not await self._suspect(opened):
+                    return number
+        return SUSPECTS
+
+    async def _suspect(self, opened: OpenConnection) -> bool:
+        """Work one off, or give it up, with nothing that was lost beside it; False: none is due."""
+        async with self.tools.database.begin_often() as conn:
+            now = self.tools.clock()
+            found = await inbox.claim_suspect(conn, opened.id, self.tools.owner, now)
+        lost = [one for one in found if one.lost >= MOST_LOST]
+        await self._keep([Done(Told(), self._dead(one, ENDS_WORKERS)) for one in lost])
+        await self._work_off(opened, [one for one in found if one not in lost])
+        return bool(found)
 
     async def _one(self, opened: OpenConnection, claimed: Claimed, done: list[Done]) -> None:
         told, began = Told(), time_ns()  # what was told before an error stays told
@@ -99,9 +136,12 @@ class ReadDeliveries:
         now, reason = self.tools.clock(), reason_of(error)
         if not dies(error, claimed.tries):
             return Ended(claimed, "new", now + pause(claimed.tries), reason)
+        return self._dead(claimed, reason)
+
+    def _dead(self, claimed: Claimed, reason: str) -> Ended:
         told = {"connection": claimed.connection, "delivery": claimed.key}
         log.warning("delivery_dead", **told, trace=_origin(claimed).trace, reason=reason)
-        return Ended(claimed, "dead", now, reason)
+        return Ended(claimed, "dead", self.tools.clock(), reason)
 
 
 def _origin(claimed: Claimed) -> Origin:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.messaging.changed import Hint, hint
 from renkei.messaging.due import DUE, Lane, due
-from renkei.messaging.inbox import CLAIM, LEASE, Incoming, store
+from renkei.messaging.inbox import CLAIM, CLAIM_SUSPECTS, LEASE, Incoming, store
 from renkei.messaging.polls import NewPoll, ensure
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -76,6 +76,8 @@ async def test_what_waits_at_one_connection_is_found_without_reading_what_waits_
     async with shops.begin_often() as conn:
         values = {"c": "shop", "owner": "me", "now": NOW, "limit": 100, "lease": LEASE}
         assert await rows_read(conn, CLAIM, values) <= 10
+        flooded = values | {"c": "cart"}
+        assert await rows_read(conn, CLAIM_SUSPECTS, flooded) <= 10
     async with shops.begin_often() as conn:
         assert await rows_read(conn, DUE, {"now": NOW}) <= 50
 

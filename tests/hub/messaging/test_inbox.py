@@ -11,7 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import BodyGone, SealBroken
 from renkei.messaging import kept
-from renkei.messaging.inbox import Claimed, Ended, Incoming, claim, empty, end, store
+from renkei.messaging.inbox import (
+    ALONE,
+    Claimed,
+    Ended,
+    Incoming,
+    claim,
+    claim_suspect,
+    empty,
+    end,
+    store,
+)
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.delivery import Delivery
@@ -202,3 +212,56 @@ async def test_bytes_may_be_emptied_and_never_changed(
         async with engine.begin() as conn:
             with pytest.raises(DBAPIError, match="may be emptied, no more"):
                 await conn.execute(text(f"UPDATE delivery SET {change}"))
+
+
+async def lost(conn: AsyncConnection, times: int) -> datetime:
+    """So many workers took what waits and never came back; gives when the last lease is over."""
+    now = NOW
+    for number in range(times):
+        assert await claimed(conn, f"lost {number}", now)
+        now += timedelta(seconds=11)
+    return now
+
+
+async def test_what_was_lost_again_and_again_is_taken_alone(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    await stored(conn, ring, "a", "b")
+    over = await lost(conn, ALONE)
+    await store(conn, ring, [incoming("c")])
+    assert [each.key for each in await claimed(conn, now=over)] == ["c"]
+    first, second = [(await claim_suspect(conn, "cart", "me", over))[0] for _ in range(2)]
+    assert {first.key, second.key} == {"a", "b"}
+    assert first.lost == second.lost == ALONE
+    assert await claim_suspect(conn, "cart", "me", over) == []
+
+
+async def test_what_was_lost_once_is_taken_with_the_rest(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    await stored(conn, ring, "a")
+    over = await lost(conn, ALONE - 1)
+    assert await claim_suspect(conn, "cart", "me", over) == []
+    (mine,) = await claimed(conn, now=over)
+    assert mine.lost == ALONE - 1
+
+
+async def test_an_end_forgets_what_was_lost(conn: AsyncConnection, ring: KeyRing) -> None:
+    await stored(conn, ring, "a")
+    over = await lost(conn, ALONE)
+    (suspect,) = await claim_suspect(conn, "cart", "me", over)
+    await end(conn, [Ended(suspect, "new", over, "the vendor is down")])
+    (mine,) = await claimed(conn, now=over)
+    assert mine.lost == 0
+
+
+async def test_a_worker_that_takes_up_its_own_again_was_not_lost(
+    conn: AsyncConnection, ring: KeyRing
+) -> None:
+    """The database was away as it wanted to say how they ended."""
+    await stored(conn, ring, "a")
+    now = NOW
+    for _ in range(ALONE + 1):
+        (mine,) = await claimed(conn, now=now)
+        assert mine.lost == 0
+        now += timedelta(seconds=11)
