@@ -34,7 +34,9 @@ ORDER BY 4, 1, 2, 3"""
 
 WAITING: Final = f"""
 (SELECT 'delivery', c, d.* FROM unnest({SHOPS}) AS c, LATERAL (
-   SELECT delivery_key, received_at, tries, reason, due FROM delivery
+   SELECT delivery_key, received_at, tries,
+          CASE WHEN lost > 0 THEN lost || ' workers were lost that had it' ELSE reason END, due
+   FROM delivery
    WHERE connection_id = c AND state = 'new' ORDER BY due LIMIT {MOST}) d)
 UNION ALL
 (SELECT 'changed_object', connection_id, {OBJECT}, changed_at, tries, last_error, due
@@ -112,6 +114,7 @@ BACK: Final = {queue: _statement(*parts) for queue, parts in _BACK.items()}
 STANDS: Final = f"""
 SELECT CASE state WHEN 'new' THEN 'it waits to be read'
                   ELSE 'it was read ' || to_char(due AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD') END
+       || CASE body WHEN '' THEN ', and its body is not kept any more' ELSE '' END
 FROM delivery WHERE connection_id = :c AND delivery_key = :name
 UNION ALL
 SELECT 'it waits to be read at the vendor' FROM changed_object

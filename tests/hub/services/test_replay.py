@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from renkei.errors import RequestInvalid, UnknownConnection
 from renkei.ledger.verify import verify
+from renkei.messaging import inbox
 from renkei.services.replay import Replay
 from renkei_contracts.errors import Rejected
 
@@ -83,6 +84,13 @@ async def test_states_that_are_replayed_together_end_in_the_newest(scene: Scene)
     assert scene.cart.points == {"c1": 300}
 
 
+async def test_what_was_lost_with_its_worker_says_so_while_it_waits(scene: Scene) -> None:
+    await scene.deliver(body(bought()), "d1")
+    await do(scene, "UPDATE delivery SET lost = 2")
+    (one,) = await replay(scene).waiting("cart")
+    assert one.why == "2 workers were lost that had it"
+
+
 async def test_only_what_came_in_since_then_is_put_back(scene: Scene) -> None:
     await scene.deliver(body(bought()), "d1")
     await do(scene, BURY)
@@ -101,6 +109,19 @@ async def test_of_several_names_all_are_put_back_or_none(scene: Scene) -> None:
     with pytest.raises(UnknownConnection):
         await replay(scene).named(["cart/d1", "nowhere/d1"])
     assert [one.name for one in await replay(scene).dead("cart")] == ["d1"]
+
+
+async def test_one_that_was_read_is_refused_and_it_is_said_when_its_body_is_gone(
+    scene: Scene,
+) -> None:
+    await scene.deliver(body(bought()), "d1")
+    await scene.settle_down()
+    with pytest.raises(RequestInvalid, match=r"it was read \d{4}-\d\d-\d\d; see"):
+        await replay(scene).named(["cart/d1"])
+    async with scene.hub.database.begin() as conn:
+        await inbox.empty(conn, NOW + timedelta(seconds=1), 10)
+    with pytest.raises(RequestInvalid, match=r"read \S+, and its body is not kept any more; see"):
+        await replay(scene).named(["cart/d1"])
 
 
 async def test_an_order_that_could_not_be_read_is_read_again(scene: Scene) -> None:
