@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from renkei.ledger import queries, statements
-from renkei.messaging import inbox, kept, queues
+from renkei.messaging import dead_letters, inbox, kept, queues
 from renkei.storage.engine import Database
 from renkei.storage.trip import PARAMETER
 
@@ -56,14 +56,23 @@ async def test_a_new_database_finds_lots_in_play_without_those_that_are_over(
     assert "lot = " in named
 
 
+GIVEN_UP = {
+    "changed_object_dead",
+    "delivery_connection_id_idx",
+    "hold_code_failed",
+    "mirror_parked",
+}
+"""Indexes of what waits for a person."""
+
+
 async def test_what_was_given_up_is_counted_without_what_was_not(database: Database) -> None:
     found = await planned(database, queues.DEAD)
-    assert {node["Index Name"] for node in found if "Index Name" in node} == {
-        "changed_object_dead",
-        "delivery_connection_id_idx",
-        "hold_code_failed",
-        "mirror_parked",
-    }
+    assert {node["Index Name"] for node in found if "Index Name" in node} == GIVEN_UP
+
+
+async def test_what_was_given_up_is_listed_without_what_was_not(database: Database) -> None:
+    found = await planned(database, dead_letters.DEAD)
+    assert {node["Index Name"] for node in found if "Index Name" in node} == GIVEN_UP
 
 
 async def test_the_newest_deliveries_are_found_without_reading_them_all(database: Database) -> None:
