@@ -34,6 +34,7 @@ from renkei.services.trouble import Trouble
 from renkei.services.watch_deliveries import WatchDeliveries
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
+from renkei.storage.stalled import end_stalled
 from renkei.storage.wakers import Wakers
 from renkei.tracing import Traces
 from renkei_contracts.errors import RenkeiError
@@ -51,6 +52,7 @@ class Pace:
     poll_overlap: timedelta = polls.OVERLAP
     lapse_every: float = 5.0
     watch_every: float = 20.0
+    stalled_every: float = 2.0
     rest_after_fault: float = 1.0
     longest_rest: float = 60.0
     drain: float = 15.0
@@ -139,6 +141,7 @@ class Worker:
                 self._each(stop, self.pace.lapse_every, self.endings.end_what_is_over)
             ),
             asyncio.create_task(self._each(stop, self.pace.watch_every, self.watch.look)),
+            asyncio.create_task(self._each(stop, self.pace.stalled_every, self._end_stalled)),
         )
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -231,6 +234,9 @@ class Worker:
                     at=place_of(error),
                 )
             await _until(stop, seconds)
+
+    async def _end_stalled(self) -> None:
+        await end_stalled(self.hub.database)
 
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         kicked = asyncio.create_task(self.woken.wait())
