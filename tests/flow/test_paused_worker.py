@@ -20,7 +20,7 @@ from renkei.storage.scratch import Scratch
 
 WORKER = Path(__file__).parents[1] / "worker_process.py"
 PATIENCE = 60
-SOON = "&options=" + quote("-c idle_in_transaction_session_timeout=1s")
+SOON = "&options=" + quote("-c idle_in_transaction_session_timeout=2s")
 """In place of ten seconds."""
 
 LEASES_ARE_OVER = "UPDATE delivery SET due = clock_timestamp() WHERE state = 'new'"
