@@ -35,6 +35,7 @@ from renkei.services.trouble import Trouble
 from renkei.services.watch_deliveries import WatchDeliveries
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
+from renkei.storage.stalled import end_stalled
 from renkei.storage.wakers import Wakers
 from renkei.tracing import Traces
 from renkei_contracts.errors import RenkeiError
@@ -52,6 +53,7 @@ class Pace:
     poll_overlap: timedelta = polls.OVERLAP
     lapse_every: float = 5.0
     watch_every: float = 20.0
+    stalled_every: float = 2.0
     rest_after_fault: float = 1.0
     longest_rest: float = 60.0
     drain: float = 15.0
@@ -143,6 +145,7 @@ class Worker:
                 self._each(stop, self.pace.lapse_every, self.endings.end_what_is_over)
             ),
             asyncio.create_task(self._each(stop, self.pace.watch_every, self.watch.look)),
+            asyncio.create_task(self._each(stop, self.pace.stalled_every, self._end_stalled)),
         )
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -235,6 +238,9 @@ class Worker:
                     at=place_of(error),
                 )
             await _until(stop, seconds)
+
+    async def _end_stalled(self) -> None:
+        await end_stalled(self.hub.database)
 
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         kicked = asyncio.create_task(self.woken.wait())

@@ -20,7 +20,7 @@ from renkei.storage.scratch import Scratch
 
 WORKER = Path(__file__).parents[1] / "worker_process.py"
 PATIENCE = 60
-SOON = "&options=" + quote("-c idle_in_transaction_session_timeout=300ms")
+SOON = "&options=" + quote("-c idle_in_transaction_session_timeout=2s")
 """In place of ten seconds."""
 
 LEASES_ARE_OVER = "UPDATE delivery SET due = clock_timestamp() WHERE state = 'new'"
@@ -30,10 +30,7 @@ ENDED = "SELECT DISTINCT state, owner FROM delivery"
 @asynccontextmanager
 async def stopped_at(ground: Ground, place: str) -> AsyncIterator[Process]:
     """A worker's process that stands still at this place of its work; killed at the end."""
-    environment = ground.environment | {
-        "RENKEI_FAILPOINT": f"{place}:stop",
-        "RENKEI_DATABASE_URL": ground.environment["RENKEI_DATABASE_URL"] + SOON,
-    }
+    environment = ground.environment | {"RENKEI_FAILPOINT": f"{place}:stop"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(WORKER), "told_cart", env=os.environ | environment, stdout=DEVNULL
     )
@@ -49,16 +46,18 @@ async def stopped_at(ground: Ground, place: str) -> AsyncIterator[Process]:
         await process.wait()
 
 
-@pytest.mark.parametrize("place", ["after_load:2", "after_commit:2"])
+@pytest.mark.parametrize("place", ["after_load:2", "before_commit:2", "after_commit:2"])
 async def test_a_worker_that_stood_still_longer_than_its_lease_books_nothing_twice(
     playground: Scratch, tmp_path: Path, place: str
 ) -> None:
-    """It holds the locks of its members, or has booked what it does not know yet."""
+    """It holds the locks of its members between two trips, or in the middle of one, where the
+    server waits for the rest; or it has booked what it does not know yet.
+    """
     began = an_hour_ago()
     told = deliveries(120, began)
     first, rest, last = told[:60], told[60:-1], told[-1:]
-    with playground.database("paused") as urls:
-        async with fresh_ground(*urls, tmp_path) as ground:
+    with playground.database("paused") as (owner, app):
+        async with fresh_ground(owner, app + SOON, tmp_path) as ground:
             await ground.deliver(first)
             async with stopped_at(ground, place) as process:
                 async with ground.hub.database.begin() as conn:

@@ -292,11 +292,13 @@ ON CONFLICT (connection_id, member_id) DO UPDATE
 SET external_id = excluded.external_id, due = excluded.due, parked = false
 WHERE mirror.external_id IS NULL AND excluded.external_id IS NOT NULL"""
 
+# A row that has shown everything waits from now on, or since time has changed its balance.
 MIRRORS = """
 UPDATE mirror SET wanted_version = GREATEST(mirror.wanted_version, x.v),
-       due = LEAST(mirror.due, x.at),
+       due = CASE WHEN mirror.written_version < mirror.wanted_version
+                  THEN LEAST(mirror.due, x.at) ELSE LEAST(mirror.next_change_at, x.at) END,
        wanted_since = CASE WHEN mirror.written_version < mirror.wanted_version
-                           THEN mirror.wanted_since ELSE x.at END
+                           THEN mirror.wanted_since ELSE LEAST(mirror.next_change_at, x.at) END
 FROM (SELECT mirror.connection_id, mirror.member_id, x.v, x.at
       FROM mirror JOIN json_to_recordset(CAST(:p AS json)) AS x(m text, v bigint, at timestamptz)
         ON mirror.member_id = x.m

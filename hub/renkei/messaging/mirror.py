@@ -47,13 +47,16 @@ WHERE (mirror.connection_id, mirror.member_id) = (x.c, x.m) AND mirror.owner = x
   AND mirror.tries = x.tries AND mirror.leased_until > :now
 RETURNING mirror.connection_id, mirror.member_id"""
 
+# Who waits longest is first, so due follows what the row waits for: a balance that came meanwhile,
+# or the moment at which time changes it.
 WRITTEN = """
 UPDATE mirror SET written_version = x.v, written_points = x.points, written_at = :now,
        seen_points = coalesce(x.seen, seen_points),
        seen_at = CASE WHEN x.seen IS NULL THEN seen_at ELSE :now END,
        next_change_at = x.next, tries = 0, last_error = NULL, intent = NULL, owner = NULL,
        leased_until = x.rest,
-       wanted_since = CASE WHEN wanted_version > x.v THEN x.as_of END
+       wanted_since = CASE WHEN wanted_version > x.v THEN x.as_of END,
+       due = CASE WHEN wanted_version > x.v THEN x.as_of ELSE coalesce(x.next, mirror.due) END
 FROM json_to_recordset(CAST(:p AS json)) AS x(c text, m text, owner text, tries int, v bigint,
     points bigint, as_of timestamptz, seen bigint, next timestamptz, rest timestamptz)
 WHERE (mirror.connection_id, mirror.member_id) = (x.c, x.m) AND mirror.owner = x.owner

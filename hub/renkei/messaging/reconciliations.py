@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.messaging.drift import KINDS, Drift, Kind, Tally, explained_share
+from renkei.messaging.queues import MOST
 from renkei.storage.trip import as_json
 
 KEPT = timedelta(days=90)
@@ -54,6 +55,13 @@ BY_KIND = """
 SELECT connection_id, kind, count(*), min(since) FROM drift
 WHERE connection_id = coalesce(CAST(:c AS text), connection_id) GROUP BY 1, 2"""
 
+BRIEFLY = f"""
+SELECT c.connection_id, d.kind, count(*), min(d.since) FROM connection c, LATERAL (
+  SELECT kind, since FROM drift WHERE connection_id = c.connection_id LIMIT {MOST}) d
+GROUP BY 1, 2"""
+"""The same as BY_KIND of every connection, of MOST differences each, for who asks every few
+seconds."""
+
 OLDEST = """
 SELECT what, subject, kind, hub, vendor, since FROM drift
 WHERE connection_id = :c ORDER BY since, what, subject LIMIT :limit"""
@@ -79,11 +87,15 @@ class Outcome:
         return not any(self.drift.values())
 
     @property
+    def share(self) -> int:
+        """The explained part of all points, in hundredths of a percent; WHOLE: nothing differs."""
+        count = sum(self.drift.values())
+        return explained_share(self.tally.explained, self.tally.unexplained, count)
+
+    @property
     def explained(self) -> str:
-        """The explained part of all points, in percent: ``99.87``."""
-        tally, count = self.tally, sum(self.drift.values())
-        share = explained_share(tally.explained, tally.unexplained, count)
-        return f"{share // 100}.{share % 100:02d}"
+        """The same in percent: ``99.87``."""
+        return f"{self.share // 100}.{self.share % 100:02d}"
 
 
 async def begin(conn: AsyncConnection, connection: str, began: datetime) -> None:
@@ -121,7 +133,7 @@ async def newest(conn: AsyncConnection, connection: str | None = None) -> list[O
 
 
 def outcomes(rows: Sequence[Any], kinds: Sequence[Any]) -> list[Outcome]:
-    """What the answers to NEWEST and BY_KIND say."""
+    """What the answers to NEWEST and to BY_KIND or BRIEFLY say."""
     found: list[Outcome] = []
     for id, began_at, finished_at, *numbers in rows:
         mine = {row[1]: row for row in kinds if row[0] == id}

@@ -86,7 +86,12 @@ def open_database(url: str) -> Database:
     Parameters never stand in error texts or logs: they hold members' data.
     """
     batches = _engine(
-        url, PRICES + BY_KEY + NO_PAUSE, PREPARED, pool_size=BATCHES + OFTEN, max_overflow=BATCHES
+        url,
+        PRICES + BY_KEY + NO_PAUSE,
+        PREPARED,
+        name=BATCH_NAME,
+        pool_size=BATCHES + OFTEN,
+        max_overflow=BATCHES,
     )
     return Database(
         engine=_engine(url, PRICES, {}, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=True),
@@ -123,14 +128,20 @@ NOTICED_THERE = (
 
 NO_PAUSE = " -c idle_in_transaction_session_timeout=10s"
 """A batch asks again at once. Where a process or its machine is paused in the middle of one, or cut
-off, the server ends it, or its locks would hold up everybody until that process comes back."""
+off, the server ends it, or its locks would hold up everybody until that process comes back. In the
+middle of a trip it is the other processes that do (storage/stalled.py)."""
+
+BATCH_NAME = "renkei batch"
+"""The application's name in connections of batches, by which those are told from others."""
 
 PREPARED: dict[str, Any] = {"prepare_threshold": None}
 """The statements of batches are prepared by storage/trip.py, none by the driver."""
 
 
-def _engine(url: str, options: str, driver: dict[str, Any], **pool: Any) -> AsyncEngine:
-    args = {**connect_args(make_url(url), "renkei", options), **driver}
+def _engine(
+    url: str, options: str, driver: dict[str, Any], name: str = "renkei", **pool: Any
+) -> AsyncEngine:
+    args = {**connect_args(make_url(url), name, options), **driver}
     return create_async_engine(
         url, hide_parameters=True, pool_use_lifo=True, connect_args=args, **pool
     )

@@ -1,10 +1,15 @@
-"""What /metrics counts when it is asked: queues, connections, polls, holds, the feed, lanes."""
+"""What /metrics counts when it is asked: queues, connections, polls, holds, the feed, lanes, and
+what the last comparison with each shop found.
+"""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from renkei.messaging.drift import WHOLE
 from renkei.messaging.queues import Poll, Queues, Shop
+from renkei.messaging.reconciliations import Outcome
 
 SHOP = "connection"
 
@@ -20,6 +25,10 @@ WATCHED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("accept_rate", "Share of genuine ones among them; absent where none came", (SHOP,)),
     ("poll_behind_seconds", "Age of what polls are sure to have read", (SHOP, "kind")),
     ("poll_failures", "Failed pages since the last good one", (SHOP, "kind")),
+    ("explained_share", "Share of the compared points on which all agree", (SHOP,)),
+    ("differences", "What the last comparison found to differ", (SHOP, "kind")),
+    ("oldest_difference_seconds", "How long the oldest has differed; 0: nothing does", (SHOP,)),
+    ("compared_timestamp_seconds", "When the last comparison ended, since 1970", (SHOP,)),
 )
 
 
@@ -57,6 +66,17 @@ class Gauges:
         self._show_shops(queues.shops)
         self._show_polls(queues.polls)
         self.feed_head.set(queues.feed)
+
+    def show_compared(self, found: Iterable[Outcome], now: datetime) -> None:
+        """What the last comparisons found, as of now. After ``show``."""
+        for one in found:
+            age = max(0.0, (now - one.oldest).total_seconds()) if one.oldest else 0.0
+            self._of["explained_share"].labels(one.connection).set(one.share / WHOLE)
+            self._of["oldest_difference_seconds"].labels(one.connection).set(age)
+            ended = one.finished_at.timestamp()
+            self._of["compared_timestamp_seconds"].labels(one.connection).set(ended)
+            for kind, number in one.drift.items():
+                self._of["differences"].labels(one.connection, kind).set(number)
 
     def show_lane(self, lane: str, last_batch: int, waiting: int) -> None:
         """How a committer of this process does."""

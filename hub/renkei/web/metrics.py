@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from renkei.messaging import queues
 from renkei.messaging.queues import Queues
+from renkei.messaging.reconciliations import BRIEFLY, NEWEST, Outcome, outcomes
 from renkei.storage.committer import brief
 from renkei.storage.engine import is_database_error
 from renkei.storage.trip import Statement, travel
@@ -27,7 +28,12 @@ from renkei.web.served import ServedHub, TheHub
 
 log = structlog.get_logger(__name__)
 
-NO_LONGER_THAN = "SET LOCAL statement_timeout = '2s'"
+ASKED = (
+    Statement("SET LOCAL statement_timeout = '2s'"),
+    *(Statement(one) for one in queues.EVERY),
+    Statement(NEWEST, {"c": None}),
+    Statement(BRIEFLY),
+)
 
 
 class Metrics:
@@ -89,21 +95,23 @@ async def show(request: Request, hub: TheHub) -> Response:
     for name, lane in (("intake", hub.intake), ("ledger", hub.ledger)):
         metrics.gauges.show_lane(name, lane.last_batch, lane.waiting)
     counted = await _counted(hub)
-    metrics.gauges.show(counted or Queues())
+    found, compared = counted or (Queues(), [])
+    metrics.gauges.show(found)
+    metrics.gauges.show_compared(compared, hub.clock())
     metrics.gauges.feed_seen.set(hub.feed_head.end)
     metrics.database_up.set(int(counted is not None))
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _counted(hub: ServedHub) -> Queues | None:
-    """What waits; None where the database does not say so in time."""
-    asked = [Statement(NO_LONGER_THAN), *(Statement(one) for one in queues.EVERY)]
+async def _counted(hub: ServedHub) -> tuple[Queues, list[Outcome]] | None:
+    """What waits and what differs; None where the database does not say so in time."""
     try:
         async with hub.database.begin() as conn:
-            answers = await travel(conn, asked)
+            answers = await travel(conn, ASKED)
     except Exception as error:
         if not is_database_error(error):
             raise
         log.warning("queues_not_counted", reason=brief(error))
         return None
-    return queues.told([answer.rows for answer in answers[1:]])
+    _, *waiting, newest, differing = (answer.rows for answer in answers)
+    return queues.told(waiting), outcomes(newest, differing)

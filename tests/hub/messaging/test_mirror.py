@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.ledger.statements import MIRRORS
 from renkei.messaging.mirror import (
     Claimed,
     Intent,
@@ -19,12 +20,21 @@ from renkei.messaging.mirror import (
     saw,
     written,
 )
+from renkei.storage.trip import as_json
 from renkei_contracts.event import BalanceSeen
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.point import Balance, BalanceWrite
 
 NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)
 One = Callable[..., Any]
+
+NEW_MEMBER = """
+INSERT INTO member (member_id, program_id, created_at) VALUES (:m, 'default', :t)
+ON CONFLICT DO NOTHING"""
+
+NEW_ROW = """
+INSERT INTO mirror (connection_id, member_id, external_id, wanted_version, due)
+VALUES ('cart', :m, :m, :v, :t) ON CONFLICT DO NOTHING"""
 
 
 def at(seconds: float) -> datetime:
@@ -117,6 +127,59 @@ async def test_a_newer_balance_wanted_during_the_write_is_written_next(
     await row.execute(text("UPDATE mirror SET wanted_version = 6"))
     await shown(row, mine, of(100), None, None, NOW)
     assert len(await claimed(row, 1)) == 1
+
+
+async def wanted(conn: AsyncConnection, member: str, version: int, seconds: float) -> None:
+    """Something was booked then; of a member who is new here, the first time."""
+    values = {"m": member, "t": at(seconds), "v": version}
+    await conn.execute(text(NEW_MEMBER), values)
+    await conn.execute(text(NEW_ROW), values)
+    booked = [{"m": member, "v": version, "at": at(seconds)}]
+    await conn.execute(text(MIRRORS), {"p": as_json(booked)})
+
+
+async def first(conn: AsyncConnection, seconds: float) -> str:
+    """Who is written first then, where there is time for one only."""
+    (mine,) = await claim(conn, "cart", "me", at(seconds), 1)
+    return mine.member
+
+
+async def test_who_waits_longest_is_written_first_however_long_the_others_are_known(
+    row: AsyncConnection,
+) -> None:
+    (mine,) = await claimed(row)
+    await shown(row, mine, of(100), None, None, at(1))
+    await wanted(row, "n", 1, 10)
+    await wanted(row, "m", 6, 20)
+    assert await first(row, 30) == "n"
+
+
+async def test_a_balance_that_time_changes_waits_from_that_moment(row: AsyncConnection) -> None:
+    (mine,) = await claimed(row)
+    await shown(row, mine, of(100), None, at(20), at(1))
+    await wanted(row, "n", 1, 10)
+    assert await first(row, 30) == "n"
+
+
+async def test_what_is_booked_during_a_write_waits_from_then_on(row: AsyncConnection) -> None:
+    (mine,) = await claimed(row)
+    await wanted(row, "n", 1, 10)
+    await wanted(row, "m", 6, 20)
+    as_of = Balance(spendable=100, version=5, as_of=at(15))
+    await shown(row, mine, as_of, None, at(3600), at(25))
+    assert await first(row, 30) == "n"
+    assert await first(row, 30) == "m"
+
+
+async def test_what_is_booked_for_a_balance_that_time_has_changed_makes_it_no_younger(
+    row: AsyncConnection, one: One
+) -> None:
+    (mine,) = await claimed(row)
+    await shown(row, mine, of(100), None, at(5), at(1))
+    await wanted(row, "n", 1, 10)
+    await wanted(row, "m", 6, 20)
+    assert await one("SELECT wanted_since FROM mirror WHERE member_id = 'm'") == (at(5),)
+    assert await first(row, 30) == "m"
 
 
 async def test_a_change_cannot_be_announced_when_the_lease_is_over(

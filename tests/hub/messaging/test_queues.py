@@ -77,6 +77,18 @@ async def test_a_purchase_during_the_write_waits_from_then_on(scene: Scene) -> N
     assert found.seconds < 90
 
 
+async def test_a_purchase_makes_no_younger_what_time_has_changed_before(scene: Scene) -> None:
+    await shown_after(scene, RateLimited("slow", 30))
+    await scene.due_now("mirror")
+    await scene.work("mirror")
+    await ago(scene, "UPDATE mirror SET next_change_at = now() - interval '90 s', due = now()")
+    await scene.deliver(body(bought("o2")), "d2")
+    await scene.work("deliveries")
+    found = await waiting(scene, "mirror", "cart")
+    assert found is not None
+    assert found.seconds >= 90
+
+
 async def test_deliveries_wait_from_when_they_came(scene: Scene) -> None:
     await scene.deliver(body(bought()), "d1")
     found = await waiting(scene, "delivery", "cart")
