@@ -57,3 +57,39 @@ def test_json_is_for_programs_unless_the_setting_says_otherwise(
     if is_json:
         told = json.loads(line)
         assert (told["event"], told["delivery"], told["level"]) == ("delivery_dead", "d1", "info")
+
+
+def test_a_line_says_which_module_speaks_and_is_one_line_whatever_stands_in_it() -> None:
+    stream = io.StringIO()
+    configure_logs("info", stream)
+    odd = {"half": "\ud83d", "huge": 2**70, "text": "一\n二"}
+    structlog.get_logger("renkei.test").info("odd", **odd)
+    (line,) = stream.getvalue().splitlines()
+    told = json.loads(line)
+    assert (told["logger"], {name: told[name] for name in odd}) == ("renkei.test", odd)
+
+
+def test_what_is_below_the_level_is_not_said_by_the_hub_nor_by_a_library() -> None:
+    stream = io.StringIO()
+    configure_logs("warning", stream)
+    structlog.get_logger("renkei.test").info("heard by nobody")
+    logging.getLogger("library").info("heard by nobody")
+    assert stream.getvalue() == ""
+    logging.getLogger("library").warning("heard")
+    structlog.get_logger("renkei.test").warning("heard, too")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = [(one["event"], one["logger"], one["level"]) for one in lines]
+    assert told == [("heard", "library", "warning"), ("heard, too", "renkei.test", "warning")]
+
+
+def test_a_bug_is_told_with_where_it_was() -> None:
+    stream = io.StringIO()
+    configure_logs("info", stream)
+    try:
+        raise ValueError("of ours")
+    except ValueError:
+        structlog.get_logger("renkei.test").exception("decision_failed")
+    told = json.loads(stream.getvalue())
+    assert told["level"] == "error"
+    assert told["exception"][0]["exc_type"] == "ValueError"
+    assert told["exception"][0]["frames"][-1]["name"] == "test_a_bug_is_told_with_where_it_was"
