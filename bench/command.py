@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.report import report
 from bench.rounds import run
-from bench.thresholds import FEWEST_ROUNDS, FIGURES, figures_of
+from bench.thresholds import FEWEST_ROUNDS, FIGURES, ci_figures, figures_of
 from renkei.cli.running import run_async
 
 
@@ -17,7 +17,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
-        figures = figures_of([row for row in asked.rows.split(",") if row])
+        rows = [row for row in asked.rows.split(",") if row]
+        figures = ci_figures() if asked.ci else figures_of(rows)
     except ValueError as error:
         parser.error(str(error))
     if asked.rounds < FEWEST_ROUNDS:
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     rows = ",".join(figure.row for figure in FIGURES)
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("--rows", default="", help=f"some of {rows}; all without it")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--rows", default="", help=f"some of {rows}; all without it")
+    which.add_argument("--ci", action="store_true", help="those that CI gates, by CI's gates")
     parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS)
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     parser.add_argument("--dir", default="/tmp", help="where the server lives: a local disk")  # noqa: S108

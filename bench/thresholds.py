@@ -1,6 +1,6 @@
 """The one table: every figure, what must be reached (gate) and what is wanted (aim)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Sense = Literal["at least", "at most"]
@@ -264,6 +264,13 @@ def figures_of(rows: list[str]) -> tuple[Figure, ...]:
     if unknown := sorted(set(rows) - known):
         raise ValueError(f"no row {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     return tuple(figure for figure in FIGURES if not rows or set(rows) & {figure.row, figure.group})
+
+
+def ci_figures() -> tuple[Figure, ...]:
+    """What is asked of the machines of CI, judged by the gates that hold there; no aims."""
+    return tuple(
+        replace(figure, gate=figure.ci, aim=None) for figure in FIGURES if figure.ci is not None
+    )
 
 
 def samples_of(figures: tuple[Figure, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from bench.command import main
 from bench.report import report
 from bench.samples import SAMPLES
 from bench.statistics import noise_of, p99_ms, result_of, spread, too_noisy
-from bench.thresholds import FIGURES, NOISE, Figure, figures_of, samples_of
+from bench.thresholds import FIGURES, NOISE, Figure, ci_figures, figures_of, samples_of
 
 FASTER = Figure(
     row="faster", says="faster", of="a", by="b", unit="x", sense="at least", gate=1.3, aim=2.0
@@ -38,6 +38,22 @@ def test_a_chosen_row_brings_its_samples_and_those_of_the_noise() -> None:
 def test_a_row_brings_those_that_are_read_off_the_same_run() -> None:
     assert [one.row for one in figures_of(["feed"])] == ["feed", "feed-p99", "feed-cpu"]
     assert [one.row for one in figures_of(["feed-cpu"])] == ["feed-cpu"]
+
+
+def test_ci_asks_for_four_figures_by_gates_of_its_own() -> None:
+    asked = {figure.row: figure.gate for figure in ci_figures()}
+    assert asked == {"ack": 0.33, "ack-each": 2.0, "event": 0.8, "growth": 0.75}
+    (event,) = (figure for figure in ci_figures() if figure.row == "event")
+    result = result_of(event, {"event": [0.9] * 5, "pgbench_5": QUICK} | {"cpu": QUICK})
+    assert (result.gate_met, result.aim_met) == (True, None)
+
+
+def test_rows_of_ci_and_rows_by_name_are_not_asked_for_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--ci", "--rows", "event"])
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_an_unknown_row_is_refused_with_the_rows_there_are() -> None:
