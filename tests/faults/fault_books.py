@@ -20,6 +20,11 @@ WAITING = """
 SELECT (SELECT count(*) FROM delivery WHERE state = 'new'),
        (SELECT count(*) FROM mirror WHERE written_version < wanted_version)"""
 
+WHY = """
+SELECT member_id, written_version, wanted_version, due, tries, leased_until, parked, last_error,
+       open_until, failures, clock_timestamp()
+FROM mirror JOIN connection USING (connection_id) WHERE written_version < wanted_version"""
+
 ENDED = "SELECT state, count(*) FROM delivery GROUP BY state"
 
 PARKED = "SELECT count(*) FROM mirror WHERE parked"
@@ -53,7 +58,9 @@ async def quiet(owner: str) -> None:
             while (left := await _waiting(engine)) != (0, 0):  # noqa: ASYNC110 - another process works it off
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(f"still waiting: {left} deliveries and balances") from None
+        async with engine.begin() as conn:
+            rows = [dict(row) for row in (await conn.execute(text(WHY))).mappings()]
+        raise AssertionError(f"still waiting: {left} deliveries and balances: {rows}") from None
     finally:
         await engine.dispose()
 

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 import orjson
@@ -26,12 +27,24 @@ SHARED: list[Processor] = [
 ]
 
 
-class _Named(structlog.WriteLogger):
-    """Writes to a stream, and knows which module speaks."""
+class _Lines:
+    """Writes to a stream, and knows which module speaks.
+
+    A line that cannot be written, to a full disk or a pipe that nobody reads any more, is lost, as
+    with ``logging``: nobody is refused a sale for it.
+    """
 
     def __init__(self, stream: TextIO, name: str) -> None:
-        super().__init__(stream)
+        self._stream = stream
         self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write it."""
+        with suppress(OSError, ValueError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def configure_logs(level: str, stream: TextIO, form: LogFormat = "auto") -> None:
@@ -45,7 +58,7 @@ def configure_logs(level: str, stream: TextIO, form: LogFormat = "auto") -> None
     last = _for_a_person(terminal) if person else _for_a_program()
     structlog.configure(
         processors=[*SHARED, *last],
-        logger_factory=lambda *names: _Named(stream, *names),
+        logger_factory=lambda name: _Lines(stream, name),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )

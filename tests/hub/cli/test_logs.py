@@ -93,3 +93,21 @@ def test_a_bug_is_told_with_where_it_was() -> None:
     assert told["level"] == "error"
     assert told["exception"][0]["exc_type"] == "ValueError"
     assert told["exception"][0]["frames"][-1]["name"] == "test_a_bug_is_told_with_where_it_was"
+
+
+class Full(io.StringIO):
+    """A disk that is full."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_stops_nobody() -> None:
+    configure_logs("info", Full())
+    structlog.get_logger("renkei.test").warning("lost")
+    pipe = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    configure_logs("info", pipe, "lines")
+    structlog.get_logger("renkei.test").warning("一")
+    structlog.get_logger("renkei.test").warning("heard")
+    pipe.seek(0)
+    assert "heard" in pipe.read()
