@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import jobs
 from bench.report import report
 from bench.rounds import run
 from bench.thresholds import FEWEST_ROUNDS, FIGURES, ci_figures, figures_of
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str]) -> int:
         figures = ci_figures() if asked.ci else figures_of(rows)
     except ValueError as error:
         parser.error(str(error))
+    if any(figure.row == "jobs" for figure in figures) and (missing := jobs.missing()):
+        parser.error(missing)
     if asked.rounds < FEWEST_ROUNDS:
         parser.error(f"a median takes at least {FEWEST_ROUNDS} rounds")
     with tempfile.TemporaryDirectory(prefix="rk-bench-", dir=asked.dir) as folder:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bench import acknowledge, commit, feed, ledger, postgres, programs, replay, same_writes
+from bench import acknowledge, commit, feed, jobs, ledger, postgres, programs, replay, same_writes
 from bench.ground import Ground
 
 CPU_LOOPS = 300_000
@@ -71,5 +71,7 @@ SAMPLES = {
     "commit": Sample(commit.p50, commit.prepare),
     "commit_p99": Sample(commit.p99, commit.prepare),
     "commit_beside": Sample(commit.p99_beside_webhooks, commit.prepare),
+    "jobs": Sample(jobs.ours, jobs.prepare),
+    "procrastinate": Sample(jobs.theirs, jobs.prepare_theirs),
 }
 """Every sample by its name in thresholds.FIGURES."""
