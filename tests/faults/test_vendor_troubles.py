@@ -35,6 +35,7 @@ async def one(engine: AsyncEngine, statement: str) -> Any:
 
 
 STATE = "SELECT state FROM connection WHERE connection_id = 'cart'"
+UNDER_WAY = "SELECT count(*) FROM mirror WHERE owner IS NOT NULL"
 ALERTS = "SELECT count(*) FROM alert WHERE kind = 'needs_authorization'"
 
 
@@ -44,11 +45,16 @@ async def test_a_vendor_that_is_down_for_an_hour_is_shown_the_newest_balances(
     web, worker = Node("web", where, works=False), Node("worker", where, works=True)
     async with open_story(where, web, worker) as story:
 
+        async def nothing_under_way() -> bool:
+            return bool(await one(engine, UNDER_WAY) == 0)
+
         async def down(number: int) -> None:
             story.cloud.away = True
             await story.acknowledgements(100)
             await an_hour_in_vain(story, worker, number * (HOUR + PAUSE))
             story.cloud.away = False
+            # A failure that is noted after the clock was turned would rest for its whole pause.
+            await story.until(nothing_under_way)
             worker.set_ahead((number + 1) * (HOUR + PAUSE))
 
         assert await story.play(runs, down) == clean
