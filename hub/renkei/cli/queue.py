@@ -1,6 +1,7 @@
 """``renkei queue`` and ``renkei replay``: what was given up or waits, and having it tried again."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,13 +45,16 @@ def queue(
             table(name.replace("_", " "), COLUMNS, [_row(one) for one in letters])
         else:
             say("nothing was given up" if name == "given_up" else "nothing waits")
+    _say_what_is_left_out(found.values())
 
 
 def replay(
     context: typer.Context,
     names: Annotated[
         list[str],
-        typer.Argument(help="connection/name, as `renkei queue` lists them"),
+        typer.Argument(
+            help="connection/name, as `renkei queue` lists them; with --all-dead: connections"
+        ),
     ],
     all_dead: Annotated[
         bool, typer.Option("--all-dead", help="all that was given up at these connections")
@@ -86,6 +90,14 @@ async def _listed(
 async def _everything(hub: "Hub", connections: Sequence[str], since: datetime | None) -> int:
     service = _service(hub)
     return sum([await service.everything(one, since) for one in dict.fromkeys(connections)])
+
+
+def _say_what_is_left_out(lists: "Iterable[Sequence[Letter]]") -> None:
+    from renkei.messaging.dead_letters import MOST
+
+    counts = [number for one in lists for number in Counter(each.queue for each in one).values()]
+    if max(counts, default=0) >= MOST:
+        say(f"of each queue {MOST:,} are listed at most: there may be more")
 
 
 def _service(hub: "Hub") -> "Replay":

@@ -65,6 +65,12 @@ def test_what_was_given_up_and_what_waits_is_listed_without_what_it_holds(renkei
     assert list(renkei("queue", "--waiting", "--json").document) == ["waiting"]
 
 
+def test_a_list_that_is_cut_off_says_so(renkei: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "there may be more" not in renkei("queue").out
+    monkeypatch.setattr("renkei.messaging.dead_letters.MOST", 2)
+    assert "of each queue 2 are listed at most: there may be more" in renkei("queue", "--dead").out
+
+
 def test_one_or_all_are_put_back_and_it_is_said_how_many(renkei: Command) -> None:
     assert "1 put back" in renkei("replay", "cart/d2").out
     assert renkei("replay", "cart", "--all-dead", "--json").document == {"replayed": 1}
