@@ -38,7 +38,7 @@ class Endings:
     booking: Booking
     clock: Clock
     owner: str
-    keeps: timedelta = timedelta(days=90)
+    keeps: timedelta
     epoch: int | None = None
     lapsed_until: datetime = EVER
     slid_at: datetime = EVER

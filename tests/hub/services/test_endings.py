@@ -24,6 +24,7 @@ from renkei_contracts.till import HoldRequest
 
 PATIENCE = 60.0
 MEMBERS = 40
+KEPT = timedelta(days=90)
 
 Start = Callable[[], Awaitable[Process]]
 
@@ -95,7 +96,7 @@ async def test_whoever_lost_the_job_ends_nothing(
     booking: Booking, owner_engine: AsyncEngine
 ) -> None:
     await given(booking, "c1")
-    first, second = (Endings(booking, now, owner) for owner in ("first", "second"))
+    first, second = (Endings(booking, now, owner, KEPT) for owner in ("first", "second"))
     await first.end_what_is_over()
     await run(owner_engine, "UPDATE job SET leased_until = now()")
     await second.end_what_is_over()
@@ -132,13 +133,13 @@ async def test_who_loses_the_job_between_two_batches_leaves_the_rest(
         await run(owner_engine, "UPDATE job SET owner = 'other'")
 
     interrupted = replace(booking, committer=Interrupted(booking.committer, [taken]))
-    await Endings(interrupted, now, "me").end_what_is_over()
+    await Endings(interrupted, now, "me", KEPT).end_what_is_over()
     async with booking.database.begin() as conn:
         assert (await conn.execute(text(BOOKED))).one() == (100, 100)
 
 
 async def test_who_stops_leaves_the_job_to_the_next_at_once(booking: Booking) -> None:
-    first, second = (Endings(booking, now, owner) for owner in ("first", "second"))
+    first, second = (Endings(booking, now, owner, KEPT) for owner in ("first", "second"))
     await first.end_what_is_over()
     await first.leave()
     await second.end_what_is_over()
@@ -154,7 +155,7 @@ async def test_holds_are_ended_once_their_last_extension_is_over(
 ) -> None:
     member = await given(booking, "c1")
     await till.hold(terminal, HoldRequest(key="h1", member=member, points=30, ttl_seconds=600))
-    endings = Endings(booking, now, "me")
+    endings = Endings(booking, now, "me", KEPT)
     ended = "SELECT count(*) FROM hold_end WHERE how = 'lapsed'"
     await endings.end_what_is_over()
     assert endings.lapsed_until > now() - timedelta(days=2), "what is long over is not looked at"
@@ -178,7 +179,7 @@ async def test_who_takes_the_job_over_looks_at_what_was_over_long_ago(
 ) -> None:
     member = await given(booking, "c1")
     await till.hold(terminal, HoldRequest(key="h1", member=member, points=30, ttl_seconds=600))
-    endings = Endings(booking, now, "me")
+    endings = Endings(booking, now, "me", KEPT)
     await endings.end_what_is_over()
     await run(
         owner_engine,
