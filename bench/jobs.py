@@ -67,11 +67,11 @@ async def _work_off(hub: Hub) -> int:
     done = 0
     while True:
         now = datetime.now(UTC) + timedelta(seconds=1)
-        async with hub.database.begin() as conn:
-            claimed = await inbox.claim(conn, SHOP, OWNER, now, LIMIT)
+        async with hub.database.begin_often() as conn:
+            claimed, _ = await inbox.claim(conn, SHOP, OWNER, now, LIMIT)
         if not claimed:
             return done
-        async with hub.database.begin() as conn:
+        async with hub.database.begin_often() as conn:
             done += await inbox.end(conn, [Ended(one, "done", now) for one in claimed])
 
 

@@ -9,7 +9,7 @@ its owner.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import text
@@ -61,9 +61,15 @@ taken AS (
 SELECT * FROM taken ORDER BY received_at, delivery_key"""
 
 
+_SUSPECT = f"lost > 0 AND {_LOST} >= {ALONE}"
+
 CLAIM = _claim(f"{_LOST} < {ALONE}")
 
-CLAIM_SUSPECTS = _claim(f"lost > 0 AND {_LOST} >= {ALONE}")
+CLAIM_SUSPECTS = _claim(_SUSPECT)
+
+SUSPECTS_WAIT = f"""
+SELECT EXISTS (SELECT FROM delivery d
+               WHERE state = 'new' AND connection_id = :c AND due <= :now AND {_SUSPECT})"""
 
 END = """
 UPDATE delivery d SET state = x.state, reason = x.reason, due = x.due, owner = NULL,
@@ -189,6 +195,13 @@ def _take(new: set[tuple[str, str]], name: tuple[str, str]) -> bool:
     return there
 
 
+class Taken(NamedTuple):
+    """What was claimed; ``suspects``: there is also what has to be worked off alone."""
+
+    claimed: list[Claimed]
+    suspects: bool
+
+
 async def claim(
     conn: AsyncConnection,
     connection: str,
@@ -196,32 +209,32 @@ async def claim(
     now: datetime,
     limit: int,
     lease: timedelta = LEASE,
-) -> list[Claimed]:
+) -> Taken:
     """Take what is due at this connection, the longest waiting first, as it came in.
 
-    Not what has to be worked off alone.
+    Not what has to be worked off alone. Commits: what was taken is everybody's to see.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    return await _claimed(conn, CLAIM, values)
+    asked = [Statement(CLAIM, values), Statement(SUSPECTS_WAIT, values)]
+    found, suspects = await travel(conn, asked, commit=True)
+    return Taken([_claimed(row, owner) for row in found.rows], suspects.rows[0][0])
 
 
 async def claim_suspect(
     conn: AsyncConnection, connection: str, owner: str, now: datetime
-) -> list[Claimed]:
-    """Take one that is due and was lost so often that nothing may be worked off beside it."""
+) -> Claimed | None:
+    """Take one that is due and was lost so often that nothing may be worked off beside it. Commits.
+
+    None: there is none.
+    """
     values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
-    return await _claimed(conn, CLAIM_SUSPECTS, values)
+    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
+    return _claimed(found.rows[0], owner) if found.rows else None
 
 
-async def _claimed(
-    conn: AsyncConnection, statement: str, values: dict[str, object]
-) -> list[Claimed]:
-    rows = (await conn.execute(text(statement), values)).all()
-    owner = str(values["owner"])
-    return [
-        Claimed(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5], owner, row[6])
-        for row in rows
-    ]
+def _claimed(row: Any, owner: str) -> Claimed:
+    connection, key, received_at, headers, body, tries, lost = row
+    return Claimed(connection, key, received_at, headers, body, tries, owner, lost)
 
 
 async def end(conn: AsyncConnection, ended: Sequence[Ended]) -> int:

@@ -56,9 +56,10 @@ class ReadDeliveries:
         opened = await self.tools.connections.get(connection)
         async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
-            claimed = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
-        await self._work_off(opened, claimed)
-        return len(claimed) + await self._suspects(opened)
+            taken = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await self._work_off(opened, taken.claimed)
+        suspects = await self._suspects(opened) if taken.suspects else 0
+        return len(taken.claimed) + suspects
 
     async def _work_off(self, opened: OpenConnection, claimed: Sequence[Claimed]) -> None:
         done: list[Done] = []
@@ -79,11 +80,14 @@ class ReadDeliveries:
         """Work one off, or give it up, with nothing that was lost beside it; False: none is due."""
         async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
-            found = await inbox.claim_suspect(conn, opened.id, self.tools.owner, now)
-        lost = [one for one in found if one.lost >= MOST_LOST]
-        await self._keep([Done(Told(), self._dead(one, ENDS_WORKERS)) for one in lost])
-        await self._work_off(opened, [one for one in found if one not in lost])
-        return bool(found)
+            one = await inbox.claim_suspect(conn, opened.id, self.tools.owner, now)
+        if one is None:
+            return False
+        if one.lost >= MOST_LOST:
+            await self._keep([Done(Told(), self._dead(one, ENDS_WORKERS))])
+        else:
+            await self._work_off(opened, [one])
+        return True
 
     async def _one(self, opened: OpenConnection, claimed: Claimed, done: list[Done]) -> None:
         told, began = Told(), time_ns()  # what was told before an error stays told

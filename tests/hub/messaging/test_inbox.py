@@ -28,6 +28,7 @@ from renkei_contracts.delivery import Delivery
 
 NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=11)
+FIRST_TEN = "SELECT delivery_key FROM delivery ORDER BY due, delivery_key LIMIT 10"
 One = Callable[..., Any]
 
 
@@ -40,7 +41,7 @@ async def stored(conn: AsyncConnection, ring: KeyRing, *keys: str) -> None:
 
 
 async def claimed(conn: AsyncConnection, owner: str = "me", now: datetime = NOW) -> list[Claimed]:
-    return await claim(conn, "cart", owner, now, 10)
+    return (await claim(conn, "cart", owner, now, 10)).claimed
 
 
 async def test_the_same_key_is_stored_once_also_within_a_batch(
@@ -94,15 +95,16 @@ async def test_what_is_claimed_is_nobody_elses_until_the_lease_is_over(
     assert (mine.tries, again.tries) == (1, 2)
 
 
-async def test_two_workers_at_once_never_get_the_same_delivery(
+async def test_what_another_worker_is_taking_is_passed_over_and_not_waited_for(
     shops: Database, ring: KeyRing
 ) -> None:
     async with shops.begin() as conn:
         await stored(conn, ring, *(f"d{n}" for n in range(15)))
     async with shops.begin() as left, shops.begin() as right:
-        first, second = await claimed(left, "left"), await claimed(right, "right")
-    keys = [one.key for one in (*first, *second)]
-    assert (len(first), len(second), len(set(keys))) == (10, 5, 15)
+        await right.execute(text("SET LOCAL lock_timeout = '5s'"))
+        first = (await left.execute(text(f"{FIRST_TEN} FOR UPDATE"))).scalars().all()
+        second = [one.key for one in await claimed(right, "right")]
+    assert (len(first), len(second), len({*first, *second})) == (10, 5, 15)
 
 
 async def test_whoever_lost_the_lease_cannot_end_the_delivery(
@@ -155,7 +157,7 @@ async def test_what_is_claimed_comes_in_the_order_in_which_it_came_in(
 async def settled(conn: AsyncConnection, ring: KeyRing, **states: Any) -> None:
     """Deliveries by their keys, each ended like this."""
     await stored(conn, ring, *states)
-    found = await claim(conn, "cart", "me", NOW, 10)
+    found = await claimed(conn)
     await end(conn, [Ended(each, states[each.key], NOW, "said") for each in found])
 
 
@@ -223,17 +225,25 @@ async def lost(conn: AsyncConnection, times: int) -> datetime:
     return now
 
 
+async def suspect(conn: AsyncConnection, now: datetime) -> Claimed:
+    """The next that has to be worked off alone."""
+    found = await claim_suspect(conn, "cart", "me", now)
+    assert found is not None
+    return found
+
+
 async def test_what_was_lost_again_and_again_is_taken_alone(
     conn: AsyncConnection, ring: KeyRing
 ) -> None:
     await stored(conn, ring, "a", "b")
     over = await lost(conn, ALONE)
     await store(conn, ring, [incoming("c")])
-    assert [each.key for each in await claimed(conn, now=over)] == ["c"]
-    first, second = [(await claim_suspect(conn, "cart", "me", over))[0] for _ in range(2)]
-    assert {first.key, second.key} == {"a", "b"}
-    assert first.lost == second.lost == ALONE
-    assert await claim_suspect(conn, "cart", "me", over) == []
+    taken = await claim(conn, "cart", "me", over, 10)
+    assert ([each.key for each in taken.claimed], taken.suspects) == (["c"], True)
+    first, second = await suspect(conn, over), await suspect(conn, over)
+    assert {(one.key, one.lost) for one in (first, second)} == {("a", ALONE), ("b", ALONE)}
+    assert await claim_suspect(conn, "cart", "me", over) is None
+    assert await claim(conn, "cart", "me", over, 10) == ([], False)
 
 
 async def test_what_was_lost_once_is_taken_with_the_rest(
@@ -241,16 +251,17 @@ async def test_what_was_lost_once_is_taken_with_the_rest(
 ) -> None:
     await stored(conn, ring, "a")
     over = await lost(conn, ALONE - 1)
-    assert await claim_suspect(conn, "cart", "me", over) == []
-    (mine,) = await claimed(conn, now=over)
+    assert await claim_suspect(conn, "cart", "me", over) is None
+    taken = await claim(conn, "cart", "me", over, 10)
+    (mine,) = taken.claimed
+    assert not taken.suspects
     assert mine.lost == ALONE - 1
 
 
 async def test_an_end_forgets_what_was_lost(conn: AsyncConnection, ring: KeyRing) -> None:
     await stored(conn, ring, "a")
     over = await lost(conn, ALONE)
-    (suspect,) = await claim_suspect(conn, "cart", "me", over)
-    await end(conn, [Ended(suspect, "new", over, "the vendor is down")])
+    await end(conn, [Ended(await suspect(conn, over), "new", over, "the vendor is down")])
     (mine,) = await claimed(conn, now=over)
     assert mine.lost == 0
 
