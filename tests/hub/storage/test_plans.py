@@ -75,6 +75,25 @@ async def test_what_was_given_up_is_listed_without_what_was_not(database: Databa
     assert {node["Index Name"] for node in found if "Index Name" in node} == GIVEN_UP
 
 
+async def test_deliveries_are_claimed_without_reading_those_that_are_over(
+    database: Database,
+) -> None:
+    waits = await waiting_rows(database, inbox.CLAIM)
+    suspects = await waiting_rows(database, inbox.SUSPECTS_WAIT)
+    assert (waits["Index Name"], suspects["Index Name"]) == ("delivery_waiting", "delivery_lost")
+    for scan in (waits, suspects):
+        assert "connection_id" in scan["Index Cond"]
+        assert "due" in scan["Index Cond"]
+
+
+async def waiting_rows(database: Database, statement: str) -> dict[str, Any]:
+    """How a statement comes to the deliveries that are due."""
+    (scan,) = (
+        node for node in await planned(database, statement) if "due" in str(node.get("Index Cond"))
+    )
+    return scan
+
+
 async def test_the_newest_deliveries_are_found_without_reading_them_all(database: Database) -> None:
     found = [node for node in await planned(database, kept.LOOK) if of_table(node, "delivery")]
     newest = [node for node in found if node.get("Scan Direction") == "Backward"]
