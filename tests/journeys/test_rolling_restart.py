@@ -24,6 +24,9 @@ KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 LINGER = "3"
 """Seconds that a node serves on: many times what a caller needs to see that it is not ready."""
 
+PATIENCE = 15
+"""Seconds for which a caller looks for a node that is ready: each has three to ask its database."""
+
 CALLERS = 2
 CHANGES = "/pos/v1/changes"
 LONGEST = {"wait": "55", "types": "rule"}
@@ -41,7 +44,7 @@ class Node:
 
 @dataclass
 class Callers:
-    """They ask /readyz, call one node that is ready, and never try again."""
+    """They ask /readyz until a node is ready, call that node, and never call again."""
 
     http: httpx.AsyncClient
     nodes: list[Node]
@@ -81,15 +84,24 @@ class Callers:
         """Sales, each at a node that is ready; the first at one that is not any more, too."""
         while not stop.is_set():
             number = next(self.numbers)
-            turn = number % len(self.nodes)
-            for node in (*self.nodes[turn:], *self.nodes[:turn]):
-                status = await self.readiness(node)
-                if status == httpx.codes.OK or (status and not node.lingered):
-                    node.lingered += status != httpx.codes.OK
-                    await self.sell(node, number)
-                    break
-            else:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    node = await self.ready_node(number)
+            except TimeoutError:
                 self.failed.append("no node was ready")
+            else:
+                await self.sell(node, number)
+
+    async def ready_node(self, turn: int) -> Node:
+        """The next that takes requests. Nodes change while one is asked, so they are looked up
+        for every question."""
+        while True:
+            node = self.nodes[turn % len(self.nodes)]
+            status = await self.readiness(node)
+            if status == httpx.codes.OK or (status and not node.lingered):
+                node.lingered += status != httpx.codes.OK
+                return node
+            turn += 1
 
     async def poll(self, node: Node) -> None:
         """A long poll of the feed."""
