@@ -6,7 +6,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bench import acknowledge, commit, feed, jobs, ledger, postgres, programs, replay, same_writes
+from bench import (
+    acknowledge,
+    commit,
+    feed,
+    jobs,
+    ledger,
+    postgres,
+    programs,
+    replay,
+    same_writes,
+    visible,
+)
 from bench.ground import Ground
 
 CPU_LOOPS = 300_000
@@ -71,6 +82,10 @@ SAMPLES = {
     "commit": Sample(commit.p50, commit.prepare),
     "commit_p99": Sample(commit.p99, commit.prepare),
     "commit_beside": Sample(commit.p99_beside_webhooks, commit.prepare),
+    "visible": Sample(visible.p99, visible.prepare),
+    "visible_p999": Sample(visible.p999, visible.prepare),
+    "visible_beyond": Sample(visible.beyond_limit, visible.prepare),
+    "visible_published": Sample(visible.published, visible.prepare),
     "jobs": Sample(jobs.ours, jobs.prepare),
     "procrastinate": Sample(jobs.theirs, jobs.prepare_theirs),
 }

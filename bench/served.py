@@ -24,10 +24,10 @@ GONE = 30
 
 SETTINGS = "UPDATE connection SET settings = :settings WHERE connection_id = :shop"
 
-TILL_CONNECTION = f"""
+ONE_MORE = f"""
 INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
                         leads, binds_holds, state, created_at)
-VALUES (:id, '', :program, 'default', '', '{SINCE}', 'hub', true, 'active', '{SINCE}')"""
+VALUES (:id, :vendor, :program, 'default', '', '{SINCE}', 'hub', true, 'active', '{SINCE}')"""
 
 FOUND_BY = """
 INSERT INTO identity (kind, scope, blind, valid_from, member_id, grade, asserted_by, sealed)
@@ -97,10 +97,16 @@ async def _let_in(database: Database) -> None:
         {"member": member, "blind": RING.blind("vendor_customer", SHOP, member)}
         for member in members
     ]
-    async with database.begin() as conn:
-        await conn.execute(text(TILL_CONNECTION), {"id": TILLS, "program": SHOP})
+    await add_connection(database, TILLS, SHOP)
     async with database.begin() as conn:
         await conn.execute(text(FOUND_BY), blinds)
+
+
+async def add_connection(database: Database, id: str, program: str, vendor: str = "") -> None:
+    """One more channel of a program; without a vendor it is for registers."""
+    values = {"id": id, "program": program, "vendor": vendor}
+    async with database.begin() as conn:
+        await conn.execute(text(ONE_MORE), values)
 
 
 async def start(

@@ -48,6 +48,11 @@ def p99_ms(seconds: Sequence[float]) -> float:
     return sorted(seconds)[len(seconds) * 99 // 100] * 1000
 
 
+def p999_ms(seconds: Sequence[float]) -> float:
+    """The 99.9th percentile of so many times, in milliseconds."""
+    return sorted(seconds)[len(seconds) * 999 // 1000] * 1000
+
+
 def noise_of(samples: Samples) -> dict[str, float]:
     """The machine's own spread over the rounds, by what was repeated."""
     return {name: spread(samples[name]) for name in NOISE}

@@ -19,6 +19,7 @@ from bench.vendor import signed
 from renkei.bootstrap import new_id
 from renkei.services.register_tills import register
 from renkei.services.terminals import ADD_CREDENTIAL, NewCredential, new_credential
+from renkei.storage.engine import Database
 from renkei_contracts.order import LineItem, TillKey
 from renkei_contracts.terminal import NewTill
 from renkei_contracts.till import CommitRequest
@@ -33,10 +34,14 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass
 class Till:
-    """A register; ``tag`` and ``cursor`` are from the last answer of the feed."""
+    """A register; ``tag`` and ``cursor`` are from the last answer of the feed.
+
+    Its customers are members of ``shop``.
+    """
 
     place: NewTill
     credential: NewCredential
+    shop: str = SHOP
     cursor: str = ""
     tag: str = ""
     receipts: int = 0
@@ -76,7 +81,7 @@ class Till:
                 receipt_number=f"{self.receipts:06}",
             ),
             sold_at=sold,
-            member=member_id(SHOP, member),
+            member=member_id(self.shop, member),
             lines=(LineItem(id="1", quantity=1, amount=5_500, tax_rate=1000),),
         )
         return ask.model_dump_json().encode()
@@ -84,21 +89,24 @@ class Till:
 
 async def tills(ground: Ground) -> list[Till]:
     """All of them, registered on first use."""
-    return await ground.kept("tills", lambda: _registered(ground))
+    hub = await served(ground)
+    return await ground.kept("tills", lambda: registered(hub.database, TILLS, COUNT))
 
 
-async def _registered(ground: Ground) -> list[Till]:
-    database = (await served(ground)).database
+async def registered(
+    database: Database, connection: str, count: int, shop: str = SHOP
+) -> list[Till]:
+    """So many new registers of that connection, whose customers are members of ``shop``."""
     now = datetime.now(UTC)
     places = [
         NewTill(store=f"s{n // TILLS_A_STORE:04}", till=str(n % TILLS_A_STORE))
-        for n in range(COUNT)
+        for n in range(count)
     ]
     async with database.begin() as conn:
-        known = await register(conn, new_id, now, TILLS, places)
+        known = await register(conn, new_id, now, connection, places)
         made = [new_credential(RING, new_id, now, one.terminal) for one in known]
         await conn.execute(text(ADD_CREDENTIAL), [row for _, row in made])
-    return [Till(place, new) for place, (new, _) in zip(places, made, strict=True)]
+    return [Till(place, new, shop) for place, (new, _) in zip(places, made, strict=True)]
 
 
 @dataclass(frozen=True)

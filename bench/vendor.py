@@ -1,6 +1,6 @@
 """A shop for the bench: its deliveries are signed and hold a whole order; it takes any balance.
 
-What calling a vendor costs is the network's, and not measured.
+Where its settings name a twin (bench/twin.py), a balance is shown there, by HTTP.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,24 @@ from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.event import Observation, OrderSeen
 from renkei_contracts.order import Order
+from renkei_contracts.pace import Limit
 from renkei_contracts.point import BalanceWrite, BalanceWritten
 from renkei_contracts.toolkit.signature import hmac_sha256_base64, require_hmac_base64
+from renkei_contracts.toolkit.transport import send
 from renkei_contracts.vendor import Vendor
 
 ID, SIGNATURE = "bench-id", "bench-signature"
 
 
 class BenchSettings(BaseModel):
-    """What a connection knows."""
+    """What a connection knows: where its balances are shown, and how many calls a second it takes.
+
+    Without an address what calling a vendor costs is left out.
+    """
 
     secret: SecretStr
+    shows_at: str = ""
+    a_second: float | None = None
 
 
 class BenchWebhooks:
@@ -56,15 +63,25 @@ class BenchBalances:
     shows_expiry = False
 
     def __init__(self, connection: Connection[BenchSettings]) -> None:
-        pass
+        self._connection = connection
+        self._settings = connection.settings
 
     async def read(self, id: str) -> int:
         """Nothing is shown."""
         return 0
 
     async def write(self, id: str, write: BalanceWrite) -> BalanceWritten:
-        """Written."""
+        """Written, in its turn."""
+        if self._settings.a_second is not None:
+            await self._connection.pace.turn(Limit(every=1 / self._settings.a_second))
+        if self._settings.shows_at:
+            await self._show(id, write.balance.version)
         return BalanceWritten()
+
+    async def _show(self, id: str, version: int) -> None:
+        http = self._connection.http
+        address = f"{self._settings.shows_at}/{self._connection.id}/{id}"
+        await send(http, http.build_request("PUT", address, json=version), writes=True)
 
 
 def signed(secret: str, id: str, body: bytes) -> dict[str, str]:
