@@ -21,7 +21,7 @@ from renkei.messaging.mirror import Claimed, Intent, Written
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Tools, keep_up, log_or_raise
 from renkei.storage.committer import Committer, GroupCommitter
 from renkei.storage.engine import Database
 from renkei.tracing import Origin
@@ -69,19 +69,16 @@ class Push:
     create: CreateMember
 
     async def work(self, connection: str) -> int:
-        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        """What is due now; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
         database, clock = self.tools.database, self.tools.clock
-        async with database.begin_often() as conn:
-            claimed = await mirror.claim(conn, connection, self.tools.owner, clock(), LIMIT)
         async with (
             GroupCommitter(database, partial(_read, clock)) as found,
             GroupCommitter(database, partial(_intend, clock)) as intents,
             GroupCommitter(database, partial(_record, clock)) as records,
         ):
-            batch = _Batch(self.tools, self.create, opened, found, intents, records)
-            await together(batch.one(row) for row in claimed)
-        return len(claimed)
+            lane = _Lane(self.tools, self.create, opened, found, intents, records)
+            return await keep_up(lane.claim, lane.one, LIMIT)
 
 
 async def _read(
@@ -102,7 +99,7 @@ async def _record(clock: Clock, database: Database, every: Sequence[Written]) ->
 
 
 @dataclass(frozen=True)
-class _Batch:
+class _Lane:
     """Rows of one connection under way; those that come to the database at once go in one trip."""
 
     tools: Tools
@@ -112,19 +109,27 @@ class _Batch:
     intents: Committer[Intent, bool]
     records: Committer[Written, bool]
 
-    async def one(self, claimed: Claimed) -> None:
-        """Write one balance; what goes wrong with it is kept with its row."""
+    async def claim(self, most: int) -> Sequence[Claimed]:
+        """So many rows at the most, for this process."""
+        async with self.tools.database.begin_often() as conn:
+            now, owner = self.tools.clock(), self.tools.owner
+            return await mirror.claim(conn, self.opened.id, owner, now, most)
+
+    async def one(self, claimed: Claimed) -> bool:
+        """Write one balance; what goes wrong with it is kept with its row, and False."""
         began = time_ns()
         try:
             version = await self._push(claimed)
             await self.tools.trouble.worked(self.opened)
             await self._tell(claimed, version, began)
+            return True
         except LeaseLost:
             log.info("mirror_lease_lost", connection=claimed.connection, member=claimed.member)
         except Exception as error:
             log_or_raise(error, connection=claimed.connection, member=claimed.member)
             await self.tools.trouble.failed(self.opened, error)
             await self._failed(claimed, error)
+        return False
 
     async def _tell(self, claimed: Claimed, version: int, began: int) -> None:
         """The write ends the trace of each delivery that it showed first."""
