@@ -16,6 +16,7 @@ from bench import (
     programs,
     replay,
     same_writes,
+    sustained,
     visible,
 )
 from bench.ground import Ground
@@ -82,6 +83,7 @@ SAMPLES = {
     "commit": Sample(commit.p50, commit.prepare),
     "commit_p99": Sample(commit.p99, commit.prepare),
     "commit_beside": Sample(commit.p99_beside_webhooks, commit.prepare),
+    "sustained": Sample(sustained.end_to_end, sustained.prepare),
     "visible": Sample(visible.p99, visible.prepare),
     "visible_p999": Sample(visible.p999, visible.prepare),
     "visible_beyond": Sample(visible.beyond_limit, visible.prepare),

@@ -1,4 +1,4 @@
-"""`python -m bench.serving LOG [INTAKE]`: the hub as `renkei serve` runs it, with the bench's shop.
+"""`python -m bench.serving LOG [INTAKE]`: the hub as `renkei serve` runs it, with a bench's shops.
 
 INTAKE is one of bench/intakes.py. Settings come from the environment. The address is printed once
 it listens; SIGTERM ends it.
@@ -18,11 +18,12 @@ from renkei.config import load_settings
 from renkei.listening import listen, url_of
 from renkei.registry import Registry
 from renkei.serving import running, stop_on_signals
+from renkei_woocommerce.plugin import VENDOR as WOOCOMMERCE
 
 
 async def _serve(listener: socket, intake: str) -> None:
     stop = stop_on_signals()
-    registry = Registry({VENDOR.name: VENDOR})
+    registry = Registry({one.name: one for one in (VENDOR, WOOCOMMERCE)})
     async with (
         open_hub(load_settings(), registry=registry) as hub,
         running(with_intake(hub, intake), listener) as parts,
