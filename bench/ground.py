@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.events import Event
@@ -44,11 +45,13 @@ class Hub:
 class Ground:
     """Everything is made on first use and kept for the rounds that follow.
 
-    ``noted``: what one sample saw and others of the same round look at.
+    ``noted``: what one sample saw and others of the same round look at. ``pgledger``: a checkout of
+    it, where there is one.
     """
 
     server: Server
     stack: AsyncExitStack
+    pgledger: Path | None = None
     noted: dict[str, Sequence[float]] = field(default_factory=dict)
     _databases: dict[str, Database] = field(default_factory=dict)
     _hubs: dict[tuple[str, int, int], Hub] = field(default_factory=dict)

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from statistics import median
 
 from bench.statistics import Result, Samples, noise_of, result_of, spread, too_noisy
-from bench.thresholds import NOISE, Figure
+from bench.thresholds import FIGURES, NOISE, Figure
 
 MET, MISSED, NOISY = 0, 1, 2
+WIDTH = max(len(figure.row) for figure in FIGURES)
 
 
 def exit_code(results: Sequence[Result], noise: Mapping[str, float]) -> int:
@@ -51,7 +52,7 @@ def _json(
 
 
 def _table(results: Sequence[Result], samples: Samples, noise: Mapping[str, float]) -> str:
-    lines = [f"{'row':10} {'figure':>10} {'gate':>14} {'aim':>14}  of what"]
+    lines = [f"{'row':{WIDTH}} {'figure':>10} {'gate':>14} {'aim':>14}  of what"]
     lines += [_line(result) for result in results]
     lines += ["", "samples, median and spread over the rounds:"]
     lines += [_sample(name, values) for name, values in samples.items()]
@@ -64,7 +65,8 @@ def _line(result: Result) -> str:
     gate = _wanted(figure, figure.gate, result.gate_met)
     aim = "" if figure.aim is None else _wanted(figure, figure.aim, bool(result.aim_met))
     unit = f" ({figure.unit})" if figure.by is None else ""
-    return f"{figure.row:10} {_number(result.value):>10} {gate:>14} {aim:>14}  {figure.says}{unit}"
+    figures = f"{_number(result.value):>10} {gate:>14} {aim:>14}"
+    return f"{figure.row:{WIDTH}} {figures}  {figure.says}{unit}"
 
 
 def _wanted(figure: Figure, wanted: float, met: bool) -> str:
@@ -77,7 +79,7 @@ def _number(value: float) -> str:
 
 
 def _sample(name: str, values: Sequence[float]) -> str:
-    return f"  {name:14} {_number(median(values)):>10}  ± {spread(values):.0%}"
+    return f"  {name:{WIDTH}} {_number(median(values)):>10}  ± {spread(values):.0%}"
 
 
 def _verdict(results: Sequence[Result], noise: Mapping[str, float]) -> list[str]:

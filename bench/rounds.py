@@ -11,14 +11,18 @@ from bench.thresholds import Figure, samples_of
 
 
 async def run(
-    folder: Path, figures: Sequence[Figure], rounds: int, tell: Callable[[str], None]
+    folder: Path,
+    figures: Sequence[Figure],
+    rounds: int,
+    tell: Callable[[str], None],
+    pgledger: Path | None = None,
 ) -> dict[str, list[float]]:
     """Each sample's value in each round, on a server of our own in ``folder``."""
     names = samples_of(tuple(figures))
     values: dict[str, list[float]] = {name: [] for name in names}
     with running_server(folder) as server:
         async with AsyncExitStack() as stack:
-            ground = Ground(server, stack)
+            ground = Ground(server, stack, pgledger)
             for name in names:
                 tell(f"preparing {name}")
                 await SAMPLES[name].prepare(ground)

@@ -111,11 +111,11 @@ async def _throttled(ground: Ground) -> Sequence[float]:
         waits = await _waits(ground, SLOW, SECONDS, told)
         ((asked, lag),) = told
         longest = max(asked - one.due for one in waits if one.due < asked < one.until)
-        ground.noted[THROTTLED] = (_beyond(waits, LIMIT), lag / longest)
+        ground.noted[THROTTLED] = (beyond(waits, LIMIT), lag / longest)
     return ground.noted[THROTTLED]
 
 
-def _beyond(waits: Sequence[Wait], limit: float) -> float:
+def beyond(waits: Sequence[Wait], limit: float) -> float:
     """How much longer than the limit explains the worst one took, in seconds."""
     return max(
         one.seconds - sum(o.due <= one.due < o.until for o in waits) / limit for one in waits
