@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from deadly_cart import DEADLY
 from renkei.ledger.statehash import state_hash
-from renkei.messaging.inbox import MOST_LOST
+from renkei.messaging.lost import MOST_LOST
 from renkei.storage.scratch import Scratch
 from told_cart import signed
 

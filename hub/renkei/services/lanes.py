@@ -1,8 +1,8 @@
 """What the lanes share: the connection, the observations' way, and errors that stop nobody else."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -25,7 +25,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Tools:
-    """What working off a lane takes. ``owner`` names this process in leases."""
+    """What working off a lane takes. ``owner`` names this process in leases.
+
+    Who works off what was lost again and again has ``alone`` meanwhile: of all queues and
+    connections this process has one of them in hand.
+    """
 
     database: Database
     ring: KeyRing
@@ -35,6 +39,7 @@ class Tools:
     clock: Clock
     owner: str
     traces: Traces = NO_TRACES
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -45,6 +50,20 @@ async def together(work: Iterable[Awaitable[T]]) -> list[T]:
             raise outcome
         answers.append(outcome)
     return answers
+
+
+async def one_by_one(tools: Tools, most: int, work: Callable[[], Awaitable[bool]]) -> int:
+    """Do it so often, or until it says that there is none left; gives how many there were.
+
+    None while another lane is at its own: they stay due.
+    """
+    if tools.alone.locked():
+        return 0
+    async with tools.alone:
+        for number in range(most):
+            if not await work():
+                return number
+    return most
 
 
 def log_or_raise(error: Exception, **about: str) -> None:

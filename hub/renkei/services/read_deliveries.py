@@ -4,9 +4,9 @@ One that ends the process which reads it is never ended by it. Whose workers wer
 alone, so that it is known which one it was, and is given up when they are lost all the same.
 """
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from time import time_ns
 
 import structlog
@@ -14,11 +14,12 @@ import structlog
 from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import inbox
-from renkei.messaging.inbox import ALONE, MOST_LOST, Claimed, Ended
+from renkei.messaging.inbox import Claimed, Ended
+from renkei.messaging.lost import ENDS_WORKERS, MOST_LOST
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Tools, log_or_raise, one_by_one, together
 from renkei.tracing import Origin
 from renkei_contracts.errors import PayloadInvalid
 
@@ -29,11 +30,6 @@ LIMIT = 100
 
 SUSPECTS = 20
 """Deliveries one by one in one turn, where there are some that were lost: others have theirs."""
-
-ENDS_WORKERS = (
-    f"{MOST_LOST} workers in a row ended or stood still while they had it, the last "
-    f"{MOST_LOST - ALONE} with no other delivery that was lost before"
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,6 @@ class ReadDeliveries:
     """Works off a connection's deliveries; calls no vendor."""
 
     tools: Tools
-    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
@@ -58,23 +53,14 @@ class ReadDeliveries:
             now = self.tools.clock()
             taken = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
         await self._work_off(opened, taken.claimed)
-        suspects = await self._suspects(opened) if taken.suspects else 0
+        suspect = partial(self._suspect, opened)
+        suspects = await one_by_one(self.tools, SUSPECTS, suspect) if taken.suspects else 0
         return len(taken.claimed) + suspects
 
     async def _work_off(self, opened: OpenConnection, claimed: Sequence[Claimed]) -> None:
         done: list[Done] = []
         await together(self._one(opened, one, done) for one in claimed)
         await self._keep(done)
-
-    async def _suspects(self, opened: OpenConnection) -> int:
-        """Those that were lost again and again, one after the other, of all connections."""
-        if self.alone.locked():
-            return 0  # they stay due
-        async with self.alone:
-            for number in range(SUSPECTS):
-                if not await self._suspect(opened):
-                    return number
-        return SUSPECTS
 
     async def _suspect(self, opened: OpenConnection) -> bool:
         """Work one off, or give it up, with nothing that was lost beside it; False: none is due."""
