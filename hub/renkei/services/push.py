@@ -17,11 +17,12 @@ from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
 from renkei.messaging import mirror
+from renkei.messaging.lost import ENDS_WORKERS, MOST_LOST
 from renkei.messaging.mirror import Claimed, Intent, Written
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Tools, log_or_raise, one_by_one, together
 from renkei.storage.committer import Committer, GroupCommitter
 from renkei.storage.engine import Database
 from renkei.tracing import Origin
@@ -40,6 +41,9 @@ log = structlog.get_logger(__name__)
 
 LIMIT = 8
 """Rows of one connection written at the same time; each must be done within the lease."""
+
+SUSPECTS = 1
+"""Rows written alone in one turn, where some were lost: a vendor may take long, and others wait."""
 
 
 class LeaseLost(TryLater):
@@ -71,9 +75,16 @@ class Push:
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
+        async with self.tools.database.begin_often() as conn:
+            now = self.tools.clock()
+            taken = await mirror.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await self._work_off(opened, taken.claimed)
+        suspect = partial(self._suspect, opened)
+        suspects = await one_by_one(self.tools, SUSPECTS, suspect) if taken.suspects else 0
+        return len(taken.claimed) + suspects
+
+    async def _work_off(self, opened: OpenConnection, claimed: Sequence[Claimed]) -> None:
         database, clock = self.tools.database, self.tools.clock
-        async with database.begin_often() as conn:
-            claimed = await mirror.claim(conn, connection, self.tools.owner, clock(), LIMIT)
         async with (
             GroupCommitter(database, partial(_read, clock)) as found,
             GroupCommitter(database, partial(_intend, clock)) as intents,
@@ -81,7 +92,27 @@ class Push:
         ):
             batch = _Batch(self.tools, self.create, opened, found, intents, records)
             await together(batch.one(row) for row in claimed)
-        return len(claimed)
+
+    async def _suspect(self, opened: OpenConnection) -> bool:
+        """Write one, or give it up, with nothing that was lost beside it; False: none is due."""
+        async with self.tools.database.begin_often() as conn:
+            now = self.tools.clock()
+            one = await mirror.claim_suspect(conn, opened.id, self.tools.owner, now)
+        if one is None:
+            return False
+        if one.lost >= MOST_LOST:
+            await _park(self.tools.database, one, now, ENDS_WORKERS)
+        else:
+            await self._work_off(opened, [one])
+        return True
+
+
+async def _park(database: Database, claimed: Claimed, now: datetime, reason: str) -> None:
+    """It waits for a person."""
+    async with database.begin() as conn:
+        await mirror.again(conn, claimed, now, reason, parked=True)
+    told = {"connection": claimed.connection, "member": claimed.member}
+    log.warning("mirror_parked", **told, reason=reason)
 
 
 async def _read(
@@ -203,22 +234,14 @@ class _Batch:
 
     async def _failed(self, claimed: Claimed, error: Exception) -> None:
         """What cannot be repeated is parked; an unsure change rests, or it could be made twice."""
-        now = self.tools.clock()
-        parked = isinstance(error, GiveUp | FixData)
+        now, reason = self.tools.clock(), reason_of(error)
+        if isinstance(error, GiveUp | FixData):
+            return await _park(self.tools.database, claimed, now, reason)
         due = now if isinstance(error, Reauthorize) else now + pause(claimed.tries)
         unsure = isinstance(error, OutcomeUnknown) and _is_delta(self.opened)
+        rest = now + mirror.UNSURE if unsure else None
         async with self.tools.database.begin() as conn:
-            await mirror.again(
-                conn,
-                claimed,
-                due,
-                reason_of(error),
-                parked=parked,
-                rest=now + mirror.UNSURE if unsure else None,
-            )
-        if parked:
-            told = {"connection": claimed.connection, "member": claimed.member}
-            log.warning("mirror_parked", **told, reason=reason_of(error))
+            await mirror.again(conn, claimed, due, reason, rest=rest)
 
 
 def _is_delta(opened: OpenConnection) -> bool:

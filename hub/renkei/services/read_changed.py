@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import time_ns
 
 import structlog
@@ -10,10 +11,11 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import changed
 from renkei.messaging.changed import Claimed
+from renkei.messaging.lost import ENDS_WORKERS, MOST_LOST
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Tools, log_or_raise, one_by_one, together
 from renkei.tracing import Origin
 from renkei_contracts.errors import NotYet, UnsupportedFeature
 from renkei_contracts.event import BalanceSeen, MemberSeen, Observation, OrderSeen
@@ -23,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 LIMIT = 8
 """Objects of one connection read at the same time; each must be done within the lease."""
+
+SUSPECTS = 1
+"""Objects read alone in one turn, where some were lost: a vendor may take long, and others wait."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,26 @@ class ReadChanged:
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin() as conn:
+        async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
-            claimed = await changed.claim(conn, connection, self.tools.owner, now, LIMIT)
-        await together(self._one(opened, one) for one in claimed)
-        return len(claimed)
+            taken = await changed.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await together(self._one(opened, one) for one in taken.claimed)
+        suspect = partial(self._suspect, opened)
+        suspects = await one_by_one(self.tools, SUSPECTS, suspect) if taken.suspects else 0
+        return len(taken.claimed) + suspects
+
+    async def _suspect(self, opened: OpenConnection) -> bool:
+        """Read one, or give it up, with nothing that was lost beside it; False: none is due."""
+        async with self.tools.database.begin_often() as conn:
+            now = self.tools.clock()
+            one = await changed.claim_suspect(conn, opened.id, self.tools.owner, now)
+        if one is None:
+            return False
+        if one.lost >= MOST_LOST:
+            await self._again(one, ENDS_WORKERS, dead=True)
+        else:
+            await self._one(opened, one)
+        return True
 
     async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
         began, told, at = self.tools.clock(), Told(), time_ns()
@@ -77,18 +97,22 @@ class ReadChanged:
 
     async def _failed(self, claimed: Claimed, error: Exception, began: datetime) -> None:
         dead = dies(error, claimed.tries)
+        if dead and isinstance(error, NotYet):
+            # The vendor tells of it once it is: until then there is nothing for a person to do.
+            async with self.tools.database.begin() as conn:
+                await changed.read_done(conn, claimed, began)
+            return
+        await self._again(claimed, reason_of(error), dead=dead)
+
+    async def _again(self, claimed: Claimed, reason: str, *, dead: bool) -> None:
         due = self.tools.clock() + pause(claimed.tries)
         async with self.tools.database.begin() as conn:
-            if dead and isinstance(error, NotYet):
-                # The vendor tells of it once it is: until then there is nothing for a person to do.
-                await changed.read_done(conn, claimed, began)
-                return
-            await changed.again(conn, claimed, due, reason_of(error), dead=dead)
+            await changed.again(conn, claimed, due, reason, dead=dead)
         if dead:
             told = {"connection": claimed.connection, "kind": claimed.kind, "id": claimed.id}
             origin = _origin(claimed)
             trace = origin.trace if origin else None
-            log.warning("object_dead", **told, trace=trace, reason=reason_of(error))
+            log.warning("object_dead", **told, trace=trace, reason=reason)
 
 
 def _origin(claimed: Claimed) -> Origin | None:
