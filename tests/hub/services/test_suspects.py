@@ -1,0 +1,102 @@
+"""What lost its workers at a vendor's call is called alone or given up, and put back on command."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+from acme import Scene, bought, given
+from sqlalchemy import text
+
+from renkei.messaging.changed import Hint, hint
+from renkei.messaging.lost import ALONE, ENDS_WORKERS, MOST_LOST
+from renkei.services.replay import Replay
+
+NAMES = ("deadly", "suspect", "fellow", "other")
+
+
+async def to_be_read(scene: Scene) -> None:
+    guest = {"customer": None}
+    scene.cart.orders |= {name: bought(name).model_copy(update=guest) for name in NAMES}
+    async with scene.hub.database.begin() as conn:
+        await hint(conn, [Hint("cart", "order", name, scene.hub.clock()) for name in NAMES])
+
+
+async def to_be_shown(scene: Scene) -> None:
+    for name in NAMES:
+        await given(scene.hub.booking, name)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue with one of each name, and how its rows and its calls are named."""
+
+    lane: str
+    table: str
+    name: str
+    called: str
+    fill: Callable[[Scene], Awaitable[None]]
+
+    async def lose(self, scene: Scene, name: str, times: int) -> None:
+        """So many workers have lost it, and one more has it no longer."""
+        lost = f"lost = {times - 1}, owner = 'lost', leased_until = now()"
+        async with scene.hub.database.begin() as conn:
+            await conn.execute(text(f"UPDATE {self.table} SET {lost} WHERE {self.name} = '{name}'"))
+
+    def calls(self, scene: Scene) -> list[str]:
+        """Of whom the vendor was told or asked, in this order."""
+        said = [call.removeprefix(self.called).split()[0] for call in scene.cart.calls]
+        scene.cart.calls.clear()
+        return said
+
+
+QUEUES = [
+    Queue("changed", "changed_object", "object_id", "fetch order ", to_be_read),
+    Queue("mirror", "mirror", "external_id", "write ", to_be_shown),
+]
+
+
+@pytest.fixture(params=QUEUES, ids=lambda queue: queue.lane)
+async def queue(request: pytest.FixtureRequest, scene: Scene) -> Queue:
+    """Filled, and nothing called yet."""
+    queue: Queue = request.param
+    await queue.fill(scene)
+    scene.cart.calls.clear()
+    return queue
+
+
+async def test_what_ended_its_workers_is_given_up_uncalled_and_what_may_have_is_called_alone(
+    scene: Scene, queue: Queue
+) -> None:
+    await queue.lose(scene, "deadly", MOST_LOST)
+    await queue.lose(scene, "suspect", MOST_LOST - 1)
+    await queue.lose(scene, "fellow", ALONE)
+    assert await scene.work(queue.lane) == 2
+    assert queue.calls(scene)[0] == "other"
+    while await scene.work(queue.lane):
+        pass
+    replay = Replay(scene.hub.connections, scene.hub.database, scene.hub.clock)
+    (one,) = await replay.dead("cart")
+    assert one.why == ENDS_WORKERS
+    assert await replay.named([f"cart/{one.name}"]) == 1
+    queue.calls(scene)
+    assert await scene.work(queue.lane) == 1
+    assert queue.calls(scene) == ["deadly"], "a person had it tried again"
+
+
+async def test_while_another_lane_has_a_suspect_none_is_called(scene: Scene, queue: Queue) -> None:
+    for name in NAMES:
+        await queue.lose(scene, name, ALONE)
+    async with scene.worker.tools.alone:
+        assert await scene.work(queue.lane) == 0
+    for _ in NAMES:
+        assert await scene.work(queue.lane) == 1
+    assert sorted(queue.calls(scene)) == sorted(NAMES)
+
+
+async def test_what_was_lost_with_its_worker_says_so_while_it_waits(
+    scene: Scene, queue: Queue
+) -> None:
+    await queue.lose(scene, "suspect", ALONE + 1)
+    replay = Replay(scene.hub.connections, scene.hub.database, scene.hub.clock)
+    said = {one.why for one in await replay.waiting("cart")}
+    assert said == {None, f"{ALONE} workers were lost that had it"}
