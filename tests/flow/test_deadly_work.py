@@ -14,7 +14,7 @@ from flow_ground import Ground, fresh_ground, in_order
 from flow_story import CART, SECRET, Told, an_hour_ago, deliveries, member_told
 from sqlalchemy import text
 
-from deadly_cart import DEADLY
+from deadly_cart import DEADLY, DEADLY_POLL
 from renkei.cli.demo_watch import watch
 from renkei.ledger.statehash import state_hash
 from renkei.messaging.changed import Hint, hint
@@ -30,12 +30,14 @@ OTHERS = 20
 WAITING = """
 SELECT (SELECT count(*) FROM delivery WHERE state = 'new')
      + (SELECT count(*) FROM changed_object WHERE NOT dead)
-     + (SELECT count(*) FROM mirror WHERE NOT parked AND written_version < wanted_version)"""
+     + (SELECT count(*) FROM mirror WHERE NOT parked AND written_version < wanted_version)
+     + (SELECT count(*) FROM poll WHERE due <= clock_timestamp())"""
 
 LEASES_ARE_OVER = (
     "UPDATE delivery SET due = clock_timestamp() WHERE state = 'new'",
     "UPDATE changed_object SET leased_until = NULL",
     "UPDATE mirror SET leased_until = NULL",
+    "UPDATE poll SET leased_until = NULL",
 )
 GIVEN_UP = """
 SELECT 'delivery', delivery_key, reason FROM delivery WHERE state = 'dead'
@@ -43,6 +45,8 @@ UNION ALL
 SELECT 'object', object_id, last_error FROM changed_object WHERE dead
 UNION ALL
 SELECT 'balance', external_id, last_error FROM mirror WHERE parked
+UNION ALL
+SELECT 'poll', kind, '' FROM poll WHERE failures > 0
 ORDER BY 1"""
 
 ORDERS = [DEADLY, *(f"o{number}" for number in range(OTHERS))]
@@ -144,6 +148,21 @@ async def test_a_balance_whose_writing_kills_its_process_is_parked_and_all_other
             assert await asked(ground, GIVEN_UP) == [("balance", f"c{DEADLY}", ENDS_WORKERS)]
             shown = "SELECT count(*) FROM mirror WHERE written_version = wanted_version"
             assert await asked(ground, shown) == [(OTHERS,)]
+
+
+@pytest.mark.timeout(240)
+async def test_a_poll_that_kills_its_process_is_left_alone_for_an_hour_and_all_else_is_done(
+    playground: Scratch, tmp_path: Path
+) -> None:
+    with playground.database("deadly") as urls:
+        async with fresh_ground(*urls, tmp_path) as ground:
+            ground.environment[DEADLY_POLL] = "yes"
+            await hinted(ground, *ORDERS[1:])
+            await ground.deliver(members()[1:])
+            assert await deaths(ground) == MOST_LOST
+            assert await asked(ground, GIVEN_UP) == [("poll", "order", "")]
+            done = "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM mirror)"
+            assert await asked(ground, done) == [(OTHERS, OTHERS)]
 
 
 @pytest.mark.timeout(480)

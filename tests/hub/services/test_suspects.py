@@ -1,4 +1,4 @@
-"""What lost its workers at a vendor's call is called alone or given up, and put back on command."""
+"""What lost its workers at a vendor's call is called alone or given up, and tried again when it may be."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -100,3 +100,41 @@ async def test_what_was_lost_with_its_worker_says_so_while_it_waits(
     replay = Replay(scene.hub.connections, scene.hub.database, scene.hub.clock)
     said = {one.why for one in await replay.waiting("cart")}
     assert said == {None, f"{ALONE} workers were lost that had it"}
+
+
+LOST_POLL = """
+UPDATE poll SET lost = {times} - 1, owner = 'lost', leased_until = now(), due = now()
+WHERE kind = 'order' AND connection_id = 'cart'"""
+
+
+async def lose_poll(scene: Scene, times: int) -> None:
+    async with scene.hub.database.begin() as conn:
+        await conn.execute(text(LOST_POLL.format(times=times)))
+
+
+async def test_a_poll_that_ended_its_workers_is_left_alone_for_an_hour_and_the_others_go_on(
+    scene: Scene,
+) -> None:
+    await scene.worker.polls.begin(await scene.hub.connections.get("cart"))
+    await lose_poll(scene, MOST_LOST)
+    while await scene.work("polls"):
+        pass
+    assert scene.cart.calls == ["changed member None"]
+    rests = "SELECT due > now() + interval '59 min', failures FROM poll WHERE kind = 'order'"
+    assert tuple(await scene.one(rests)) == (True, 1)
+    await scene.due_now("poll")
+    while await scene.work("polls"):
+        pass
+    assert "changed order None" in scene.cart.calls
+    assert tuple(await scene.one(rests)) == (False, 0)
+
+
+async def test_while_another_lane_has_a_suspect_no_poll_that_was_lost_is_read(scene: Scene) -> None:
+    await scene.worker.polls.begin(await scene.hub.connections.get("cart"))
+    await lose_poll(scene, ALONE)
+    async with scene.worker.tools.alone:
+        while await scene.work("polls"):
+            pass
+    assert scene.cart.calls == ["changed member None"]
+    assert await scene.work("polls") == 1
+    assert scene.cart.calls[-1] == "changed order None"
