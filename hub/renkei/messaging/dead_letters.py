@@ -47,7 +47,7 @@ UNION ALL
  FROM mirror WHERE NOT parked AND written_version < wanted_version
    AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
 UNION ALL
-(SELECT 'hold_code', connection_id, {HOLD}, recorded_at, tries, last_error, due
+(SELECT 'hold_code', connection_id, {HOLD}, recorded_at, tries, {ERROR}, due
  FROM hold_code WHERE state IN ('wanted', 'unwanted')
    AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
 ORDER BY 4, 1, 2, 3"""

@@ -1,6 +1,7 @@
 """The lane of hold codes: issued at the vendor once their hold is booked, revoked at its end."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -8,9 +9,10 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import codes
 from renkei.messaging.codes import Claimed
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Tools, log_or_raise, one_by_one, together
 from renkei_contracts.errors import Rejected, UnsupportedFeature
 
 log = structlog.get_logger(__name__)
@@ -28,11 +30,22 @@ class IssueCodes:
     async def work(self, connection: str) -> int:
         """One batch; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin() as conn:
+        async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
-            claimed = await codes.claim(conn, connection, self.tools.owner, now, LIMIT)
-        await together(self._one(opened, one) for one in claimed)
-        return len(claimed)
+            taken = await codes.claim(conn, connection, self.tools.owner, now, LIMIT)
+        await together(self._one(opened, one) for one in taken.claimed)
+        if taken.suspects:
+            return len(taken.claimed) + await self._suspects(opened)
+        return len(taken.claimed)
+
+    async def _suspects(self, opened: OpenConnection) -> int:
+        return await one_by_one(
+            self.tools,
+            opened.id,
+            claim=codes.claim_suspect,
+            work=partial(self._one, opened),
+            give_up=partial(self._again, opened, reason=ENDS_WORKERS, failed=True),
+        )
 
     async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
         try:
@@ -64,10 +77,13 @@ class IssueCodes:
         now = self.tools.clock()
         matters = claimed.state == "unwanted" and now < claimed.usable_until
         failed = dies(error, claimed.tries) and not matters
-        due = now + pause(claimed.tries)
+        await self._again(opened, claimed, reason_of(error), failed=failed)
+
+    async def _again(
+        self, opened: OpenConnection, claimed: Claimed, reason: str, *, failed: bool
+    ) -> None:
+        due = self.tools.clock() + pause(claimed.tries)
         async with self.tools.database.begin() as conn:
-            await codes.again(conn, claimed, due, reason_of(error), failed=failed)
+            await codes.again(conn, claimed, due, reason, failed=failed)
         if failed:
-            log.warning(
-                "code_failed", connection=opened.id, was=claimed.state, reason=reason_of(error)
-            )
+            log.warning("code_failed", connection=opened.id, was=claimed.state, reason=reason)

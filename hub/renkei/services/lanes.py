@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from datetime import datetime
+from typing import Protocol, TypeVar
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.clock import Clock
 from renkei.connections.opened import OpenConnections
+from renkei.messaging.lost import MOST_LOST
 from renkei.messaging.reason import place_of
 from renkei.services.ingest import Ingest
 from renkei.services.trouble import Trouble
@@ -21,6 +24,7 @@ from renkei_contracts.errors import FixData, GiveUp, Reauthorize, TryLater
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+L = TypeVar("L", bound="Losable")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class Tools:
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+class Losable(Protocol):
+    """Something claimed, and how many workers were lost that had it before."""
+
+    @property
+    def lost(self) -> int: ...
+
+
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
     """All of it at once; what fails is raised when every part has come to its own end."""
     answers: list[T] = []
@@ -52,17 +63,29 @@ async def together(work: Iterable[Awaitable[T]]) -> list[T]:
     return answers
 
 
-async def one_by_one(tools: Tools, most: int, work: Callable[[], Awaitable[bool]]) -> int:
-    """Do it so often, or until it says that there is none left; gives how many there were.
+async def one_by_one(
+    tools: Tools,
+    connection: str,
+    *,
+    claim: Callable[[AsyncConnection, str, str, datetime], Awaitable[L | None]],
+    work: Callable[[L], Awaitable[None]],
+    give_up: Callable[[L], Awaitable[None]],
+    most: int = 1,
+) -> int:
+    """Work off what was lost again and again, alone, or give it up; gives how many there were.
 
-    None while another lane is at its own: they stay due.
+    No more than ``most`` in one turn, as a vendor may take long and others wait. None while another
+    lane is at its own: they stay due.
     """
     if tools.alone.locked():
         return 0
     async with tools.alone:
         for number in range(most):
-            if not await work():
+            async with tools.database.begin_often() as conn:
+                one = await claim(conn, connection, tools.owner, tools.clock())
+            if one is None:
                 return number
+            await (give_up if one.lost >= MOST_LOST else work)(one)
     return most
 
 

@@ -17,7 +17,7 @@ from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
 from renkei.messaging import mirror
-from renkei.messaging.lost import ENDS_WORKERS, MOST_LOST
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.mirror import Claimed, Intent, Written
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
@@ -41,9 +41,6 @@ log = structlog.get_logger(__name__)
 
 LIMIT = 8
 """Rows of one connection written at the same time; each must be done within the lease."""
-
-SUSPECTS = 1
-"""Rows written alone in one turn, where some were lost: a vendor may take long, and others wait."""
 
 
 class LeaseLost(TryLater):
@@ -79,9 +76,9 @@ class Push:
             now = self.tools.clock()
             taken = await mirror.claim(conn, connection, self.tools.owner, now, LIMIT)
         await self._work_off(opened, taken.claimed)
-        suspect = partial(self._suspect, opened)
-        suspects = await one_by_one(self.tools, SUSPECTS, suspect) if taken.suspects else 0
-        return len(taken.claimed) + suspects
+        if taken.suspects:
+            return len(taken.claimed) + await self._suspects(opened)
+        return len(taken.claimed)
 
     async def _work_off(self, opened: OpenConnection, claimed: Sequence[Claimed]) -> None:
         database, clock = self.tools.database, self.tools.clock
@@ -93,24 +90,20 @@ class Push:
             batch = _Batch(self.tools, self.create, opened, found, intents, records)
             await together(batch.one(row) for row in claimed)
 
-    async def _suspect(self, opened: OpenConnection) -> bool:
-        """Write one, or give it up, with nothing that was lost beside it; False: none is due."""
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            one = await mirror.claim_suspect(conn, opened.id, self.tools.owner, now)
-        if one is None:
-            return False
-        if one.lost >= MOST_LOST:
-            await _park(self.tools.database, one, now, ENDS_WORKERS)
-        else:
-            await self._work_off(opened, [one])
-        return True
+    async def _suspects(self, opened: OpenConnection) -> int:
+        return await one_by_one(
+            self.tools,
+            opened.id,
+            claim=mirror.claim_suspect,
+            work=lambda one: self._work_off(opened, [one]),
+            give_up=partial(_park, self.tools, reason=ENDS_WORKERS),
+        )
 
 
-async def _park(database: Database, claimed: Claimed, now: datetime, reason: str) -> None:
+async def _park(tools: Tools, claimed: Claimed, reason: str) -> None:
     """It waits for a person."""
-    async with database.begin() as conn:
-        await mirror.again(conn, claimed, now, reason, parked=True)
+    async with tools.database.begin() as conn:
+        await mirror.again(conn, claimed, tools.clock(), reason, parked=True)
     told = {"connection": claimed.connection, "member": claimed.member}
     log.warning("mirror_parked", **told, reason=reason)
 
@@ -236,7 +229,7 @@ class _Batch:
         """What cannot be repeated is parked; an unsure change rests, or it could be made twice."""
         now, reason = self.tools.clock(), reason_of(error)
         if isinstance(error, GiveUp | FixData):
-            return await _park(self.tools.database, claimed, now, reason)
+            return await _park(self.tools, claimed, reason)
         due = now if isinstance(error, Reauthorize) else now + pause(claimed.tries)
         unsure = isinstance(error, OutcomeUnknown) and _is_delta(self.opened)
         rest = now + mirror.UNSURE if unsure else None

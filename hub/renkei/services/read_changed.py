@@ -11,7 +11,7 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import changed
 from renkei.messaging.changed import Claimed
-from renkei.messaging.lost import ENDS_WORKERS, MOST_LOST
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
@@ -25,9 +25,6 @@ log = structlog.get_logger(__name__)
 
 LIMIT = 8
 """Objects of one connection read at the same time; each must be done within the lease."""
-
-SUSPECTS = 1
-"""Objects read alone in one turn, where some were lost: a vendor may take long, and others wait."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +40,18 @@ class ReadChanged:
             now = self.tools.clock()
             taken = await changed.claim(conn, connection, self.tools.owner, now, LIMIT)
         await together(self._one(opened, one) for one in taken.claimed)
-        suspect = partial(self._suspect, opened)
-        suspects = await one_by_one(self.tools, SUSPECTS, suspect) if taken.suspects else 0
-        return len(taken.claimed) + suspects
+        if taken.suspects:
+            return len(taken.claimed) + await self._suspects(opened)
+        return len(taken.claimed)
 
-    async def _suspect(self, opened: OpenConnection) -> bool:
-        """Read one, or give it up, with nothing that was lost beside it; False: none is due."""
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            one = await changed.claim_suspect(conn, opened.id, self.tools.owner, now)
-        if one is None:
-            return False
-        if one.lost >= MOST_LOST:
-            await self._again(one, ENDS_WORKERS, dead=True)
-        else:
-            await self._one(opened, one)
-        return True
+    async def _suspects(self, opened: OpenConnection) -> int:
+        return await one_by_one(
+            self.tools,
+            opened.id,
+            claim=changed.claim_suspect,
+            work=partial(self._one, opened),
+            give_up=partial(self._again, reason=ENDS_WORKERS, dead=True),
+        )
 
     async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
         began, told, at = self.tools.clock(), Told(), time_ns()

@@ -6,7 +6,6 @@ alone, so that it is known which one it was, and is given up when they are lost 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from time import time_ns
 
 import structlog
@@ -15,7 +14,7 @@ from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import inbox
 from renkei.messaging.inbox import Claimed, Ended
-from renkei.messaging.lost import ENDS_WORKERS, MOST_LOST
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
@@ -53,27 +52,24 @@ class ReadDeliveries:
             now = self.tools.clock()
             taken = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
         await self._work_off(opened, taken.claimed)
-        suspect = partial(self._suspect, opened)
-        suspects = await one_by_one(self.tools, SUSPECTS, suspect) if taken.suspects else 0
-        return len(taken.claimed) + suspects
+        if taken.suspects:
+            return len(taken.claimed) + await self._suspects(opened)
+        return len(taken.claimed)
 
     async def _work_off(self, opened: OpenConnection, claimed: Sequence[Claimed]) -> None:
         done: list[Done] = []
         await together(self._one(opened, one, done) for one in claimed)
         await self._keep(done)
 
-    async def _suspect(self, opened: OpenConnection) -> bool:
-        """Work one off, or give it up, with nothing that was lost beside it; False: none is due."""
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            one = await inbox.claim_suspect(conn, opened.id, self.tools.owner, now)
-        if one is None:
-            return False
-        if one.lost >= MOST_LOST:
-            await self._keep([Done(Told(), self._dead(one, ENDS_WORKERS))])
-        else:
-            await self._work_off(opened, [one])
-        return True
+    async def _suspects(self, opened: OpenConnection) -> int:
+        return await one_by_one(
+            self.tools,
+            opened.id,
+            claim=inbox.claim_suspect,
+            work=lambda one: self._work_off(opened, [one]),
+            give_up=lambda one: self._keep([Done(Told(), self._dead(one, ENDS_WORKERS))]),
+            most=SUSPECTS,
+        )
 
     async def _one(self, opened: OpenConnection, claimed: Claimed, done: list[Done]) -> None:
         told, began = Told(), time_ns()  # what was told before an error stays told

@@ -11,7 +11,7 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import changed, polls
 from renkei.messaging.changed import Hint
-from renkei.messaging.lost import ENDS_WORKERS, MOST_LOST
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.polls import Claimed, Kind, NewPoll
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import LONGEST_PAUSE, pause
@@ -80,24 +80,24 @@ class ReadPolls:
             taken = await polls.claim(conn, connection, self.tools.owner, now, kind=kind)
         for one in taken.claimed:
             await self._one(opened, one)
-        suspect = partial(self._suspect, opened, kind)
-        suspects = await one_by_one(self.tools, 1, suspect) if taken.suspects else 0
-        return len(taken.claimed) + suspects
+        if taken.suspects:
+            return len(taken.claimed) + await self._suspects(opened, kind)
+        return len(taken.claimed)
 
-    async def _suspect(self, opened: OpenConnection, kind: Kind | None) -> bool:
-        """Read one, or set it aside, with nothing that was lost beside it; False: none is due."""
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            one = await polls.claim_suspect(conn, opened.id, self.tools.owner, now, kind)
-        if one is None:
-            return False
-        if one.lost < MOST_LOST:
-            await self._one(opened, one)
-            return True
-        log.warning("poll_failed", connection=opened.id, kind=one.kind, reason=ENDS_WORKERS)
+    async def _suspects(self, opened: OpenConnection, kind: Kind | None) -> int:
+        return await one_by_one(
+            self.tools,
+            opened.id,
+            claim=partial(polls.claim_suspect, kind=kind),
+            work=partial(self._one, opened),
+            give_up=self._set_aside,
+        )
+
+    async def _set_aside(self, claimed: Claimed) -> None:
+        told = {"connection": claimed.connection, "kind": claimed.kind}
+        log.warning("poll_failed", **told, reason=ENDS_WORKERS)
         async with self.tools.database.begin() as conn:
-            await polls.set_aside(conn, one, now + self.ASIDE)
-        return True
+            await polls.set_aside(conn, claimed, self.tools.clock() + self.ASIDE)
 
     async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What lost its workers at a vendor's call is called alone or given up, and tried again when it may be."""
+"""What lost its workers in a call is called alone or given up, and tried again when it may be."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,9 +9,16 @@ from sqlalchemy import text
 
 from renkei.messaging.changed import Hint, hint
 from renkei.messaging.lost import ALONE, ENDS_WORKERS, MOST_LOST
+from renkei.services import own_cart
 from renkei.services.replay import Replay
+from renkei.services.till import Terminal
+from renkei_contracts.application import CartHold
+from renkei_contracts.errors import Rejected
 
-NAMES = ("deadly", "suspect", "fellow", "other")
+DEADLY, SUSPECT, FELLOW, OTHER = NAMES = ("4", "3", "2", "1")
+"""Orders, customers, or the points of a hold that a code stands for."""
+
+SITE = Terminal("trm_site", "cart", "", "site")
 
 
 async def to_be_read(scene: Scene) -> None:
@@ -24,6 +31,13 @@ async def to_be_read(scene: Scene) -> None:
 async def to_be_shown(scene: Scene) -> None:
     for name in NAMES:
         await given(scene.hub.booking, name)
+
+
+async def to_be_issued(scene: Scene) -> None:
+    await given(scene.hub.booking, "c1")
+    for name in NAMES:
+        ask = CartHold(key=name, customer="c1", points=int(name), ttl_seconds=86_400)
+        await own_cart.hold(scene.hub.till, scene.hub.connections, SITE, ask)
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,10 @@ class Queue:
         async with scene.hub.database.begin() as conn:
             await conn.execute(text(f"UPDATE {self.table} SET {lost} WHERE {self.name} = '{name}'"))
 
+    async def lost(self, scene: Scene) -> int:
+        """Claims of all that were lost and are not forgotten."""
+        return int((await scene.one(f"SELECT coalesce(sum(lost), 0) FROM {self.table}"))[0])
+
     def calls(self, scene: Scene) -> list[str]:
         """Of whom the vendor was told or asked, in this order."""
         said = [call.removeprefix(self.called).split()[0] for call in scene.cart.calls]
@@ -52,6 +70,7 @@ class Queue:
 QUEUES = [
     Queue("changed", "changed_object", "object_id", "fetch order ", to_be_read),
     Queue("mirror", "mirror", "external_id", "write ", to_be_shown),
+    Queue("codes", "hold_code", "points", "issue ", to_be_issued),
 ]
 
 
@@ -67,11 +86,11 @@ async def queue(request: pytest.FixtureRequest, scene: Scene) -> Queue:
 async def test_what_ended_its_workers_is_given_up_uncalled_and_what_may_have_is_called_alone(
     scene: Scene, queue: Queue
 ) -> None:
-    await queue.lose(scene, "deadly", MOST_LOST)
-    await queue.lose(scene, "suspect", MOST_LOST - 1)
-    await queue.lose(scene, "fellow", ALONE)
+    await queue.lose(scene, DEADLY, MOST_LOST)
+    await queue.lose(scene, SUSPECT, MOST_LOST - 1)
+    await queue.lose(scene, FELLOW, ALONE)
     assert await scene.work(queue.lane) == 2
-    assert queue.calls(scene)[0] == "other"
+    assert queue.calls(scene)[0] == OTHER
     while await scene.work(queue.lane):
         pass
     replay = Replay(scene.hub.connections, scene.hub.database, scene.hub.clock)
@@ -80,7 +99,18 @@ async def test_what_ended_its_workers_is_given_up_uncalled_and_what_may_have_is_
     assert await replay.named([f"cart/{one.name}"]) == 1
     queue.calls(scene)
     assert await scene.work(queue.lane) == 1
-    assert queue.calls(scene) == ["deadly"], "a person had it tried again"
+    assert queue.calls(scene) == [DEADLY], "a person had it tried again"
+    assert await queue.lost(scene) == 0
+
+
+async def test_an_error_ends_it_and_nothing_was_lost(scene: Scene, queue: Queue) -> None:
+    await queue.lose(scene, SUSPECT, MOST_LOST - 1)
+    scene.cart.failures = [Rejected("no") for _ in NAMES]
+    while await scene.work(queue.lane):
+        pass
+    assert scene.cart.failures == []
+    assert SUSPECT in queue.calls(scene)
+    assert await queue.lost(scene) == 0
 
 
 async def test_while_another_lane_has_a_suspect_none_is_called(scene: Scene, queue: Queue) -> None:
@@ -96,7 +126,7 @@ async def test_while_another_lane_has_a_suspect_none_is_called(scene: Scene, que
 async def test_what_was_lost_with_its_worker_says_so_while_it_waits(
     scene: Scene, queue: Queue
 ) -> None:
-    await queue.lose(scene, "suspect", ALONE + 1)
+    await queue.lose(scene, SUSPECT, ALONE + 1)
     replay = Replay(scene.hub.connections, scene.hub.database, scene.hub.clock)
     said = {one.why for one in await replay.waiting("cart")}
     assert said == {None, f"{ALONE} workers were lost that had it"}

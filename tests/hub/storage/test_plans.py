@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from renkei.ledger import queries, statements
-from renkei.messaging import changed, dead_letters, inbox, kept, mirror, queues
+from renkei.messaging import changed, codes, dead_letters, inbox, kept, mirror, queues
 from renkei.storage.engine import Database
 from renkei.storage.trip import PARAMETER
 
@@ -87,7 +87,12 @@ async def test_deliveries_are_claimed_without_reading_those_that_are_over(
 
 
 @pytest.mark.parametrize(
-    ("queue", "index"), [(changed, "changed_object_lost"), (mirror, "mirror_lost")]
+    ("queue", "index"),
+    [
+        (changed, "changed_object_lost"),
+        (mirror, "mirror_lost"),
+        (codes, "hold_code_lost"),
+    ],
 )
 async def test_whether_any_were_lost_is_known_without_reading_the_others(
     database: Database, queue: Any, index: str
