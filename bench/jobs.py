@@ -14,7 +14,7 @@ from bench.events import BODY, HEADERS
 from bench.ground import Ground, Hub, rate
 from renkei.messaging import inbox
 from renkei.messaging.inbox import Ended, Incoming
-from renkei.services.read_deliveries import LIMIT
+from renkei.services.read_deliveries import CLAIMS
 from renkei_contracts.delivery import Delivery
 
 SHOP = "jobs"
@@ -68,7 +68,7 @@ async def _work_off(hub: Hub) -> int:
     while True:
         now = datetime.now(UTC) + timedelta(seconds=1)
         async with hub.database.begin_often() as conn:
-            claimed, _ = await inbox.claim(conn, SHOP, OWNER, now, LIMIT)
+            claimed, _ = await inbox.claim(conn, SHOP, OWNER, now, CLAIMS.most)
         if not claimed:
             return done
         async with hub.database.begin_often() as conn:

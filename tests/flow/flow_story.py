@@ -32,7 +32,7 @@ def deliveries(count: int, began: datetime, seed: int = 1) -> list[Told]:
     chance = random.Random(seed)  # noqa: S311 - a story, no secret
     orders = max(1, count * ORDERS_OF_ONE // (1 + STATES * ORDERS_OF_ONE))
     members = -(-orders // ORDERS_OF_ONE)
-    told = [_told(f"m{n}", "member", _member(n, began).model_dump_json()) for n in range(members)]
+    told = [member_told(n, began) for n in range(members)]
     for tick in range(STATES):
         for number in range(orders):
             order = _order(number, number % members, tick, began, chance)
@@ -48,15 +48,20 @@ def disorder(told: list[Told], seed: int = 2) -> Iterator[Told]:
     return (told[n] for n in sent)
 
 
+def member_told(name: int | str, began: datetime) -> Told:
+    """The customer of this name, with an address of their own."""
+    return _told(f"m{name}", "member", _member(name, began).model_dump_json())
+
+
 def _told(id: str, kind: str, document: str) -> Told:
     body = document.encode()
     return Told(signed(SECRET, id, kind, body), body)
 
 
-def _member(number: int, began: datetime) -> Member:
-    email = f"m{number}@example.jp"
+def _member(name: int | str, began: datetime) -> Member:
+    email = f"m{name}@example.jp"
     proof = Identity(kind=IdentityKind.EMAIL, value=email, grade=Grade.VERIFIED)
-    return Member(ref=_ref(f"c{number}"), changed_at=began, identities=(proof,))
+    return Member(ref=_ref(f"c{name}"), changed_at=began, identities=(proof,))
 
 
 def _order(number: int, member: int, tick: int, began: datetime, chance: random.Random) -> Order:

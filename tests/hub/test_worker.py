@@ -15,10 +15,10 @@ from renkei.connections.calling import CALL_SECONDS
 from renkei.errors import UnknownVendor
 from renkei.ledger.verify import verify
 from renkei.messaging.due import Lane
-from renkei.messaging.inbox import ALONE, MOST_LOST, Incoming
+from renkei.messaging.inbox import Incoming
+from renkei.messaging.lost import ALONE, ENDS_WORKERS, MOST_LOST
 from renkei.messaging.retry import TRIES
 from renkei.services.members import balance
-from renkei.services.read_deliveries import ENDS_WORKERS, ReadDeliveries
 from renkei.services.replay import Replay
 from renkei.worker import Pace, Worker
 from renkei_contracts.delivery import Delivery
@@ -449,8 +449,6 @@ async def test_of_all_connections_one_suspect_at_a_time_is_read(scene: Scene) ->
     scene.cart.members["c1"] = hanako()
     await scene.deliver(body(bought()), "suspect")
     await lose(scene, "suspect", ALONE)
-    deliveries = scene.worker.queues["deliveries"]
-    assert isinstance(deliveries, ReadDeliveries)
-    async with deliveries.alone:  # another connection's is under way
+    async with scene.worker.tools.alone:  # another lane's is under way
         assert await scene.work("deliveries") == 0
     assert await scene.work("deliveries") == 1

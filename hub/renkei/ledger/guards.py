@@ -37,7 +37,7 @@ FROZEN_TABLES = (
 STATE = {
     "lot": ("pending", "available", "held", "expired", "netted", "open"),
     "delivery": ("state", "reason", "tries", "due", "owner", "lost", "headers", "body"),
-    "hold_code": ("state", "due", "tries", "owner", "leased_until", "last_error"),
+    "hold_code": ("state", "due", "tries", "owner", "lost", "leased_until", "last_error"),
 }
 """The columns of these tables that may change. A delivery may also be deleted when it is old.
 

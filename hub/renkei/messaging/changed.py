@@ -8,11 +8,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
 from renkei.messaging.reason import ID_LENGTH, storable
+from renkei.storage.trip import Statement, travel
 from renkei_contracts.event import ObjectKind
 
 LEASE = timedelta(seconds=30)
@@ -29,17 +32,29 @@ SET changed_at = greatest(excluded.changed_at, changed_object.changed_at + inter
     delivery_key = coalesce(excluded.delivery_key, changed_object.delivery_key),
     dead = false"""
 
-CLAIM = """
+WAITS = """
+NOT dead AND connection_id = :c AND due <= :now
+AND (leased_until IS NULL OR leased_until <= :now)"""
+
+
+def _claim(which: str) -> str:
+    return f"""
 WITH picked AS (
-    SELECT connection_id, kind, object_id FROM changed_object
-    WHERE NOT dead AND connection_id = :c AND due <= :now
-      AND (leased_until IS NULL OR leased_until <= :now)
+    SELECT connection_id, kind, object_id FROM changed_object WHERE {WAITS} AND {which}
     ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE changed_object o
-SET leased_until = :now + CAST(:lease AS interval), owner = :owner, tries = o.tries + 1
+SET leased_until = :now + CAST(:lease AS interval), owner = :owner, tries = o.tries + 1,
+    lost = {LOST}
 FROM picked p
 WHERE (o.connection_id, o.kind, o.object_id) = (p.connection_id, p.kind, p.object_id)
-RETURNING o.connection_id, o.kind, o.object_id, o.changed_at, o.tries, o.delivery_key"""
+RETURNING o.connection_id, o.kind, o.object_id, o.changed_at, o.tries, o.delivery_key, o.lost"""
+
+
+CLAIM = _claim(TOGETHER)
+
+CLAIM_SUSPECTS = _claim(SUSPECT)
+
+SUSPECTS_WAIT = f"SELECT EXISTS (SELECT FROM changed_object WHERE {WAITS} AND {SUSPECT})"
 
 OURS = """
 connection_id = :c AND kind = :kind AND object_id = :id AND owner = :owner AND tries = :tries"""
@@ -48,8 +63,8 @@ CLEAR = f"""
 DELETE FROM changed_object WHERE {OURS} AND changed_at = :changed_at AND changed_at <= :began"""
 
 AGAIN = f"""
-UPDATE changed_object SET owner = NULL, leased_until = NULL, tries = :count, dead = :dead,
-       last_error = :reason, due = greatest(:due, changed_at)
+UPDATE changed_object SET owner = NULL, leased_until = NULL, tries = :count, lost = 0,
+       dead = :dead, last_error = :reason, due = greatest(:due, changed_at)
 WHERE {OURS}"""
 
 BURY = """
@@ -89,6 +104,7 @@ class Claimed:
     tries: int
     owner: str
     key: str | None = None
+    lost: int = 0
 
 
 async def hint(conn: AsyncConnection, hints: Sequence[Hint]) -> None:
@@ -113,11 +129,28 @@ async def claim(
     now: datetime,
     limit: int,
     lease: timedelta = LEASE,
-) -> list[Claimed]:
-    """Take what is due at this connection, the longest waiting first."""
+) -> Taken[Claimed]:
+    """Take what is due at this connection, the longest waiting first.
+
+    Not what has to be worked off alone. Commits: what was taken is everybody's to see.
+    """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    rows = (await conn.execute(text(CLAIM), values)).all()
-    return [Claimed(row[0], row[1], row[2], row[3], row[4], owner, row[5]) for row in rows]
+    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
+    return Taken([_claimed(row, owner) for row in rows], suspects)
+
+
+async def claim_suspect(
+    conn: AsyncConnection, connection: str, owner: str, now: datetime
+) -> Claimed | None:
+    """Take one that is due and has to be worked off alone; None: there is none. Commits."""
+    values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
+    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
+    return _claimed(found.rows[0], owner) if found.rows else None
+
+
+def _claimed(row: Any, owner: str) -> Claimed:
+    connection, kind, id, changed_at, tries, key, lost = row
+    return Claimed(connection, kind, id, changed_at, tries, owner, key, lost)
 
 
 async def read_done(conn: AsyncConnection, claimed: Claimed, began: datetime) -> None:

@@ -7,26 +7,40 @@ by doing it again.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.books import HoldName
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
 from renkei.messaging.reason import storable
+from renkei.storage.trip import Statement, travel
 
 LEASE = timedelta(seconds=30)
 
-CLAIM = """
+WAITS = """
+connection_id = :c AND state IN ('wanted', 'unwanted') AND due <= :now
+AND (leased_until IS NULL OR leased_until <= :now)"""
+
+
+def _claim(which: str) -> str:
+    return f"""
 WITH picked AS (
-    SELECT code FROM hold_code
-    WHERE connection_id = :c AND state IN ('wanted', 'unwanted') AND due <= :now
-      AND (leased_until IS NULL OR leased_until <= :now)
+    SELECT code FROM hold_code WHERE {WAITS} AND {which}
     ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE hold_code h
-SET owner = :owner, leased_until = :now + CAST(:lease AS interval), tries = h.tries + 1
+SET owner = :owner, leased_until = :now + CAST(:lease AS interval), tries = h.tries + 1,
+    lost = {LOST}
 FROM picked p WHERE h.code = p.code
-RETURNING h.code, h.state, h.points * h.yen_per_point, h.usable_until, h.tries"""
+RETURNING h.code, h.state, h.points * h.yen_per_point, h.usable_until, h.tries, h.lost"""
+
+
+CLAIM = _claim(TOGETHER)
+
+CLAIM_SUSPECTS = _claim(SUSPECT)
+
+SUSPECTS_WAIT = f"SELECT EXISTS (SELECT FROM hold_code WHERE {WAITS} AND {SUSPECT})"
 
 OURS = "code = :code AND owner = :owner AND tries = :tries"
 
@@ -34,17 +48,16 @@ OURS = "code = :code AND owner = :owner AND tries = :tries"
 DONE = f"""
 UPDATE hold_code SET state = CASE WHEN state <> :was THEN state
                                   WHEN state = 'wanted' THEN 'issued' ELSE 'revoked' END,
-                     owner = NULL, leased_until = NULL, last_error = NULL
+                     owner = NULL, leased_until = NULL, lost = 0, last_error = NULL
 WHERE {OURS}"""
 
 AGAIN = f"""
 UPDATE hold_code SET state = CASE WHEN state = :was AND :failed THEN 'failed' ELSE state END,
                      due = CASE WHEN state = :was THEN :due ELSE due END,
-                     owner = NULL, leased_until = NULL, last_error = :reason
+                     owner = NULL, leased_until = NULL, lost = 0, last_error = :reason
 WHERE {OURS}"""
 
 OF_HOLD = "SELECT code, state, usable_until FROM hold_code WHERE (member_id, version) = (:m, :v)"
-
 
 MADE = "SELECT count(*) FROM hold_code WHERE member_id = :m AND recorded_at > :since"
 
@@ -59,6 +72,7 @@ class Claimed:
     usable_until: datetime
     tries: int
     owner: str
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,11 +86,28 @@ class CodeOfHold:
 
 async def claim(
     conn: AsyncConnection, connection: str, owner: str, now: datetime, limit: int
-) -> list[Claimed]:
-    """Take codes with which something is to be done at this connection."""
+) -> Taken[Claimed]:
+    """Take codes with which something is to be done at this connection.
+
+    Not what has to be done alone. Commits: what was taken is everybody's to see.
+    """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": LEASE}
-    rows = (await conn.execute(text(CLAIM), values)).all()
-    return [Claimed(row[0], row[1], row[2], row[3], row[4], owner) for row in rows]
+    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
+    return Taken([_claimed(row, owner) for row in rows], suspects)
+
+
+async def claim_suspect(
+    conn: AsyncConnection, connection: str, owner: str, now: datetime
+) -> Claimed | None:
+    """Take one that is due and has to be worked on alone; None: there is none. Commits."""
+    values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
+    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
+    return _claimed(found.rows[0], owner) if found.rows else None
+
+
+def _claimed(row: Any, owner: str) -> Claimed:
+    code, state, yen, usable_until, tries, lost = row
+    return Claimed(code, state, yen, usable_until, tries, owner, lost)
 
 
 async def done(conn: AsyncConnection, claimed: Claimed) -> None:

@@ -18,6 +18,9 @@ SHOPS: Final = "CAST(:shops AS text[])"
 OBJECT: Final = "kind || '/' || object_id"
 HOLD: Final = "member_id || '/' || version"
 
+LOST: Final = "CASE WHEN lost > 0 THEN lost || ' workers were lost that had it' ELSE {} END"
+ERROR: Final = LOST.format("last_error")
+
 DEAD: Final = f"""
 (SELECT 'delivery', connection_id, delivery_key, received_at, tries, reason, NULL::timestamptz
  FROM delivery WHERE state = 'dead' AND connection_id = ANY({SHOPS}) LIMIT {MOST})
@@ -34,19 +37,17 @@ ORDER BY 4, 1, 2, 3"""
 
 WAITING: Final = f"""
 (SELECT 'delivery', c, d.* FROM unnest({SHOPS}) AS c, LATERAL (
-   SELECT delivery_key, received_at, tries,
-          CASE WHEN lost > 0 THEN lost || ' workers were lost that had it' ELSE reason END, due
-   FROM delivery
+   SELECT delivery_key, received_at, tries, {LOST.format("reason")}, due FROM delivery
    WHERE connection_id = c AND state = 'new' ORDER BY due LIMIT {MOST}) d)
 UNION ALL
-(SELECT 'changed_object', connection_id, {OBJECT}, changed_at, tries, last_error, due
+(SELECT 'changed_object', connection_id, {OBJECT}, changed_at, tries, {ERROR}, due
  FROM changed_object WHERE NOT dead AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
 UNION ALL
-(SELECT 'mirror', connection_id, member_id, coalesce(wanted_since, due), tries, last_error, due
+(SELECT 'mirror', connection_id, member_id, coalesce(wanted_since, due), tries, {ERROR}, due
  FROM mirror WHERE NOT parked AND written_version < wanted_version
    AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
 UNION ALL
-(SELECT 'hold_code', connection_id, {HOLD}, recorded_at, tries, last_error, due
+(SELECT 'hold_code', connection_id, {HOLD}, recorded_at, tries, {ERROR}, due
  FROM hold_code WHERE state IN ('wanted', 'unwanted')
    AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
 ORDER BY 4, 1, 2, 3"""

@@ -9,13 +9,14 @@ its owner.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import BodyGone
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
 from renkei.messaging.reason import storable
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -36,40 +37,28 @@ FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, k text, at timestamptz, h int, hl int, bl int)
 ORDER BY c, k ON CONFLICT DO NOTHING RETURNING connection_id, delivery_key"""
 
-ALONE = 2
-"""Claims that were lost, after which a delivery is worked off alone."""
-
-MOST_LOST = 5
-"""Claims that were lost, after which it waits for a person."""
-
-# A claim is lost where another worker has to take the delivery over: an end clears the owner, and
-# a worker that goes on after some trouble takes up its own.
-_LOST = "d.lost + CAST(coalesce(d.owner <> :owner, false) AS int)"
-
 
 def _claim(which: str) -> str:
     return f"""
 WITH picked AS (
-    SELECT connection_id, delivery_key FROM delivery d
+    SELECT connection_id, delivery_key FROM delivery
     WHERE state = 'new' AND connection_id = :c AND due <= :now AND {which}
     ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED),
 taken AS (
     UPDATE delivery d SET due = :now + CAST(:lease AS interval), owner = :owner,
-                          tries = d.tries + 1, lost = {_LOST}
+                          tries = d.tries + 1, lost = {LOST}
     FROM picked p WHERE (d.connection_id, d.delivery_key) = (p.connection_id, p.delivery_key)
     RETURNING d.connection_id, d.delivery_key, d.received_at, d.headers, d.body, d.tries, d.lost)
 SELECT * FROM taken ORDER BY received_at, delivery_key"""
 
 
-_SUSPECT = f"lost > 0 AND {_LOST} >= {ALONE}"
+CLAIM = _claim(TOGETHER)
 
-CLAIM = _claim(f"{_LOST} < {ALONE}")
-
-CLAIM_SUSPECTS = _claim(_SUSPECT)
+CLAIM_SUSPECTS = _claim(SUSPECT)
 
 SUSPECTS_WAIT = f"""
-SELECT EXISTS (SELECT FROM delivery d
-               WHERE state = 'new' AND connection_id = :c AND due <= :now AND {_SUSPECT})"""
+SELECT EXISTS (SELECT FROM delivery
+               WHERE state = 'new' AND connection_id = :c AND due <= :now AND {SUSPECT})"""
 
 END = """
 UPDATE delivery d SET state = x.state, reason = x.reason, due = x.due, owner = NULL,
@@ -195,13 +184,6 @@ def _take(new: set[tuple[str, str]], name: tuple[str, str]) -> bool:
     return there
 
 
-class Taken(NamedTuple):
-    """What was claimed; ``suspects``: there is also what has to be worked off alone."""
-
-    claimed: list[Claimed]
-    suspects: bool
-
-
 async def claim(
     conn: AsyncConnection,
     connection: str,
@@ -209,15 +191,14 @@ async def claim(
     now: datetime,
     limit: int,
     lease: timedelta = LEASE,
-) -> Taken:
+) -> Taken[Claimed]:
     """Take what is due at this connection, the longest waiting first, as it came in.
 
     Not what has to be worked off alone. Commits: what was taken is everybody's to see.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    asked = [Statement(CLAIM, values), Statement(SUSPECTS_WAIT, values)]
-    found, suspects = await travel(conn, asked, commit=True)
-    return Taken([_claimed(row, owner) for row in found.rows], suspects.rows[0][0])
+    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
+    return Taken([_claimed(row, owner) for row in rows], suspects)
 
 
 async def claim_suspect(
@@ -238,7 +219,7 @@ def _claimed(row: Any, owner: str) -> Claimed:
 
 
 async def end(conn: AsyncConnection, ended: Sequence[Ended]) -> int:
-    """Record how they ended, where they are still ours; gives how many were."""
+    """Record how they ended, where they are still ours; gives how many were. Commits."""
     rows = [
         {
             "c": one.claimed.connection,
@@ -251,7 +232,8 @@ async def end(conn: AsyncConnection, ended: Sequence[Ended]) -> int:
         }
         for one in sorted(ended, key=lambda one: (one.claimed.connection, one.claimed.key))
     ]
-    return (await conn.execute(text(END), {"p": as_json(rows)})).rowcount
+    (done,) = await travel(conn, [Statement(END, {"p": as_json(rows)})], commit=True)
+    return done.count
 
 
 async def empty(conn: AsyncConnection, before: datetime, limit: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
 from renkei.messaging.reason import storable
 from renkei.storage.trip import Statement, as_json, travel
 from renkei_contracts.event import BalanceSeen
@@ -24,18 +25,30 @@ LEASE = timedelta(seconds=30)
 UNSURE = timedelta(seconds=30)
 """Rest after a change whose outcome is unknown: the vendor may be about to act on it still."""
 
-CLAIM = """
+WAITS = """
+connection_id = :c AND NOT parked AND due <= :now
+AND (written_version < wanted_version OR next_change_at <= :now)
+AND (leased_until IS NULL OR leased_until <= :now)"""
+
+
+def _claim(which: str) -> str:
+    return f"""
 WITH picked AS (
-    SELECT connection_id, member_id FROM mirror
-    WHERE connection_id = :c AND NOT parked AND due <= :now
-      AND (written_version < wanted_version OR next_change_at <= :now)
-      AND (leased_until IS NULL OR leased_until <= :now)
+    SELECT connection_id, member_id FROM mirror WHERE {WAITS} AND {which}
     ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE mirror m
-SET owner = :owner, leased_until = :now + CAST(:lease AS interval), tries = m.tries + 1
+SET owner = :owner, leased_until = :now + CAST(:lease AS interval), tries = m.tries + 1,
+    lost = {LOST}
 FROM picked p WHERE (m.connection_id, m.member_id) = (p.connection_id, p.member_id)
 RETURNING m.connection_id, m.member_id, m.external_id, m.written_points, m.intent, m.tries,
-          m.written_version"""
+          m.written_version, m.lost"""
+
+
+CLAIM = _claim(TOGETHER)
+
+CLAIM_SUSPECTS = _claim(SUSPECT)
+
+SUSPECTS_WAIT = f"SELECT EXISTS (SELECT FROM mirror WHERE {WAITS} AND {SUSPECT})"
 
 OURS = "connection_id = :c AND member_id = :m AND owner = :owner AND tries = :tries"
 
@@ -53,7 +66,7 @@ WRITTEN = """
 UPDATE mirror SET written_version = x.v, written_points = x.points, written_at = :now,
        seen_points = coalesce(x.seen, seen_points),
        seen_at = CASE WHEN x.seen IS NULL THEN seen_at ELSE :now END,
-       next_change_at = x.next, tries = 0, last_error = NULL, intent = NULL, owner = NULL,
+       next_change_at = x.next, tries = 0, lost = 0, last_error = NULL, intent = NULL, owner = NULL,
        leased_until = x.rest,
        wanted_since = CASE WHEN wanted_version > x.v THEN x.as_of END,
        due = CASE WHEN wanted_version > x.v THEN x.as_of ELSE coalesce(x.next, mirror.due) END
@@ -64,7 +77,7 @@ WHERE (mirror.connection_id, mirror.member_id) = (x.c, x.m) AND mirror.owner = x
 RETURNING mirror.connection_id, mirror.member_id"""
 
 AGAIN = f"""
-UPDATE mirror SET due = :due, parked = :parked, last_error = :reason, owner = NULL,
+UPDATE mirror SET due = :due, parked = :parked, last_error = :reason, owner = NULL, lost = 0,
        leased_until = CAST(:rest AS timestamptz)
 WHERE {OURS}"""
 
@@ -104,6 +117,7 @@ class Claimed:
     owner: str
     written_version: int
     until: datetime
+    lost: int = 0
 
 
 class Intent(NamedTuple):
@@ -149,18 +163,28 @@ async def claim(
     now: datetime,
     limit: int,
     lease: timedelta = LEASE,
-) -> list[Claimed]:
+) -> Taken[Claimed]:
     """Take rows whose balance has changed, or changes by time alone, at this connection.
 
-    Commits: what was taken is everybody's to see.
+    Not what has to be written alone. Commits: what was taken is everybody's to see.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    (found,) = await travel(conn, [Statement(CLAIM, values)], commit=True)
-    until = now + lease
-    return [
-        Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner, row[6], until)
-        for row in found.rows
-    ]
+    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
+    return Taken([_claimed(row, owner, now + lease) for row in rows], suspects)
+
+
+async def claim_suspect(
+    conn: AsyncConnection, connection: str, owner: str, now: datetime
+) -> Claimed | None:
+    """Take one that is due and has to be written alone; None: there is none. Commits."""
+    values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
+    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
+    return _claimed(found.rows[0], owner, now + LEASE) if found.rows else None
+
+
+def _claimed(row: Any, owner: str, until: datetime) -> Claimed:
+    connection, member, id, points, intent, tries, version, lost = row
+    return Claimed(connection, member, id, points, intent, tries, owner, version, until, lost)
 
 
 async def intend(conn: AsyncConnection, every: Sequence[Intent], now: datetime) -> list[bool]:

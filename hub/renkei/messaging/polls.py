@@ -12,11 +12,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
+from renkei.storage.trip import Statement, travel
 from renkei_contracts.event import ObjectKind
 from renkei_contracts.paging import Window
 
@@ -46,21 +48,33 @@ SET since = excluded.began, began = excluded.began, ends = poll.began, due = exc
     pages = 0, items = 0
 WHERE poll.since >= poll.ends AND excluded.began < poll.began"""
 
-CLAIM = """
+WAITS = """
+connection_id = :c AND due <= :now AND (leased_until IS NULL OR leased_until <= :now)
+AND (ends IS NULL OR since < ends) AND kind = coalesce(CAST(:kind AS text), kind)"""
+
+
+def _claim(which: str) -> str:
+    return f"""
 WITH picked AS (
-    SELECT connection_id, kind FROM poll
-    WHERE connection_id = :c AND due <= :now AND (leased_until IS NULL OR leased_until <= :now)
-      AND (ends IS NULL OR since < ends) AND kind = coalesce(CAST(:kind AS text), kind)
+    SELECT connection_id, kind FROM poll WHERE {WAITS} AND {which}
     ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
-UPDATE poll SET owner = :owner, leased_until = :now + CAST(:lease AS interval),
+UPDATE poll SET owner = :owner, leased_until = :now + CAST(:lease AS interval), lost = {LOST},
                 until = coalesce(poll.until, CASE WHEN ends IS NULL THEN :now
                     ELSE least(ends, since + CAST(:slice AS interval)) END)
 FROM picked p WHERE (poll.connection_id, poll.kind) = (p.connection_id, p.kind)
-RETURNING poll.connection_id, poll.kind, poll.since, poll.until, poll.cursor, poll.failures"""
+RETURNING poll.connection_id, poll.kind, poll.since, poll.until, poll.cursor, poll.failures,
+          poll.lost"""
+
+
+CLAIM = _claim(TOGETHER)
+
+CLAIM_SUSPECTS = _claim(SUSPECT)
+
+SUSPECTS_WAIT = f"SELECT EXISTS (SELECT FROM poll WHERE {WAITS} AND {SUSPECT})"
 
 PAGE = """
 UPDATE poll SET cursor = :cursor, failures = 0, leased_until = :now + CAST(:lease AS interval),
-                pages = pages + 1, items = items + :items
+                pages = pages + 1, items = items + :items, lost = 0
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 HURRY = """
@@ -69,23 +83,29 @@ WHERE connection_id = :c AND kind = :kind AND due > :now
   AND (leased_until IS NULL OR leased_until <= :now)"""
 
 REST = """
-UPDATE poll SET owner = NULL, leased_until = NULL, due = :due
+UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, lost = 0
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 FINISHED = """
 UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, failures = 0, cursor = NULL,
                 since = CASE WHEN ends IS NOT NULL THEN until
                              ELSE greatest(since, until - CAST(:overlap AS interval)) END,
-                until = NULL, pages = pages + 1, items = items + :items
+                until = NULL, pages = pages + 1, items = items + :items, lost = 0
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 FAILED = """
-UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, failures = failures + 1
+UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, failures = failures + 1, lost = 0
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 RESTARTED = """
 UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, failures = failures + 1,
-                cursor = NULL
+                cursor = NULL, lost = 0
+WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
+
+# The next one alone again, and the last one if it, too, is lost.
+SET_ASIDE = """
+UPDATE poll SET owner = NULL, leased_until = NULL, due = :due, failures = failures + 1,
+                lost = lost - 1
 WHERE connection_id = :c AND kind = :kind AND owner = :owner"""
 
 FAILURES = "SELECT failures FROM poll WHERE connection_id = :c AND kind = :kind"
@@ -112,6 +132,7 @@ class Claimed:
     cursor: str | None
     failures: int
     owner: str
+    lost: int = 0
 
     @property
     def objects(self) -> ObjectKind:
@@ -169,23 +190,35 @@ async def claim(
     now: datetime,
     lease: timedelta = LEASE,
     kind: Kind | None = None,
-) -> Claimed | None:
-    """Take one that is due, of any kind or of this one.
+) -> Taken[Claimed]:
+    """Take one that is due, of any kind or of this one. Commits.
 
-    A window under way goes on, otherwise the next one begins.
+    A window under way goes on, otherwise the next one begins. Not what has to be read alone.
     """
-    values = {
-        "c": connection,
-        "kind": kind,
-        "owner": owner,
-        "now": now,
-        "lease": lease,
-        "slice": SLICE,
-    }
-    row = (await conn.execute(text(CLAIM), values)).first()
-    if row is None:
-        return None
-    return Claimed(row[0], row[1], row[2], row[3], row[4], row[5], owner)
+    values = _values(connection, owner, now, lease, kind)
+    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
+    return Taken([_claimed(row, owner) for row in rows], suspects)
+
+
+async def claim_suspect(
+    conn: AsyncConnection, connection: str, owner: str, now: datetime, kind: Kind | None = None
+) -> Claimed | None:
+    """Take one that is due and has to be read alone; None: there is none. Commits."""
+    values = _values(connection, owner, now, LEASE, kind)
+    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
+    return _claimed(found.rows[0], owner) if found.rows else None
+
+
+def _values(
+    connection: str, owner: str, now: datetime, lease: timedelta, kind: Kind | None
+) -> dict[str, object]:
+    of = {"c": connection, "kind": kind, "owner": owner}
+    return of | {"now": now, "lease": lease, "slice": SLICE}
+
+
+def _claimed(row: Any, owner: str) -> Claimed:
+    connection, kind, since, until, cursor, failures, lost = row
+    return Claimed(connection, kind, since, until, cursor, failures, owner, lost)
 
 
 async def hurry(conn: AsyncConnection, connection: str, kind: Kind, now: datetime) -> None:
@@ -238,6 +271,11 @@ async def fail(
     """A page could not be read: again at ``due``, from this page or from the window's first."""
     statement = RESTARTED if from_start else FAILED
     await conn.execute(text(statement), _name(claimed) | {"due": due})
+
+
+async def set_aside(conn: AsyncConnection, claimed: Claimed, due: datetime) -> None:
+    """It ends its workers: once more at ``due``, alone. Not read this time."""
+    await conn.execute(text(SET_ASIDE), _name(claimed) | {"due": due})
 
 
 def _name(claimed: Claimed) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The lane of hold codes: issued at the vendor once their hold is booked, revoked at its end."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -8,15 +9,16 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import codes
 from renkei.messaging.codes import Claimed
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Claims, Tools, log_or_raise, work_off
 from renkei_contracts.errors import Rejected, UnsupportedFeature
 
 log = structlog.get_logger(__name__)
 
-LIMIT = 4
-"""Codes of one connection worked on at the same time; each must be done within the lease."""
+CLAIMS = Claims(codes.claim, codes.claim_suspect, most=4)
+"""Each code must be done within the lease."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,17 @@ class IssueCodes:
     tools: Tools
 
     async def work(self, connection: str) -> int:
-        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        """What is due now; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin() as conn:
-            now = self.tools.clock()
-            claimed = await codes.claim(conn, connection, self.tools.owner, now, LIMIT)
-        await together(self._one(opened, one) for one in claimed)
-        return len(claimed)
+        return await work_off(
+            self.tools,
+            connection,
+            CLAIMS,
+            work=partial(self._one, opened),
+            give_up=partial(self._again, opened, reason=ENDS_WORKERS, failed=True),
+        )
 
-    async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
+    async def _one(self, opened: OpenConnection, claimed: Claimed) -> bool:
         try:
             await self._call(opened, claimed)
             await self.tools.trouble.worked(opened)
@@ -42,9 +46,10 @@ class IssueCodes:
             log_or_raise(error, connection=opened.id, code=claimed.state)
             await self.tools.trouble.failed(opened, error)
             await self._failed(opened, claimed, error)
-            return
+            return False
         async with self.tools.database.begin() as conn:
             await codes.done(conn, claimed)
+        return True
 
     async def _call(self, opened: OpenConnection, claimed: Claimed) -> None:
         coupons = opened.coupons
@@ -64,10 +69,13 @@ class IssueCodes:
         now = self.tools.clock()
         matters = claimed.state == "unwanted" and now < claimed.usable_until
         failed = dies(error, claimed.tries) and not matters
-        due = now + pause(claimed.tries)
+        await self._again(opened, claimed, reason_of(error), failed=failed)
+
+    async def _again(
+        self, opened: OpenConnection, claimed: Claimed, reason: str, *, failed: bool
+    ) -> None:
+        due = self.tools.clock() + pause(claimed.tries)
         async with self.tools.database.begin() as conn:
-            await codes.again(conn, claimed, due, reason_of(error), failed=failed)
+            await codes.again(conn, claimed, due, reason, failed=failed)
         if failed:
-            log.warning(
-                "code_failed", connection=opened.id, was=claimed.state, reason=reason_of(error)
-            )
+            log.warning("code_failed", connection=opened.id, was=claimed.state, reason=reason)

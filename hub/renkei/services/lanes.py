@@ -1,14 +1,17 @@
 """What the lanes share: the connection, the observations' way, and errors that stop nobody else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.clock import Clock
 from renkei.connections.opened import OpenConnections
+from renkei.messaging.lost import MOST_LOST, Taken
 from renkei.messaging.reason import place_of
 from renkei.services.ingest import Ingest
 from renkei.services.trouble import Trouble
@@ -21,11 +24,16 @@ from renkei_contracts.errors import FixData, GiveUp, Reauthorize, TryLater
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+L = TypeVar("L", bound="Losable")
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What working off a lane takes. ``owner`` names this process in leases."""
+    """What working off a lane takes. ``owner`` names this process in leases.
+
+    Who works off what was lost again and again has ``alone`` meanwhile: of all queues and
+    connections this process has one of them in hand.
+    """
 
     database: Database
     ring: KeyRing
@@ -35,6 +43,14 @@ class Tools:
     clock: Clock
     owner: str
     traces: Traces = NO_TRACES
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Losable(Protocol):
+    """Something claimed, and how many workers were lost that had it before."""
+
+    @property
+    def lost(self) -> int: ...
 
 
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -47,36 +63,78 @@ async def together(work: Iterable[Awaitable[T]]) -> list[T]:
     return answers
 
 
+@dataclass(frozen=True)
+class Claims(Generic[L]):
+    """How a queue's rows are claimed: what may be worked off with others, and what alone.
+
+    ``most`` are under way at the same time, ``suspects`` worked off alone in one turn: a vendor may
+    take long, and others wait.
+    """
+
+    together: Callable[[AsyncConnection, str, str, datetime, int], Awaitable[Taken[L]]]
+    alone: Callable[[AsyncConnection, str, str, datetime], Awaitable[L | None]]
+    most: int
+    suspects: int = 1
+
+
+async def work_off(
+    tools: Tools,
+    connection: str,
+    claims: Claims[L],
+    *,
+    work: Callable[[L], Awaitable[bool]],
+    give_up: Callable[[L], Awaitable[object]],
+) -> int:
+    """What is due at a connection, for a while; gives how many there were.
+
+    ``work`` gives whether it went well. Whatever lost too many workers is given up.
+    """
+
+    async def claim(room: int) -> Taken[L]:
+        async with tools.database.begin_often() as conn:
+            return await claims.together(conn, connection, tools.owner, tools.clock(), room)
+
+    number, suspects = await keep_up(claim, work, claims.most)
+    if not suspects:
+        return number
+    return number + await one_by_one(
+        tools, connection, claim=claims.alone, work=work, give_up=give_up, most=claims.suspects
+    )
+
+
 STRETCH = 2.0
 """Seconds for which a lane goes on by itself, before the worker looks whether it may."""
 
 
 async def keep_up(
-    claim: Callable[[int], Awaitable[Sequence[T]]],
-    act: Callable[[T], Awaitable[bool]],
+    claim: Callable[[int], Awaitable[Taken[L]]],
+    work: Callable[[L], Awaitable[bool]],
     most: int,
     stretch: float = STRETCH,
-) -> int:
-    """Act on what is claimed, ``most`` at a time, as long as there is more; gives how many it was.
+) -> tuple[int, bool]:
+    """Work off what is claimed, ``most`` at a time, as long as there is more.
 
-    Once half of them are done so many are claimed again: where a vendor gives turns, none passes
-    unused. No more are claimed when one went wrong (``act`` gives False) or the ``stretch``, in
-    seconds, is over: the connection may have to rest. Raises as ``together`` does.
+    Gives how many it was, and whether a claim told of suspects. Once half of them are done so many
+    are claimed again: where a vendor gives turns, none passes unused. No more are claimed when one
+    went wrong or the ``stretch``, in seconds, is over: the connection may have to rest. Raises as
+    ``together`` does.
     """
     over = asyncio.get_running_loop().time() + stretch
     every: list[asyncio.Task[bool]] = []
     under_way: set[asyncio.Task[bool]] = set()
-    more = True
+    more, suspects = True, False
     try:
         while more and asyncio.get_running_loop().time() < over:
             room = most - len(under_way)
-            fresh = [asyncio.ensure_future(act(one)) for one in await claim(room)]
+            taken = await claim(room)
+            suspects |= taken.suspects
+            fresh = [asyncio.ensure_future(work(one)) for one in taken.claimed]
             every += fresh
             under_way, well = await _until_half(under_way.union(fresh), most)
             more = well and len(fresh) == room
     finally:
         await together(every)
-    return len(every)
+    return len(every), suspects
 
 
 async def _until_half(
@@ -88,6 +146,31 @@ async def _until_half(
         done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
         ended |= done
     return under_way, all(one.exception() is None and one.result() for one in ended)
+
+
+async def one_by_one(
+    tools: Tools,
+    connection: str,
+    *,
+    claim: Callable[[AsyncConnection, str, str, datetime], Awaitable[L | None]],
+    work: Callable[[L], Awaitable[object]],
+    give_up: Callable[[L], Awaitable[object]],
+    most: int = 1,
+) -> int:
+    """Work off what was lost again and again, alone, or give it up; gives how many there were.
+
+    None while another lane is at its own: they stay due.
+    """
+    if tools.alone.locked():
+        return 0
+    async with tools.alone:
+        for number in range(most):
+            async with tools.database.begin_often() as conn:
+                one = await claim(conn, connection, tools.owner, tools.clock())
+            if one is None:
+                return number
+            await (give_up if one.lost >= MOST_LOST else work)(one)
+    return most
 
 
 def log_or_raise(error: Exception, **about: str) -> None:

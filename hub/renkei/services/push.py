@@ -17,11 +17,12 @@ from renkei.ledger.balance import ChannelBalance, channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
 from renkei.messaging import mirror
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.mirror import Claimed, Intent, Written
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import pause
 from renkei.services.create_member import CreateMember
-from renkei.services.lanes import Tools, keep_up, log_or_raise
+from renkei.services.lanes import Claims, Tools, log_or_raise, work_off
 from renkei.storage.committer import Committer, GroupCommitter
 from renkei.storage.engine import Database
 from renkei.tracing import Origin
@@ -38,8 +39,8 @@ from renkei_contracts.point import BalanceWrite
 
 log = structlog.get_logger(__name__)
 
-LIMIT = 8
-"""Rows of one connection written at the same time; each must be done within the lease."""
+CLAIMS = Claims(mirror.claim, mirror.claim_suspect, most=8)
+"""Each row must be written within the lease."""
 
 
 class LeaseLost(TryLater):
@@ -78,7 +79,16 @@ class Push:
             GroupCommitter(database, partial(_record, clock)) as records,
         ):
             lane = _Lane(self.tools, self.create, opened, found, intents, records)
-            return await keep_up(lane.claim, lane.one, LIMIT)
+            give_up = partial(_park, self.tools, reason=ENDS_WORKERS)
+            return await work_off(self.tools, connection, CLAIMS, work=lane.one, give_up=give_up)
+
+
+async def _park(tools: Tools, claimed: Claimed, reason: str) -> None:
+    """It waits for a person."""
+    async with tools.database.begin() as conn:
+        await mirror.again(conn, claimed, tools.clock(), reason, parked=True)
+    told = {"connection": claimed.connection, "member": claimed.member}
+    log.warning("mirror_parked", **told, reason=reason)
 
 
 async def _read(
@@ -108,12 +118,6 @@ class _Lane:
     found: Committer[Shown, ChannelBalance]
     intents: Committer[Intent, bool]
     records: Committer[Written, bool]
-
-    async def claim(self, most: int) -> Sequence[Claimed]:
-        """So many rows at the most, for this process."""
-        async with self.tools.database.begin_often() as conn:
-            now, owner = self.tools.clock(), self.tools.owner
-            return await mirror.claim(conn, self.opened.id, owner, now, most)
 
     async def one(self, claimed: Claimed) -> bool:
         """Write one balance; what goes wrong with it is kept with its row, and False."""
@@ -208,22 +212,14 @@ class _Lane:
 
     async def _failed(self, claimed: Claimed, error: Exception) -> None:
         """What cannot be repeated is parked; an unsure change rests, or it could be made twice."""
-        now = self.tools.clock()
-        parked = isinstance(error, GiveUp | FixData)
+        now, reason = self.tools.clock(), reason_of(error)
+        if isinstance(error, GiveUp | FixData):
+            return await _park(self.tools, claimed, reason)
         due = now if isinstance(error, Reauthorize) else now + pause(claimed.tries)
         unsure = isinstance(error, OutcomeUnknown) and _is_delta(self.opened)
+        rest = now + mirror.UNSURE if unsure else None
         async with self.tools.database.begin() as conn:
-            await mirror.again(
-                conn,
-                claimed,
-                due,
-                reason_of(error),
-                parked=parked,
-                rest=now + mirror.UNSURE if unsure else None,
-            )
-        if parked:
-            told = {"connection": claimed.connection, "member": claimed.member}
-            log.warning("mirror_parked", **told, reason=reason_of(error))
+            await mirror.again(conn, claimed, due, reason, rest=rest)
 
 
 def _is_delta(opened: OpenConnection) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import time_ns
 
 import structlog
@@ -10,10 +11,11 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import changed
 from renkei.messaging.changed import Claimed
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Claims, Tools, log_or_raise, work_off
 from renkei.tracing import Origin
 from renkei_contracts.errors import NotYet, UnsupportedFeature
 from renkei_contracts.event import BalanceSeen, MemberSeen, Observation, OrderSeen
@@ -21,8 +23,8 @@ from renkei_contracts.ids import ExternalRef
 
 log = structlog.get_logger(__name__)
 
-LIMIT = 8
-"""Objects of one connection read at the same time; each must be done within the lease."""
+CLAIMS = Claims(changed.claim, changed.claim_suspect, most=8)
+"""Each object must be read and booked within the lease."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,17 @@ class ReadChanged:
     tools: Tools
 
     async def work(self, connection: str) -> int:
-        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        """What is due now; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin() as conn:
-            now = self.tools.clock()
-            claimed = await changed.claim(conn, connection, self.tools.owner, now, LIMIT)
-        await together(self._one(opened, one) for one in claimed)
-        return len(claimed)
+        return await work_off(
+            self.tools,
+            connection,
+            CLAIMS,
+            work=partial(self._one, opened),
+            give_up=partial(self._again, reason=ENDS_WORKERS, dead=True),
+        )
 
-    async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
+    async def _one(self, opened: OpenConnection, claimed: Claimed) -> bool:
         began, told, at = self.tools.clock(), Told(), time_ns()
         try:
             seen = await self._read(opened, claimed, began)
@@ -52,11 +56,12 @@ class ReadChanged:
             await self.tools.trouble.failed(opened, error)
             await self._failed(claimed, error, began)
             self._tell(claimed, at, reason_of(error))
-            return
+            return False
         self._tell(claimed, at)
         async with self.tools.database.begin() as conn:
             await write_down(conn, [told], self.tools.clock())
             await changed.read_done(conn, claimed, began)
+        return True
 
     def _tell(self, claimed: Claimed, began: int, failed: str | None = None) -> None:
         if self.tools.traces.on and (origin := _origin(claimed)) is not None:
@@ -77,18 +82,22 @@ class ReadChanged:
 
     async def _failed(self, claimed: Claimed, error: Exception, began: datetime) -> None:
         dead = dies(error, claimed.tries)
+        if dead and isinstance(error, NotYet):
+            # The vendor tells of it once it is: until then there is nothing for a person to do.
+            async with self.tools.database.begin() as conn:
+                await changed.read_done(conn, claimed, began)
+            return
+        await self._again(claimed, reason_of(error), dead=dead)
+
+    async def _again(self, claimed: Claimed, reason: str, *, dead: bool) -> None:
         due = self.tools.clock() + pause(claimed.tries)
         async with self.tools.database.begin() as conn:
-            if dead and isinstance(error, NotYet):
-                # The vendor tells of it once it is: until then there is nothing for a person to do.
-                await changed.read_done(conn, claimed, began)
-                return
-            await changed.again(conn, claimed, due, reason_of(error), dead=dead)
+            await changed.again(conn, claimed, due, reason, dead=dead)
         if dead:
             told = {"connection": claimed.connection, "kind": claimed.kind, "id": claimed.id}
             origin = _origin(claimed)
             trace = origin.trace if origin else None
-            log.warning("object_dead", **told, trace=trace, reason=reason_of(error))
+            log.warning("object_dead", **told, trace=trace, reason=reason)
 
 
 def _origin(claimed: Claimed) -> Origin | None:

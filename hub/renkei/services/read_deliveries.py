@@ -4,36 +4,32 @@ One that ends the process which reads it is never ended by it. Whose workers wer
 alone, so that it is known which one it was, and is given up when they are lost all the same.
 """
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from time import time_ns
 
 import structlog
 
+from renkei.clock import Clock
 from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import inbox
-from renkei.messaging.inbox import ALONE, MOST_LOST, Claimed, Ended
+from renkei.messaging.inbox import Claimed, Ended
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import dies, pause
 from renkei.services.ingest import Cause, Told, write_down
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Claims, Tools, log_or_raise, work_off
+from renkei.storage.committer import Committer, GroupCommitter
+from renkei.storage.engine import Database
 from renkei.tracing import Origin
 from renkei_contracts.errors import PayloadInvalid
 
 log = structlog.get_logger(__name__)
 
-LIMIT = 100
-"""Deliveries at a time: they meet in the ledger's group commits."""
-
-SUSPECTS = 20
-"""Deliveries one by one in one turn, where there are some that were lost: others have theirs."""
-
-ENDS_WORKERS = (
-    f"{MOST_LOST} workers in a row ended or stood still while they had it, the last "
-    f"{MOST_LOST - ALONE} with no other delivery that was lost before"
-)
+CLAIMS = Claims(inbox.claim, inbox.claim_suspect, most=200, suspects=20)
+"""So many at a time: they meet in the ledger's group commits."""
 
 
 @dataclass(frozen=True)
@@ -49,58 +45,58 @@ class ReadDeliveries:
     """Works off a connection's deliveries; calls no vendor."""
 
     tools: Tools
-    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def work(self, connection: str) -> int:
-        """One batch; gives how many there were. Raises what concerns the whole connection."""
+        """What is due now; gives how many there were. Raises what concerns the whole connection."""
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            taken = await inbox.claim(conn, connection, self.tools.owner, now, LIMIT)
-        await self._work_off(opened, taken.claimed)
-        suspects = await self._suspects(opened) if taken.suspects else 0
-        return len(taken.claimed) + suspects
+        async with GroupCommitter(self.tools.database, partial(_write, self.tools.clock)) as ends:
+            lane = _Lane(self.tools, opened, ends)
+            return await work_off(
+                self.tools, connection, CLAIMS, work=lane.one, give_up=lane.give_up
+            )
 
-    async def _work_off(self, opened: OpenConnection, claimed: Sequence[Claimed]) -> None:
-        done: list[Done] = []
-        await together(self._one(opened, one, done) for one in claimed)
-        await self._keep(done)
 
-    async def _suspects(self, opened: OpenConnection) -> int:
-        """Those that were lost again and again, one after the other, of all connections."""
-        if self.alone.locked():
-            return 0  # they stay due
-        async with self.alone:
-            for number in range(SUSPECTS):
-                if not await self._suspect(opened):
-                    return number
-        return SUSPECTS
+async def _write(clock: Clock, database: Database, done: Sequence[Done]) -> Sequence[None]:
+    async with database.begin_often() as conn:
+        await write_down(conn, [one.told for one in done], clock())
+        await inbox.end(conn, [one.ended for one in done])
+    return [None] * len(done)
 
-    async def _suspect(self, opened: OpenConnection) -> bool:
-        """Work one off, or give it up, with nothing that was lost beside it; False: none is due."""
-        async with self.tools.database.begin_often() as conn:
-            now = self.tools.clock()
-            one = await inbox.claim_suspect(conn, opened.id, self.tools.owner, now)
-        if one is None:
-            return False
-        if one.lost >= MOST_LOST:
-            await self._keep([Done(Told(), self._dead(one, ENDS_WORKERS))])
-        else:
-            await self._work_off(opened, [one])
-        return True
 
-    async def _one(self, opened: OpenConnection, claimed: Claimed, done: list[Done]) -> None:
+@dataclass(frozen=True)
+class _Lane:
+    """Deliveries of one connection under way; those that end at once are ended in one trip.
+
+    Where that is refused, the committer finds the one that is the cause.
+    """
+
+    tools: Tools
+    opened: OpenConnection
+    ends: Committer[Done, None]
+
+    async def one(self, claimed: Claimed) -> bool:
+        """Read one and end it; what goes wrong is kept with it, and holds up no other."""
         told, began = Told(), time_ns()  # what was told before an error stays told
         try:
-            await self._read(opened, claimed, told)
+            await self._read(claimed, told)
         except Exception as error:
-            log_or_raise(error, connection=claimed.connection, delivery=claimed.key)
             end = self._failed(claimed, error)
         else:
             state: inbox.State = "done" if told.reason is None else "ignored"
             end = Ended(claimed, state, self.tools.clock(), told.reason)
-        done.append(Done(told, end))
+        await self._end(Done(told, end))
         self._tell(end, began)
+        return True
+
+    async def give_up(self, claimed: Claimed) -> None:
+        """It waits for a person."""
+        await self.ends.submit(Done(Told(), self._dead(claimed, ENDS_WORKERS)))
+
+    async def _end(self, done: Done) -> None:
+        try:
+            await self.ends.submit(done)
+        except Exception as error:  # what it told cannot be written down
+            await self.ends.submit(Done(Told(), self._failed(done.ended.claimed, error)))
 
     def _tell(self, end: Ended, began: int) -> None:
         if self.tools.traces.on:
@@ -108,35 +104,19 @@ class ReadDeliveries:
             failed = end.reason if end.state in ("new", "dead") else None
             self.tools.traces.tell("read", _origin(end.claimed), began, facts, failed=failed)
 
-    async def _keep(self, done: Sequence[Done]) -> None:
-        """Write down how they ended; a batch that is refused is split until the cause is alone."""
-        if not done:
-            return
-        try:
-            async with self.tools.database.begin_often() as conn:
-                await write_down(conn, [one.told for one in done], self.tools.clock())
-                await inbox.end(conn, [one.ended for one in done])
-        except Exception as error:
-            claimed, half = done[0].ended.claimed, len(done) // 2
-            log_or_raise(error, connection=claimed.connection, delivery=claimed.key)
-            if half:
-                await self._keep(done[:half])
-                await self._keep(done[half:])
-                return
-            async with self.tools.database.begin_often() as conn:
-                await inbox.end(conn, [self._failed(claimed, error)])
-
-    async def _read(self, opened: OpenConnection, claimed: Claimed, told: Told) -> None:
-        webhooks = opened.webhooks
+    async def _read(self, claimed: Claimed, told: Told) -> None:
+        webhooks = self.opened.webhooks
         if webhooks is None:
-            raise PayloadInvalid(f"connection {opened.id} takes no deliveries any more")
+            raise PayloadInvalid(f"connection {self.opened.id} takes no deliveries any more")
         delivery = claimed.opened(self.tools.ring)
-        what = f"connection {opened.id}: reading a delivery"
+        what = f"connection {self.opened.id}: reading a delivery"
         cause = Cause(claimed.received_at, claimed.key)
         for observation in ask(what, lambda: tuple(webhooks.read(delivery))):
-            await self.tools.ingest.observe(opened, observation, cause, told)
+            await self.tools.ingest.observe(self.opened, observation, cause, told)
 
     def _failed(self, claimed: Claimed, error: Exception) -> Ended:
+        """How it ends; raises what concerns every delivery."""
+        log_or_raise(error, connection=claimed.connection, delivery=claimed.key)
         now, reason = self.tools.clock(), reason_of(error)
         if not dies(error, claimed.tries):
             return Ended(claimed, "new", now + pause(claimed.tries), reason)

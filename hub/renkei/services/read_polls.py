@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import structlog
@@ -10,12 +11,13 @@ from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection
 from renkei.messaging import changed, polls
 from renkei.messaging.changed import Hint
+from renkei.messaging.lost import ENDS_WORKERS
 from renkei.messaging.polls import Claimed, Kind, NewPoll
 from renkei.messaging.reason import reason_of
 from renkei.messaging.retry import LONGEST_PAUSE, pause
 from renkei.services import recheck
 from renkei.services.ingest import Cause, Told, write_down
-from renkei.services.lanes import Tools, log_or_raise, together
+from renkei.services.lanes import Tools, log_or_raise, one_by_one, together
 from renkei.services.read_facts import ReadFacts
 from renkei.services.recheck import Recheck
 from renkei.services.reconcile import Reconcile, comparable, next_night
@@ -50,6 +52,9 @@ class ReadPolls:
     TRIES: ClassVar[int] = 3
     """Of one page, before its window is read from the start: what was read is read again."""
 
+    ASIDE: ClassVar[timedelta] = timedelta(hours=1)
+    """How long what ends its workers is left alone before it is tried once more."""
+
     async def begin(self, opened: OpenConnection) -> None:
         """Poll whatever this connection can tell, from its first settled instant on."""
         since, now = opened.row.settles_from, self.tools.clock()
@@ -70,18 +75,37 @@ class ReadPolls:
         Raises what concerns the connection.
         """
         opened = await self.tools.connections.get(connection)
-        async with self.tools.database.begin() as conn:
+        async with self.tools.database.begin_often() as conn:
             now = self.tools.clock()
-            claimed = await polls.claim(conn, connection, self.tools.owner, now, kind=kind)
-        if claimed is None:
-            return 0
+            taken = await polls.claim(conn, connection, self.tools.owner, now, kind=kind)
+        for one in taken.claimed:
+            await self._one(opened, one)
+        if taken.suspects:
+            return len(taken.claimed) + await self._suspects(opened, kind)
+        return len(taken.claimed)
+
+    async def _suspects(self, opened: OpenConnection, kind: Kind | None) -> int:
+        return await one_by_one(
+            self.tools,
+            opened.id,
+            claim=partial(polls.claim_suspect, kind=kind),
+            work=partial(self._one, opened),
+            give_up=self._set_aside,
+        )
+
+    async def _set_aside(self, claimed: Claimed) -> None:
+        told = {"connection": claimed.connection, "kind": claimed.kind}
+        log.warning("poll_failed", **told, reason=ENDS_WORKERS)
+        async with self.tools.database.begin() as conn:
+            await polls.set_aside(conn, claimed, self.tools.clock() + self.ASIDE)
+
+    async def _one(self, opened: OpenConnection, claimed: Claimed) -> None:
         try:
             await self._read_all(opened, claimed)
         except Exception as error:
-            log_or_raise(error, connection=connection, kind=claimed.kind)
+            log_or_raise(error, connection=opened.id, kind=claimed.kind)
             await self.tools.trouble.failed(opened, error)
             await self._failed(claimed, error)
-        return 1
 
     async def _read_all(self, opened: OpenConnection, claimed: Claimed) -> None:
         if claimed.kind == "fact":

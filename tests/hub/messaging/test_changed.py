@@ -31,7 +31,7 @@ def about(id: str = "o1", seconds: float = 0) -> Hint:
 
 
 async def claimed(conn: AsyncConnection, seconds: float = 0, owner: str = "me") -> list[Claimed]:
-    return await claim(conn, "cart", owner, at(seconds), 10)
+    return (await claim(conn, "cart", owner, at(seconds), 10)).claimed
 
 
 async def left(one: One) -> int:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from renkei.messaging import changed, mirror
 from renkei.messaging.changed import Hint, hint
 from renkei.messaging.due import DUE, Lane, due
 from renkei.messaging.inbox import CLAIM, CLAIM_SUSPECTS, LEASE, Incoming, store
@@ -80,6 +81,28 @@ async def test_what_waits_at_one_connection_is_found_without_reading_what_waits_
         assert await rows_read(conn, CLAIM_SUSPECTS, flooded) <= 10
     async with shops.begin_often() as conn:
         assert await rows_read(conn, DUE, {"now": NOW}) <= 50
+
+
+SHOWN = """
+WITH m AS (INSERT INTO member (member_id, program_id, created_at)
+           SELECT 'm' || n, 'default', now() FROM generate_series(1, 3000) n RETURNING member_id)
+INSERT INTO mirror (connection_id, member_id, wanted_version, written_version, due)
+SELECT 'cart', member_id, 5, CASE member_id WHEN 'm7' THEN 4 ELSE 5 END,
+       CAST('2026-11-26Z' AS timestamptz) FROM m"""
+
+
+@pytest.mark.parametrize("queue", [changed, mirror], ids=lambda queue: queue.__name__)
+async def test_what_calls_the_vendor_is_claimed_without_reading_all_that_is_known(
+    shops: Database, owner_engine: AsyncEngine, queue: Any
+) -> None:
+    async with owner_engine.begin() as conn:
+        await hint(conn, [Hint("cart", "order", f"o{n}", NOW) for n in range(3_000)])
+        await conn.execute(text(SHOWN))
+        await conn.execute(text("ANALYZE changed_object, mirror"))
+    values = {"c": "cart", "owner": "me", "now": NOW, "limit": 8, "lease": LEASE}
+    for statement in (queue.SUSPECTS_WAIT, queue.CLAIM_SUSPECTS, queue.CLAIM):
+        async with shops.begin_often() as conn:
+            assert await rows_read(conn, statement, values) <= 10
 
 
 async def rows_read(conn: AsyncConnection, sql: str, values: dict[str, Any]) -> int:

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.errors import BodyGone, SealBroken
 from renkei.messaging import kept
 from renkei.messaging.inbox import (
-    ALONE,
     Claimed,
     Ended,
     Incoming,
@@ -22,6 +21,7 @@ from renkei.messaging.inbox import (
     end,
     store,
 )
+from renkei.messaging.lost import ALONE
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.delivery import Delivery

@@ -63,7 +63,7 @@ async def row(conn: AsyncConnection) -> AsyncConnection:
 
 
 async def claimed(conn: AsyncConnection, seconds: float = 0, owner: str = "me") -> list[Claimed]:
-    return await claim(conn, "cart", owner, at(seconds), 10)
+    return (await claim(conn, "cart", owner, at(seconds), 10)).claimed
 
 
 async def shown(
@@ -140,7 +140,7 @@ async def wanted(conn: AsyncConnection, member: str, version: int, seconds: floa
 
 async def first(conn: AsyncConnection, seconds: float) -> str:
     """Who is written first then, where there is time for one only."""
-    (mine,) = await claim(conn, "cart", "me", at(seconds), 1)
+    (mine,) = (await claim(conn, "cart", "me", at(seconds), 1)).claimed
     return mine.member
 
 

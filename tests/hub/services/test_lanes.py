@@ -1,14 +1,22 @@
 """A lane that keeps up: so many at a time, more as soon as there is room, and when it stops."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
+from renkei.messaging.lost import Taken
 from renkei.services.lanes import keep_up
 
 MOST = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """What waits."""
+
+    number: int
+    lost: int = 0
 
 
 @dataclass
@@ -19,17 +27,18 @@ class Queue:
     claims: list[int] = field(default_factory=list)
     under_way: dict[int, "asyncio.Future[bool]"] = field(default_factory=dict)
     breaks: bool = False
+    suspects: bool = False
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def claim(self, most: int) -> Sequence[int]:
+    async def claim(self, most: int) -> Taken[Job]:
         self.claims.append(most)
         if self.breaks and len(self.claims) > 1:
             raise ConnectionError("no database")
         taken, self.waiting = self.waiting[:most], self.waiting[most:]
-        return taken
+        return Taken([Job(number) for number in taken], self.suspects)
 
-    async def act(self, number: int) -> bool:
-        ends = self.under_way[number] = asyncio.get_running_loop().create_future()
+    async def work(self, job: Job) -> bool:
+        ends = self.under_way[job.number] = asyncio.get_running_loop().create_future()
         self.begun.set()
         return await ends
 
@@ -41,8 +50,8 @@ class Queue:
                 await self.begun.wait()
             self.under_way[number].set_result(well)
 
-    def run(self, stretch: float = 60.0) -> "asyncio.Task[int]":
-        return asyncio.create_task(keep_up(self.claim, self.act, MOST, stretch))
+    def run(self, stretch: float = 60.0) -> "asyncio.Task[tuple[int, bool]]":
+        return asyncio.create_task(keep_up(self.claim, self.work, MOST, stretch))
 
 
 async def test_more_are_claimed_as_soon_as_half_of_the_places_are_free() -> None:
@@ -52,7 +61,7 @@ async def test_more_are_claimed_as_soon_as_half_of_the_places_are_free() -> None
     await queue.end(4, 5)  # begun beside 2 and 3, which go on still
     assert not queue.under_way[2].done()
     await queue.end(2, 3)
-    assert await running == 6
+    assert await running == (6, False)
     assert queue.claims[:2] == [4, 2]
 
 
@@ -60,7 +69,7 @@ async def test_a_claim_that_was_not_full_is_the_last_one() -> None:
     queue = Queue([0, 1])
     running = queue.run()
     await queue.end(0, 1)
-    assert (await running, queue.claims) == (2, [4])
+    assert (await running, queue.claims) == ((2, False), [4])
 
 
 async def test_after_one_that_went_wrong_no_more_are_claimed() -> None:
@@ -69,12 +78,12 @@ async def test_after_one_that_went_wrong_no_more_are_claimed() -> None:
     await queue.end(0)
     await queue.end(1, well=False)
     await queue.end(2, 3)
-    assert (await running, queue.claims, queue.waiting) == (4, [4], [4, 5, 6, 7])
+    assert (await running, queue.claims, queue.waiting) == ((4, False), [4], [4, 5, 6, 7])
 
 
 async def test_after_its_stretch_no_more_are_claimed() -> None:
     queue = Queue(list(range(8)))
-    assert (await queue.run(stretch=0.0), queue.claims) == (0, [])
+    assert (await queue.run(stretch=0.0), queue.claims) == ((0, False), [])
 
 
 async def test_what_is_under_way_is_finished_before_the_trouble_of_a_claim_is_raised() -> None:
@@ -87,3 +96,10 @@ async def test_what_is_under_way_is_finished_before_the_trouble_of_a_claim_is_ra
     with pytest.raises(ConnectionError):
         await running
     assert all(one.done() for one in queue.under_way.values())
+
+
+async def test_suspects_that_a_claim_told_of_are_told_on() -> None:
+    queue = Queue([0], suspects=True)
+    running = queue.run()
+    await queue.end(0)
+    assert await running == (1, True)

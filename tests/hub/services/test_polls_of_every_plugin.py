@@ -57,7 +57,6 @@ async def test_each_window_reaches_back_over_the_last_one(scene: Scene) -> None:
         await conn.execute(text("UPDATE poll SET due = now() WHERE kind <> 'reconcile'"))
         for _ in ("order", "member"):
             now = scene.hub.clock()
-            found = await polls.claim(conn, "cart", "me", now)
-            assert found is not None
+            (found,) = (await polls.claim(conn, "cart", "me", now)).claimed
             assert found.until - found.since >= polls.OVERLAP
             assert found.since > NOW - timedelta(hours=1), "it is not read from the start again"

@@ -254,7 +254,7 @@ async def test_what_is_put_right_has_waited_since_then_whatever_is_tried(scene: 
     await about_to_be_shown(scene, "cart")
     now = scene.hub.clock()
     async with scene.hub.database.begin() as conn:
-        (late,) = await mirror.claim(conn, "cart", "late", now, 1)
+        (late,) = (await mirror.claim(conn, "cart", "late", now, 1)).claimed
     await scene.due_now("mirror")
     await scene.work("mirror")
     assert await scene.one("SELECT wanted_since FROM mirror WHERE connection_id = 'cart'") == (
@@ -269,13 +269,13 @@ async def test_what_is_put_right_waits_for_whoever_is_writing_now(scene: Scene) 
     await about_to_be_shown(scene, "cart")
     now = scene.hub.clock()
     async with scene.hub.database.begin() as conn:
-        (late,) = await mirror.claim(conn, "cart", "late", now, 1)
+        (late,) = (await mirror.claim(conn, "cart", "late", now, 1)).claimed
     now += mirror.LEASE
     async with scene.hub.database.begin() as conn:
-        assert len(await mirror.claim(conn, "cart", "newer", now, 1)) == 1
+        assert len((await mirror.claim(conn, "cart", "newer", now, 1)).claimed) == 1
     async with scene.hub.database.begin() as conn:
         await mirror.disturb(conn, late, now)
     async with scene.hub.database.begin() as conn:
-        assert await mirror.claim(conn, "cart", "third", now, 1) == []
+        assert await mirror.claim(conn, "cart", "third", now, 1) == ([], False)
     async with scene.hub.database.begin() as conn:
-        assert len(await mirror.claim(conn, "cart", "third", now + mirror.UNSURE, 1)) == 1
+        assert len((await mirror.claim(conn, "cart", "third", now + mirror.UNSURE, 1)).claimed) == 1

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from renkei.messaging import compared as ours
 from renkei.messaging import polls, reconciliations
 from renkei.messaging.compared import Row
-from renkei.messaging.polls import Claimed
 from renkei.messaging.reconciliations import Outcome
 from renkei.services.reconcile import Reconcile, at_rest, next_night
 from renkei.services.reconcile_now import TRIES, ReconcileNow
@@ -278,8 +277,8 @@ async def test_whoever_lost_the_lease_counts_nothing(sold: Scene) -> None:
     late = sold.worker.tools
     async with sold.hub.database.begin() as conn:
         await polls.hurry(conn, "cart", "reconcile", late.clock())
-        claimed = await polls.claim(conn, "cart", late.owner, late.clock(), kind="reconcile")
-    assert isinstance(claimed, Claimed)
+        taken = await polls.claim(conn, "cart", late.owner, late.clock(), kind="reconcile")
+    (claimed,) = taken.claimed
     await an_hour_passes(sold)
     other = replace(sold.worker.polls, tools=replace(sold.worker.polls.tools, owner="other"))
     assert await other.work("cart", "reconcile") == 1

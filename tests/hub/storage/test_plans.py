@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from renkei.ledger import queries, statements
-from renkei.messaging import dead_letters, inbox, kept, queues
+from renkei.messaging import changed, codes, dead_letters, inbox, kept, mirror, queues
 from renkei.storage.engine import Database
 from renkei.storage.trip import PARAMETER
 
@@ -84,6 +84,22 @@ async def test_deliveries_are_claimed_without_reading_those_that_are_over(
     for scan in (waits, suspects):
         assert "connection_id" in scan["Index Cond"]
         assert "due" in scan["Index Cond"]
+
+
+@pytest.mark.parametrize(
+    ("queue", "index"),
+    [
+        (changed, "changed_object_lost"),
+        (mirror, "mirror_lost"),
+        (codes, "hold_code_lost"),
+    ],
+)
+async def test_whether_any_were_lost_is_known_without_reading_the_others(
+    database: Database, queue: Any, index: str
+) -> None:
+    scan = await waiting_rows(database, queue.SUSPECTS_WAIT)
+    assert scan["Index Name"] == index
+    assert "connection_id" in scan["Index Cond"]
 
 
 async def waiting_rows(database: Database, statement: str) -> dict[str, Any]:
