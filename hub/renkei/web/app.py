@@ -111,6 +111,7 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
     for part in PARTS:
         app.include_router(part.router)
     failures.register(app)
+    app.add_middleware(webhooks.WayIn)
     app.add_middleware(BoundedBody, limit=hub.settings.body_limit_bytes)
     # added last: outermost
     app.add_middleware(Access, metrics=app.state.metrics, leaving=app.state.leaving)

@@ -1,6 +1,6 @@
 """From exceptions to problems; whatever is not known here is a bug and becomes ``internal``."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -33,16 +33,16 @@ CLIENT_CLOSED = 499
 
 def register(app: FastAPI) -> None:
     """Let the application answer with problems."""
-    app.add_exception_handler(TillRefused, _till_refused)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(RequestInvalid, _implausible)
-    app.add_exception_handler(BookingRefused, _not_bookable)
-    app.add_exception_handler(Busy, _busy)
-    app.add_exception_handler(DatabaseUnreachable, _unavailable)
-    app.add_exception_handler(LostRace, _unavailable)
-    app.add_exception_handler(SQLAlchemyError, _database_error)
-    app.add_exception_handler(ClientDisconnect, _hung_up)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The problem that an error comes to; raises what is a bug."""
+    for kind in type(error).__mro__:
+        if kind in HANDLERS:
+            return await HANDLERS[kind](request, error)
+    raise error
 
 
 async def _till_refused(request: Request, error: Exception) -> Response:
@@ -98,6 +98,21 @@ async def _database_error(request: Request, error: Exception) -> Response:
 async def _hung_up(request: Request, error: Exception) -> Response:
     trace_of(request.scope).code = "client_closed"
     return Response(status_code=CLIENT_CLOSED)
+
+
+HANDLERS: dict[type, Callable[[Request, Exception], Awaitable[Response]]] = {
+    TillRefused: _till_refused,
+    HTTPException: _http_exception,
+    RequestValidationError: _invalid,
+    RequestInvalid: _implausible,
+    BookingRefused: _not_bookable,
+    Busy: _busy,
+    DatabaseUnreachable: _unavailable,
+    LostRace: _unavailable,
+    SQLAlchemyError: _database_error,
+    ClientDisconnect: _hung_up,
+}
+"""Who answers which error."""
 
 
 def refusal_of(request: Request, error: Exception) -> TillRefused:
