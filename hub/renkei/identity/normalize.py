@@ -16,6 +16,8 @@ def normalized(identity: Identity) -> Identity | None:
     value = _FORMS.get(identity.kind, str)(identity.value)
     if not value:
         return None
+    if value == identity.value:
+        return identity
     return identity.model_copy(update={"value": value})
 
 

@@ -10,6 +10,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -98,5 +99,7 @@ def _open(key: bytes, rest: bytes, about: str) -> bytes:
         ) from None
 
 
+@lru_cache(maxsize=16)
 def _derived(key: bytes, purpose: str) -> bytes:
+    """Derived once: every order asks for the index's key several times."""
     return HKDF(SHA256(), KEY, salt=None, info=purpose.encode()).derive(key)
