@@ -118,6 +118,19 @@ async def test_the_registers_own_connection_takes_no_deliveries(
     assert await count("delivery") == 0
 
 
+async def test_other_methods_and_other_paths_are_refused_by_name(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/webhooks/shop")).json()["code"] == "method_not_allowed"
+    for path in (
+        "/webhooks",
+        "/webhooks/",
+        "/webhooks/shop/",
+        "/webhooks/shop/a/b",
+        "/x/webhooks/shop",
+    ):
+        answer = await client.post(path, content=b"{}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+
+
 async def test_both_refusals_look_alike(client: httpx.AsyncClient) -> None:
     forged = await client.post(SIGNING, content=BODY)
     unknown = await client.post("/webhooks/nobody", content=BODY)
