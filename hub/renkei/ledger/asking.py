@@ -43,8 +43,13 @@ def names(needs: Needs) -> Asking:
         "hold_parts": for_any(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
         "coupon_members": coupon_members_statement(needs.coupons),
         "allowance_members": owners_statement(needs.allowances),
-        "groups": for_any(needs.members, sql.GROUPS, ids=joined(needs.members)),
     }
+
+
+def groups(members: Iterable[str]) -> Asking:
+    """Everybody who counts together with one of these, without a lock."""
+    ids = joined(members)
+    return {"groups": for_any(ids, sql.GROUPS, ids=ids)}
 
 
 def for_any(asked: object, statement: str, **values: Any) -> Statement | None:
@@ -58,7 +63,7 @@ def roots_of(groups: Rows) -> list[str]:
 
 
 def locks(needs: Needs, groups: Rows) -> Asking:
-    """The locks in their order, the heads they guard, and the clock after them.
+    """The locks in their order, the heads they guard, and the clock after them: heads bring it.
 
     A group's root alone would guard it, but a batch that still takes a home for a root would then
     deadlock with one that writes to that home: everyone in a group is locked.
@@ -68,10 +73,10 @@ def locks(needs: Needs, groups: Rows) -> Asking:
     quotas = as_json([{"s": scope, "p": period} for scope, period in keys])
     return {
         "locked": for_any(groups, sql.LOCK, ids=ids),
-        "heads": for_any(roots, sql.HEADS, ids=joined(roots)),
         "quotas": for_any(keys, sql.QUOTAS, keys=quotas),
         "periods": for_any(groups, sql.PERIODS, ids=ids),
-        "clock": Statement(sql.CLOCK),
+        "heads": for_any(roots, sql.HEADS, ids=joined(roots)),
+        "clock": None if roots else Statement(sql.CLOCK),
     }
 
 

@@ -1,7 +1,7 @@
 """What loading found, as the world of a batch: rows become books, orders, holds. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from renkei.ledger.allowances import allowance_of
@@ -44,7 +44,7 @@ def known_in(names: Found) -> Known:
 def world_in(names: Found, known: Known, found: Found) -> World:
     """All of it; ``now`` is the database's clock after the locks."""
     return World(
-        now=found["clock"][0][0],
+        now=_now(found),
         connections={**known.connections},
         programs=[
             *known.programs,
@@ -72,6 +72,12 @@ def world_in(names: Found, known: Known, found: Found) -> World:
         pasts=pasts_of(found["pasts"]),
         allowances={row[0]: allowance_of(row) for row in found["allowances"]},
     )
+
+
+def _now(found: Found) -> datetime:
+    """Of a clock that was asked for by itself, or of the last head."""
+    now: datetime = found["clock"][0][0] if found["clock"] else found["heads"][-1][9]
+    return now
 
 
 def _pair(connection: str | None, ref: str | None) -> OrderKey | None:

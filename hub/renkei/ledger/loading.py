@@ -44,7 +44,7 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
 
     ``further`` says what else is needed once programs, connections and names are known.
     """
-    names = await _ask(conn, asking.names(needs))
+    names = await _ask(conn, asking.names(needs) | asking.groups(needs.members))
     known = known_in(names)
     if further is not None:
         needs = needs | further(known)
@@ -83,7 +83,7 @@ async def load_at_once(conn: AsyncConnection, needs: Needs, further: Further) ->
     names, found = await _ask_all(conn, asking.names(needs), asked)
     known, settled = known_in(names), settled_in(names["settled"])
     every = needs | further(known)
-    seen = [names["groups"], [row[:2] for row in found["locked"]], _heads_alone(found)]
+    seen = [[row[:2] for row in found["locked"]], _heads_alone(found)]
     others = _members_named(names, known.orders, settled) - needs.members
     if any(one != groups for one in seen) or others or _locked(every) != _locked(needs):
         return None
@@ -131,8 +131,8 @@ async def read_groups(
     """
     named = {*members}
     alone = [(member, None) for member in sorted(named)]
-    groups = {"groups": asking.for_any(named, sql.GROUPS, ids=joined(named))}
-    (found,) = await _ask_all(conn, groups | _heads_and_books(alone), commit=commit)
+    asked = asking.groups(named) | _heads_and_books(alone)
+    (found,) = await _ask_all(conn, asked, commit=commit)
     if not {row[:2] for row in found["groups"]} <= {*alone}:
         (found,) = await _ask_all(conn, _heads_and_books(found["groups"]), commit=commit)
     books = books_in(found)
@@ -197,8 +197,7 @@ def _other_programs(needs: Needs, groups: Rows, known: Sequence[ProgramVersion])
 
 async def _groups(conn: AsyncConnection, members: set[str]) -> Rows:
     """(member, merged into) of everybody who counts together with one of these, unlocked."""
-    asked = {"groups": asking.for_any(members, sql.GROUPS, ids=joined(members))}
-    return (await _ask(conn, asked))["groups"]
+    return (await _ask(conn, asking.groups(members)))["groups"]
 
 
 def _heads_alone(found: Found) -> list[tuple[str, str | None]]:

@@ -71,7 +71,7 @@ WITH RECURSIVE down(member_id, merged_into) AS (
   UNION
   SELECT m.member_id, m.merged_into FROM down JOIN member m ON m.merged_into = down.member_id)
 SELECT m.member_id, m.program_id, m.version, m.lots, m.chain, m.debt, m.version_lead, p.zone,
-       m.merged_into
+       m.merged_into, clock_timestamp()
 FROM down JOIN member m USING (member_id) JOIN program p USING (program_id)
 ORDER BY m.member_id"""
 

@@ -40,6 +40,13 @@ SELECT l.n, l.terminal_id, l.connection_id, l.store, l.till, l.secret, l.scopes,
 FROM live l LEFT JOIN kept k ON (k.key_id, k.nonce) = (l.key, l.nonce) ORDER BY l.n"""
 
 
+UNWAITED = Statement("SET LOCAL synchronous_commit = off")
+"""A nonce need not be on the disk before its request goes on: that would make each call wait for the
+disk twice. If the database server crashes, it may forget the nonces of the last second; a request of
+that second that somebody repeats within its five minutes is answered as a till's own repetition is,
+and books nothing."""
+
+
 class Caller(NamedTuple):
     """A key that shows up at this instant; a nonce is kept with it if the key counts."""
 
@@ -100,9 +107,9 @@ class Callers:
             for n, one in enumerate(callers)
         ]
         statement, take = self._feed_head.asked()
-        statements = [Statement(LIVE, {"p": as_json(asked)}), statement]
+        statements = [UNWAITED, Statement(LIVE, {"p": as_json(asked)}), statement]
         async with database.begin_batch() as conn:
-            found, head = await travel(conn, statements, commit=True)
+            _, found, head = await travel(conn, statements, commit=True)
         take(head.rows)
         answers: list[Known | None] = [None] * len(callers)
         taken: set[tuple[str, str]] = set()
