@@ -24,8 +24,9 @@ def run(*command: str | Path) -> str:
 
 
 def build(dist: Path, *parts: Path) -> list[Path]:
-    for part in parts:
-        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist, part)
+    command = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist)
+    with ThreadPoolExecutor(2) as two:
+        list(two.map(lambda part: run(*command, part), parts))
     return sorted(dist.glob("*.whl"))
 
 
@@ -98,13 +99,14 @@ def main(folder: Path) -> None:
     assert len(wheels) == len(parts), [wheel.name for wheel in wheels]
     for wheel in wheels:
         check_contents(wheel)
-    programs = environment(folder / "clean", *wheels)
-    check_hub(programs)
-    check_refusal(programs)
     contracts = next(wheel for wheel in wheels if wheel.name.startswith("renkei_contracts-"))
     with ThreadPoolExecutor(2) as two:
+        strange = two.submit(write_plugin, folder, contracts)
+        programs = two.submit(environment, folder / "clean", *wheels).result()
+        check_hub(programs)
+        check_refusal(programs)
         tiers = list(two.map(lambda plugin: checked(programs, plugin), PLUGINS))
-    tiers.append(check_strangers_plugin(programs, write_plugin(folder, contracts)))
+    tiers.append(check_strangers_plugin(programs, strange.result()))
     sys.stdout.write(f"{len(wheels)} wheels install together: {'; '.join(tiers)}\n")
 
 

@@ -41,10 +41,10 @@ FROM live l LEFT JOIN kept k ON (k.key_id, k.nonce) = (l.key, l.nonce) ORDER BY 
 
 
 UNWAITED = Statement("SET LOCAL synchronous_commit = off")
-"""A nonce need not be on the disk before its request goes on: that would make each call wait for the
-disk twice. If the database server crashes, it may forget the nonces of the last second; a request of
-that second that somebody repeats within its five minutes is answered as a till's own repetition is,
-and books nothing."""
+"""A nonce need not be on the disk before its request goes on: each call would wait for the disk
+twice. If the database server crashes, it may forget the nonces of its last second. A request of that
+second which somebody repeats within five minutes is then answered as a till's own repetition is, and
+books nothing (docs/adr/0021)."""
 
 
 class Caller(NamedTuple):

@@ -128,10 +128,16 @@ async def keep_up(
             room = most - len(under_way)
             taken = await claim(room)
             suspects |= taken.suspects
-            fresh = [asyncio.ensure_future(work(one)) for one in taken.claimed]
-            every += fresh
-            under_way, well = await _until_half(under_way.union(fresh), most)
-            more = well and len(fresh) == room
+            for one in taken.claimed:
+                every.append(task := asyncio.ensure_future(work(one)))
+                under_way.add(task)
+                await asyncio.sleep(0)  # each begins by itself: who waits at a counter goes between
+            under_way, well = await _until_half(under_way, most)
+            more = well and len(taken.claimed) == room
+    except asyncio.CancelledError:
+        for task in every:
+            task.cancel()
+        raise
     finally:
         await together(every)
     return len(every), suspects

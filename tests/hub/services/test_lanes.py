@@ -103,3 +103,15 @@ async def test_suspects_that_a_claim_told_of_are_told_on() -> None:
     running = queue.run()
     await queue.end(0)
     assert await running == (1, True)
+
+
+async def test_a_lane_that_is_cut_off_cuts_off_what_it_has_under_way() -> None:
+    queue = Queue(list(range(4)))
+    running = queue.run()
+    while len(queue.under_way) < MOST:
+        queue.begun.clear()
+        await queue.begun.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    assert running.cancelled()
+    assert all(one.cancelled() for one in queue.under_way.values())
