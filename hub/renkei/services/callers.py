@@ -42,9 +42,9 @@ FROM live l LEFT JOIN kept k ON (k.key_id, k.nonce) = (l.key, l.nonce) ORDER BY 
 
 UNWAITED = Statement("SET LOCAL synchronous_commit = off")
 """A nonce need not be on the disk before its request goes on: each call would wait for the disk
-twice. If the database server crashes, it may forget the nonces of its last second. A request of that
-second which somebody repeats within five minutes is then answered as a till's own repetition is, and
-books nothing (docs/adr/0021)."""
+twice. If the database server crashes, it may forget the nonces of its last second. A request of
+that second which somebody repeats within five minutes is then answered as a till's own repetition
+is, and books nothing (docs/adr/0021)."""
 
 
 class Caller(NamedTuple):
