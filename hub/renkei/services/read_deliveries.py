@@ -28,7 +28,7 @@ from renkei_contracts.errors import PayloadInvalid
 
 log = structlog.get_logger(__name__)
 
-CLAIMS = Claims(inbox.claim, inbox.claim_suspect, most=200, suspects=20)
+CLAIMS = Claims(inbox.claim, inbox.claim_suspect, most=100, suspects=20)
 """So many at a time: they meet in the ledger's group commits."""
 
 
