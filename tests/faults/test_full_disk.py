@@ -17,16 +17,16 @@ from renkei.storage.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
-MEGABYTES = 600
-"""The embedded server starts only where 300 are free."""
+MEGABYTES, A_ROUND = 600, 30
+"""The embedded server starts only where 300 are free; what each round adds to its log is kept."""
 
 MUCH_LOG = "SELECT pg_logical_emit_message(false, 'faults', repeat('x', 4000000))"
 
 
 @pytest.fixture
-def disk(faults_dir: Path) -> Iterator[Path]:
+def disk(faults_dir: Path, runs: int) -> Iterator[Path]:
     """A small disk."""
-    with small_disk(faults_dir / "disk", MEGABYTES) as made:
+    with small_disk(faults_dir / "disk", MEGABYTES + A_ROUND * runs) as made:
         yield made
 
 
