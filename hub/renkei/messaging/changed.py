@@ -8,14 +8,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take, take_one
 from renkei.messaging.reason import ID_LENGTH, storable
-from renkei.storage.trip import Statement, travel
 from renkei_contracts.event import ObjectKind
 
 LEASE = timedelta(seconds=30)
@@ -135,8 +135,7 @@ async def claim(
     Not what has to be worked off alone. Commits: what was taken is everybody's to see.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
-    return Taken([_claimed(row, owner) for row in rows], suspects)
+    return await take(conn, CLAIM, SUSPECTS_WAIT, values, partial(_claimed, owner=owner))
 
 
 async def claim_suspect(
@@ -144,8 +143,7 @@ async def claim_suspect(
 ) -> Claimed | None:
     """Take one that is due and has to be worked off alone; None: there is none. Commits."""
     values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
-    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
-    return _claimed(found.rows[0], owner) if found.rows else None
+    return await take_one(conn, CLAIM_SUSPECTS, values, partial(_claimed, owner=owner))
 
 
 def _claimed(row: Any, owner: str) -> Claimed:

@@ -9,6 +9,7 @@ its owner.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import orjson
@@ -16,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import BodyGone
-from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take, take_one
 from renkei.messaging.reason import storable
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -197,8 +198,7 @@ async def claim(
     Not what has to be worked off alone. Commits: what was taken is everybody's to see.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
-    return Taken([_claimed(row, owner) for row in rows], suspects)
+    return await take(conn, CLAIM, SUSPECTS_WAIT, values, partial(_claimed, owner=owner))
 
 
 async def claim_suspect(
@@ -209,8 +209,7 @@ async def claim_suspect(
     None: there is none.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
-    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
-    return _claimed(found.rows[0], owner) if found.rows else None
+    return await take_one(conn, CLAIM_SUSPECTS, values, partial(_claimed, owner=owner))
 
 
 def _claimed(row: Any, owner: str) -> Claimed:

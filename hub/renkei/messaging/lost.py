@@ -8,11 +8,12 @@ A claim is lost where another worker has to take the row over: an end clears the
 that goes on after some trouble takes up its own.
 """
 
+from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.storage.trip import Rows, Statement, travel
+from renkei.storage.trip import Statement, travel
 
 Row = TypeVar("Row")
 
@@ -45,9 +46,21 @@ class Taken(NamedTuple, Generic[Row]):
 
 
 async def take(
-    conn: AsyncConnection, claim: str, suspects_wait: str, values: dict[str, Any]
-) -> tuple[Rows, bool]:
-    """The rows that a claim gives, and whether suspects wait, in one trip that commits."""
+    conn: AsyncConnection,
+    claim: str,
+    suspects_wait: str,
+    values: dict[str, Any],
+    made: Callable[[Any], Row],
+) -> Taken[Row]:
+    """What a claim gives, ``made`` of its rows, and whether suspects wait. Commits in its trip."""
     asked = [Statement(claim, values), Statement(suspects_wait, values)]
     found, suspects = await travel(conn, asked, commit=True)
-    return found.rows, suspects.rows[0][0]
+    return Taken([made(row) for row in found.rows], suspects.rows[0][0])
+
+
+async def take_one(
+    conn: AsyncConnection, claim: str, values: dict[str, Any], made: Callable[[Any], Row]
+) -> Row | None:
+    """The one that a claim gives, or None. Commits."""
+    (found,) = await travel(conn, [Statement(claim, values)], commit=True)
+    return made(found.rows[0]) if found.rows else None

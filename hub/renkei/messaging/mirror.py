@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take, take_one
 from renkei.messaging.reason import storable
 from renkei.storage.trip import Statement, as_json, travel
 from renkei_contracts.event import BalanceSeen
@@ -169,8 +169,9 @@ async def claim(
     Not what has to be written alone. Commits: what was taken is everybody's to see.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
-    return Taken([_claimed(row, owner, now + lease) for row in rows], suspects)
+    return await take(
+        conn, CLAIM, SUSPECTS_WAIT, values, lambda row: _claimed(row, owner, now + lease)
+    )
 
 
 async def claim_suspect(
@@ -178,8 +179,9 @@ async def claim_suspect(
 ) -> Claimed | None:
     """Take one that is due and has to be written alone; None: there is none. Commits."""
     values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
-    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
-    return _claimed(found.rows[0], owner, now + LEASE) if found.rows else None
+    return await take_one(
+        conn, CLAIM_SUSPECTS, values, lambda row: _claimed(row, owner, now + LEASE)
+    )
 
 
 def _claimed(row: Any, owner: str, until: datetime) -> Claimed:

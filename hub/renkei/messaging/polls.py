@@ -12,13 +12,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take
-from renkei.storage.trip import Statement, travel
+from renkei.messaging.lost import LOST, SUSPECT, TOGETHER, Taken, take, take_one
 from renkei_contracts.event import ObjectKind
 from renkei_contracts.paging import Window
 
@@ -196,8 +196,7 @@ async def claim(
     A window under way goes on, otherwise the next one begins. Not what has to be read alone.
     """
     values = _values(connection, owner, now, lease, kind)
-    rows, suspects = await take(conn, CLAIM, SUSPECTS_WAIT, values)
-    return Taken([_claimed(row, owner) for row in rows], suspects)
+    return await take(conn, CLAIM, SUSPECTS_WAIT, values, partial(_claimed, owner=owner))
 
 
 async def claim_suspect(
@@ -205,8 +204,7 @@ async def claim_suspect(
 ) -> Claimed | None:
     """Take one that is due and has to be read alone; None: there is none. Commits."""
     values = _values(connection, owner, now, LEASE, kind)
-    (found,) = await travel(conn, [Statement(CLAIM_SUSPECTS, values)], commit=True)
-    return _claimed(found.rows[0], owner) if found.rows else None
+    return await take_one(conn, CLAIM_SUSPECTS, values, partial(_claimed, owner=owner))
 
 
 def _values(

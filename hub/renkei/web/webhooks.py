@@ -66,21 +66,21 @@ class DeliveryRoute(APIRoute):
         return self.endpoint
 
 
-class Taken(NamedTuple):
-    """The route of a delivery that was taken before the framework looked for it."""
+class DeliveryPath(NamedTuple):
+    """Stands for the route of a delivery that was taken before the framework looked for it."""
 
     path: str
 
 
 PREFIX = "/webhooks"
 SIGNED, SECRET = "/{connection}", "/{connection}/{path_secret}"
-TEMPLATES = {1: Taken(f"{PREFIX}{SIGNED}"), 2: Taken(f"{PREFIX}{SECRET}")}
+TEMPLATES = {1: DeliveryPath(f"{PREFIX}{SIGNED}"), 2: DeliveryPath(f"{PREFIX}{SECRET}")}
 """By the number of parts behind the prefix."""
 
 
 class WayIn:
     """Takes deliveries straight to their handler: the framework's routing, and what it puts around
-    every handler, would be a fifth of an acknowledgement.
+    every handler, would be a sixth of an acknowledgement.
 
     The routes below lead to the same handler. They describe it, and refuse other methods.
     """
