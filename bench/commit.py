@@ -7,12 +7,10 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from sqlalchemy import text
-
 from bench.caller import Line
 from bench.ground import Ground, rate
 from bench.pace import spread
-from bench.served import MEMBERS, NAME, Served, served
+from bench.served import MEMBERS, NAME, Served, served, until_settled
 from bench.statistics import p99_ms
 from bench.tills import Shop, Till, tills
 
@@ -21,8 +19,6 @@ WARM_UP = 300
 DELIVERIES = 1_200
 IN_FLIGHT = 32
 TIMES = "commits"
-
-WAITING = "SELECT EXISTS (SELECT FROM delivery WHERE state = 'new')"
 
 
 async def prepare(ground: Ground) -> None:
@@ -56,7 +52,7 @@ async def p99_beside_webhooks(ground: Ground) -> float:
     async with asyncio.TaskGroup() as beside:
         beside.create_task(spread(deliveries, SECONDS, lambda one, _due: shop.tell(one)))
         times = beside.create_task(_commits(hub, till))
-    await _until_settled(hub)
+    await until_settled(hub)
     return p99_ms(times.result())
 
 
@@ -92,15 +88,7 @@ async def _capacity(ground: Ground, hub: Served) -> float:
 async def _measured(hub: Served) -> float:
     shop, begun = Shop(hub), time.perf_counter()
     await rate(shop.deliveries(DELIVERIES), shop.tell, IN_FLIGHT)
-    await _until_settled(hub)
+    await until_settled(hub)
     per_second = DELIVERIES / (time.perf_counter() - begun)
     sys.stderr.write(f"  webhooks taken in and settled: {per_second:,.0f} per second\n")
     return per_second
-
-
-async def _until_settled(hub: Served) -> None:
-    waiting = True
-    while waiting:
-        await asyncio.sleep(0.05)
-        async with hub.database.begin() as conn:
-            waiting = (await conn.execute(text(WAITING))).scalar_one()

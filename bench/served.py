@@ -22,6 +22,8 @@ MEMBERS = 5_000
 SECRET = "the-bench-signs-with-this"  # noqa: S105 - of an invented shop
 GONE = 30
 
+WAITING = "SELECT EXISTS (SELECT FROM delivery WHERE state = 'new')"
+
 SETTINGS = "UPDATE connection SET settings = :settings WHERE connection_id = :shop"
 
 ONE_MORE = f"""
@@ -124,6 +126,15 @@ async def start(
     url = (await asyncio.to_thread(process.stdout.readline)).decode().strip()
     assert url, f"the hub did not start; see {log}"
     return Served(url, process.pid, database)
+
+
+async def until_settled(hub: Served) -> None:
+    """Wait until no delivery waits."""
+    waiting = True
+    while waiting:
+        await asyncio.sleep(0.02)
+        async with hub.database.begin() as conn:
+            waiting = (await conn.execute(text(WAITING))).scalar_one()
 
 
 def _environment(ground: Ground, name: str) -> dict[str, str]:

@@ -73,7 +73,7 @@ async def prepare(ground: Ground) -> None:
 
     async def act() -> None:
         for program in SHOPS:
-            await _waits(ground, program, WARM_UP)
+            await _waits(ground, program, await _sold(ground, program, WARM_UP))
         await ground.analyze(NAME)
 
     await ground.once(NAME, act)
@@ -101,15 +101,16 @@ async def published(ground: Ground) -> float:
 
 async def _seconds(ground: Ground) -> Sequence[float]:
     if TIMES not in ground.noted:
-        ground.noted[TIMES] = [one.seconds for one in await _waits(ground, FAST, SECONDS)]
+        waits = await _waits(ground, FAST, await _sold(ground, FAST, SECONDS))
+        ground.noted[TIMES] = [one.seconds for one in waits]
     return ground.noted[TIMES]
 
 
 async def _throttled(ground: Ground) -> Sequence[float]:
     if THROTTLED not in ground.noted:
-        told: list[tuple[float, float]] = []
-        waits = await _waits(ground, SLOW, SECONDS, told)
-        ((asked, lag),) = told
+        sales = await _sold(ground, SLOW, SECONDS)
+        asked, lag = await _lag(await _hub(ground))
+        waits = await _waits(ground, SLOW, sales)
         longest = max(asked - one.due for one in waits if one.due < asked < one.until)
         ground.noted[THROTTLED] = (beyond(waits, LIMIT), lag / longest)
     return ground.noted[THROTTLED]
@@ -122,14 +123,9 @@ def beyond(waits: Sequence[Wait], limit: float) -> float:
     )
 
 
-async def _waits(
-    ground: Ground, program: str, seconds: float, told: list[tuple[float, float]] | None = None
-) -> list[Wait]:
-    """Commits for a while, and the wait of each in each shop; ``told``: asked for the lag after."""
-    hub, shows = await _hub(ground), await twin(ground)
-    sales = await _sold(await _tills(ground, hub, program), hub, seconds)
-    if told is not None:
-        told.append(await _lag(hub))
+async def _waits(ground: Ground, program: str, sales: Sequence[Sale]) -> list[Wait]:
+    """How long each of these took in each shop of the program, once all of them are shown."""
+    shows = await twin(ground)
     async with asyncio.timeout(PATIENCE):
         return [
             Wait(sale.due, await shows.visible(shop, sale.member, sale.version))
@@ -138,7 +134,10 @@ async def _waits(
         ]
 
 
-async def _sold(tills: Sequence[Till], hub: Served, seconds: float) -> list[Sale]:
+async def _sold(ground: Ground, program: str, seconds: float) -> list[Sale]:
+    """Commits for a while."""
+    hub = await _hub(ground)
+    tills = await _tills(ground, hub, program)
     sales: list[Sale] = []
 
     async def sell(till: Till, due: float) -> None:
