@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from renkei.bootstrap import Hub
+from renkei.storage.trip import Statement, travel
 from renkei_contracts.toolkit.signature import hmac_sha256_base64
 from renkei_contracts.toolkit.till_signature import signed_text
 
@@ -40,6 +42,19 @@ class TestSigned:
         await register.post(RESOLVE, ASK, nonce="n" * 16)
         again = await register.post(RESOLVE, ASK, nonce="n" * 16)
         assert code(again) == (401, "nonce_reused")
+
+    async def test_after_a_nonce_that_did_not_wait_for_the_disk_what_is_booked_does(
+        self, register: Any, hub: Hub
+    ) -> None:
+        async def every_connection(sql: str) -> list[Any]:
+            idle = hub.database.idle
+            return [(await travel(one, [Statement(sql)], commit=True))[0].rows for one in idle]
+
+        await register.post(RESOLVE, ASK)
+        await every_connection("SET synchronous_commit = on")  # the tests' server is in a hurry
+        await register.post(RESOLVE, ASK)
+        said = await every_connection("SELECT current_setting('synchronous_commit')")
+        assert {row[0] for (row,) in said} == {"on"}
 
     async def test_of_ten_copies_at_once_one_is_accepted(self, register: Any) -> None:
         copies = (register.post(RESOLVE, ASK, nonce="n" * 16) for _ in range(10))
