@@ -30,7 +30,7 @@ from renkei.web.access import Access
 from renkei.web.body import BoundedBody
 from renkei.web.metrics import Metrics
 from renkei.web.problems import Problem
-from renkei.web.room import room_for
+from renkei.web.room import room_for, together_for
 from renkei.web.served import ServedHub
 
 PARTS = (
@@ -112,7 +112,8 @@ def build_app(hub: ServedHub, lifespan: Lifespan[FastAPI] | None = None) -> Fast
         app.include_router(part.router)
     failures.register(app)
     app.add_middleware(webhooks.WayIn)
-    app.add_middleware(BoundedBody, limit=hub.settings.body_limit_bytes)
+    limit = hub.settings.body_limit_bytes
+    app.add_middleware(BoundedBody, limit=limit, together=together_for(limit))
     # added last: outermost
     app.add_middleware(Access, metrics=app.state.metrics, leaving=app.state.leaving)
     return app

@@ -15,15 +15,42 @@ BODY_SECONDS = 30
 """How long a body may take to arrive as a whole."""
 
 
+SMALL = 65_536
+"""Of each body so much is not counted: the server's own buffers hold as much of every connection,
+and who sends little finds room however much others send."""
+
+
+class Large:
+    """What all bodies under way hold together, of each what is beyond SMALL.
+
+    Most are read before anybody is known: a signature is over the body.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    def hold(self, size: int) -> None:
+        """Room for so many bytes more; raises TillRefused."""
+        if self._held + size > self._most:
+            raise refused("unavailable")
+        self._held += size
+
+    def leave(self, size: int) -> None:
+        """They are no longer needed."""
+        self._held -= size
+
+
 class BoundedBody:
     """Refuses a body over the limit before it is in memory; the caller's own size is not trusted.
 
     The framework's own limit would answer without a problem document.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, together: int) -> None:
         self._app = app
         self._limit = limit
+        self._large = Large(together)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -32,13 +59,19 @@ class BoundedBody:
         elif (announced(scope) or 0) > self._limit:
             await respond(scope, refused("body_too_large"))(scope, receive, send)
         else:
-            await self._app(scope, _Bounded(receive, self._limit), send)
+            body = _Bounded(receive, self._limit, self._large)
+            try:
+                await self._app(scope, body, send)
+            finally:
+                body.leave()
 
 
 class _Bounded:
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, large: Large) -> None:
         self._receive = receive
-        self._left = limit
+        self._limit = limit
+        self._large = large
+        self._got = self._held = 0
         self._until = asyncio.get_running_loop().time() + BODY_SECONDS
         self._complete = False
 
@@ -50,11 +83,19 @@ class _Bounded:
                 message = await self._receive()
         except TimeoutError:
             raise refused("body_timeout") from None
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
+        self._got += len(message.get("body", b""))
+        if self._got > self._limit:
             raise refused("body_too_large")
+        if (more := self._got - SMALL - self._held) > 0:
+            self._large.hold(more)
+            self._held += more
         self._complete = not message.get("more_body", False)
         return message
+
+    def leave(self) -> None:
+        """The request is over."""
+        self._large.leave(self._held)
+        self._held = 0
 
 
 def announced(scope: Scope) -> int | None:

@@ -86,6 +86,11 @@ def room_for(body_limit: int) -> Room:
     return Room(bytes=max(BYTES, BODIES * body_limit))
 
 
+def together_for(body_limit: int) -> int:
+    """The bytes of all bodies, deliveries or not: those at their most leave as much for others."""
+    return 2 * room_for(body_limit).bytes
+
+
 def room_of(app: FastAPI) -> Room:
     """The application's own room."""
     room: Room = app.state.room
