@@ -12,6 +12,10 @@ DELIVERIES = 4_000
 """Under way in one process: fewer than the intake's queue takes, so that this bound comes first."""
 
 BYTES = 32_000_000
+SMALL = BYTES // DELIVERIES
+"""A body for which there is room as long as there is for its request: so a few callers who send
+large ones slowly, whoever they are, keep nobody out who sends what a webhook usually is."""
+
 BODIES = 4
 """The largest bodies, of which so many have room however large they may be."""
 
@@ -48,7 +52,8 @@ class Room:
         held = self._each.get(sender) or Held()
         free_requests = self.requests - self._all.requests
         free_bytes = self.bytes - self._all.bytes
-        if held.requests >= free_requests or held.bytes + size > free_bytes:
+        too_large = size > SMALL and held.bytes + size > free_bytes
+        if held.requests >= free_requests or too_large:
             raise Busy("too much is under way; try again in a second")
         self._each[sender] = held
         place = Place(self._all, held, size)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from renkei.errors import Busy
-from renkei.web.room import Room
+from renkei.web.room import BYTES, DELIVERIES, SMALL, Room
 
 Signer = Callable[..., dict[str, str]]
 
@@ -42,18 +42,30 @@ def test_a_flood_leaves_as_much_room_as_it_takes() -> None:
 
 
 def test_the_bytes_of_bodies_are_shared_like_their_number() -> None:
-    room = Room(bytes=1_000)
-    with filled(room, "flood", 100), room.place("quiet", 500):
-        assert room._each["flood"].bytes == 500
+    room = Room(bytes=1_000_000)
+    with filled(room, "flood", 100_000), room.place("quiet", 500_000):
+        assert room._each["flood"].bytes == 500_000
         with pytest.raises(Busy):
-            room.place("late", 1).__enter__()
+            room.place("late", SMALL + 1).__enter__()
+
+
+def test_a_few_who_send_large_ones_slowly_keep_no_small_one_out() -> None:
+    room = Room()
+    with filled(room, "shop", 2_000_000):
+        assert room._each["shop"].requests == 8
+        with room.place("shop", SMALL):
+            pass
+
+
+def test_small_ones_are_bounded_by_their_number_to_as_many_bytes() -> None:
+    assert DELIVERIES * SMALL <= BYTES
 
 
 def test_a_body_that_is_smaller_than_it_might_be_makes_room() -> None:
-    room = Room(bytes=1_000)
-    with room.place("shop", 1_000) as place:
+    room = Room(bytes=100_000)
+    with room.place("shop", 100_000) as place:
         place.shrink(10)
-        with room.place("shop", 900):
+        with room.place("shop", 90_000):
             pass
 
 
