@@ -90,7 +90,7 @@ async def _page_and_back(page: str) -> str:
 
 
 def connections(context: typer.Context, json: Json = False) -> None:
-    """List the connections with their state and the address their vendor calls."""
+    """List the connections with their state and the address their vendor, if any, calls."""
     settings = invocation(context).settings()
     lines = with_hub(settings, lambda hub: hub.connecting.lines())
     urls = [webhook_url(settings, line.webhook_path) for line in lines]
@@ -99,7 +99,7 @@ def connections(context: typer.Context, json: Json = False) -> None:
         as_json({"connections": rows})
         return
     shown = [
-        (line.id, line.vendor, line.state, local(line.settles_from), url, line.last_error)
+        (line.id, line.vendor or "–", line.state, local(line.settles_from), url, line.last_error)
         for line, url in zip(lines, urls, strict=True)
     ]
     table("", ("connection", "vendor", "state", "counts from", "webhooks to", "last error"), shown)

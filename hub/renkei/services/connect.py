@@ -124,11 +124,11 @@ class Connecting:
         return Connected(id, _webhook_path(vendor, id, complete), tuple(findings))
 
     async def lines(self) -> list[ConnectionLine]:
-        """Every connection of a vendor, by name."""
+        """Every connection, by name; those of tills and carts of one's own have no vendor."""
         async with self.database.begin() as conn:
             rows = await store.load_all(conn)
             alarms = await alerts.standing(conn, KINDS)
-        return [self._line(row, alarms.get(row.id, ())) for row in rows if row.vendor]
+        return [self._line(row, alarms.get(row.id, ())) for row in rows]
 
     def _line(self, row: ConnectionRow, alarms: tuple[str, ...]) -> ConnectionLine:
         vendor = self.registry.vendors.get(row.vendor)

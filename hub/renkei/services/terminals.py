@@ -205,7 +205,7 @@ def _require_names(**names: str) -> None:
             KEY.validate_python(name)
         except ValidationError:
             raise SettingsInvalid(
-                f"the {what} needs a name of 1 to 200 characters, as its sales will say it"
+                f"the {what} must have 1 to 200 characters, as sales will say it"
             ) from None
 
 

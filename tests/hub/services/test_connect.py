@@ -121,7 +121,14 @@ async def test_what_is_wrong_with_the_settings_is_said_without_them(
 async def test_a_finding_that_blocks_adds_nothing(connecting: Connecting) -> None:
     with pytest.raises(SettingsInvalid, match=r"the key is refused"):
         await connecting.connect(ACME, "shop", {"api_key": "wrong"})
-    assert await connecting.lines() == []
+    assert "shop" not in [line.id for line in await connecting.lines()]
+
+
+async def test_the_connection_of_tills_is_listed_too_and_has_no_vendor(
+    connecting: Connecting,
+) -> None:
+    (line,) = await connecting.lines()
+    assert (line.id, line.vendor, line.webhook_path) == ("pos", "", None)
 
 
 async def test_where_an_owner_must_authorize_us_it_is_said_how(connecting: Connecting) -> None:
