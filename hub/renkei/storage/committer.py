@@ -51,6 +51,7 @@ class GroupCommitter(Generic[C, A]):
     ``run_batch`` takes the commands in order, does everything in one database transaction, commits,
     and gives one answer or exception per command. ``on_commit`` is called after each commit.
     ``whose`` names who sent a command: senders take turns, so that one's flood delays no other.
+    ``linger``: seconds for which the first one waits for others to go with, where it has the time.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class GroupCommitter(Generic[C, A]):
         on_commit: Callable[[], None] = lambda: None,
         batch: int = BATCH,
         whose: Callable[[C], str] = lambda _: "",
+        linger: float = 0.0,
     ) -> None:
         self._database = database
         self._run_batch = run_batch
         self._on_commit = on_commit
         self._batch = batch
         self._whose = whose
+        self._linger = linger
         self._queue: Turns[tuple[C, asyncio.Future[A]]] = Turns(QUEUE)
         self._loop: asyncio.Task[None] | None = None
         self._last_batch = 0
@@ -116,6 +119,9 @@ class GroupCommitter(Generic[C, A]):
 
     async def _run(self) -> None:
         while True:
+            if self._linger:
+                await self._queue.filled()
+                await asyncio.sleep(self._linger)
             waiting = await self._queue.take(self._batch)
             self._last_batch = len(waiting)
             try:

@@ -62,6 +62,22 @@ async def test_what_somebody_waits_for_is_not_behind_a_batch_of_what_can_wait(
         assert await webhook == "webhook"
 
 
+async def test_what_has_time_goes_with_what_comes_a_little_later(database: Database) -> None:
+    batches: list[Sequence[str]] = []
+
+    async def run(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        batches.append(commands)
+        return commands
+
+    async with GroupCommitter(database, run, linger=0.2) as committer:
+        first = asyncio.create_task(committer.submit("first"))
+        for _ in range(5):  # the committer has seen that there is something
+            await asyncio.sleep(0)
+        assert await committer.submit("second") == "second"
+        assert await first == "first"
+    assert batches == [["first", "second"]]
+
+
 async def test_whoever_waits_for_what_was_taken_waits_for_callers_that_left(
     database: Database,
 ) -> None:
