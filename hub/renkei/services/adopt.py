@@ -47,7 +47,7 @@ class Adopt:
             raise BookingRefused(
                 "orders_not_settled",
                 f"{waiting} orders or deliveries of {connection} are not settled: what they "
-                f"changed would be booked twice; see `renkei queue {connection}`, or --repair first",
+                f"changed would be booked twice; see `renkei queue {connection}`, or --repair",
             )
         done, after = Adopted(), ""
         while True:
