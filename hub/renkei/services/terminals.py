@@ -25,6 +25,7 @@ APPLICATION_SCOPES = (
     "holds:write",
     "orders:write",
     "members:write",
+    "rewards:write",
 )
 ANY_TILL = "tills:any"
 """Held by gateways: to act for whichever till of the connection a request names."""

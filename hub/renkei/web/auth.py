@@ -157,5 +157,8 @@ OrderTeller = Annotated[Terminal, Security(_caller, scopes=["orders:write"])]
 MemberTeller = Annotated[Terminal, Security(_caller, scopes=["members:write"])]
 """An application that may tell of its customers."""
 
+RewardTeller = Annotated[Terminal, Security(_caller, scopes=["rewards:write"])]
+"""An application that may exchange a member's points for rewards."""
+
 Registrar = Annotated[Terminal, Security(_registrar, scopes=["terminals:write"])]
 """A gateway that may register tills of its connection; it need not name one."""
