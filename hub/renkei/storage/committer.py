@@ -30,6 +30,10 @@ R = TypeVar("R", covariant=True)
 BATCH = 200
 QUEUE = 5_000
 TRIES = 8
+PATIENCE = 5.0
+"""Seconds after which a batch is not tried again because of the server's trouble: whoever sent it
+waits no longer, and hears soon that it has to come again."""
+
 CUT_OFF = ("08", "57P", "25P03")
 """The connection broke, the server went away, or the server ended what was paused."""
 
@@ -156,14 +160,18 @@ class GroupCommitter(Generic[C, A]):
         return list(outcomes)
 
     async def _until_no_race(self, commands: Sequence[C]) -> "Sequence[A | Exception]":
+        clock = asyncio.get_running_loop().time
+        until = clock() + PATIENCE
         for attempt in range(TRIES):
             try:
                 return await self._run_batch(self._database, commands)
             except (LostRace, DBAPIError) as error:
-                if attempt == TRIES - 1 or not may_pass_later(error):
+                trouble = _is_trouble(error)
+                over = attempt == TRIES - 1 or (trouble and clock() > until)
+                if over or not may_pass_later(error):
                     raise
                 log.info("batch_again", commands=len(commands), reason=brief(error))
-                await asyncio.sleep(0.02 * 2**attempt if _is_trouble(error) else 0)
+                await asyncio.sleep(0.02 * 2**attempt if trouble else 0)
         raise AssertionError("unreachable")
 
 
