@@ -6,8 +6,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-import orjson
-
 from renkei.ledger.allowances import Allowance
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of
@@ -105,8 +103,7 @@ class SettleOrder:
     @cached_property
     def document(self) -> dict[str, Any]:
         """The order as it is kept."""
-        document: dict[str, Any] = orjson.loads(self.order.model_dump_json())
-        return document
+        return self.order.model_dump(mode="json")
 
     @cached_property
     def _holds(self) -> tuple[HoldName, ...]:
