@@ -17,7 +17,8 @@ from renkei.ledger.allowances import allowance_rows, use_rows
 from renkei.ledger.coupons import coupon_rows, move_rows
 from renkei.ledger.customers import contact_rows, customer_rows
 from renkei.ledger.hold_codes import code_rows, over_rows
-from renkei.ledger.world import Staged, World
+from renkei.ledger.staged import Staged
+from renkei.ledger.world import World
 from renkei.storage.committer import LostRace, sqlstate
 from renkei.storage.trip import Statement, as_json, travel
 

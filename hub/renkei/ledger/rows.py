@@ -3,8 +3,10 @@
 from typing import Any
 
 from renkei.ledger.books import Lot
+from renkei.ledger.keys import OrderKey
 from renkei.ledger.settlement import Settled
-from renkei.ledger.world import Entry, HoldEnd, NewHold, OrderKey, OrderRow, Staged, World
+from renkei.ledger.staged import Entry, HoldEnd, NewHold, OrderRow, Staged
+from renkei.ledger.world import World
 
 Row = dict[str, Any]
 

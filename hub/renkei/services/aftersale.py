@@ -7,7 +7,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from renkei.ledger.world import Known, Needs, OrderRow
+from renkei.ledger.staged import OrderRow
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt, Command
 from renkei.services.booking import Booking

@@ -24,27 +24,14 @@ from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, finish
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.holds import in_home
+from renkei.ledger.keys import ClaimKey, OrderKey, QuotaKey, RequestKey
 from renkei.ledger.lots import Taken
 from renkei.ledger.quotas import Quota, claim
 from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import with_activity
+from renkei.ledger.staged import Entry, HoldEnd, NewClaim, NewHold, Staged
 from renkei.ledger.transaction import Draft
-from renkei.ledger.world import (
-    ClaimKey,
-    ConnectionFacts,
-    Entry,
-    HoldEnd,
-    Known,
-    KnownHold,
-    Needs,
-    NewClaim,
-    NewHold,
-    OrderKey,
-    QuotaKey,
-    RequestKey,
-    Staged,
-    World,
-)
+from renkei.ledger.world import ConnectionFacts, Known, KnownHold, Needs, World
 from renkei.loyalty.program import Program
 from renkei.services.rules import in_force, rules_of
 from renkei_contracts.base import MAX_AMOUNT

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from renkei.ledger.world import ClaimKey, OrderKey
+from renkei.ledger.keys import ClaimKey, OrderKey
 from renkei.loyalty.campaign import Campaign
 from renkei.loyalty.earn import Evaluation, Part
 from renkei.loyalty.program import Program

@@ -19,7 +19,8 @@ from renkei.errors import (
     TillRefused,
 )
 from renkei.ledger.entry import digest_of
-from renkei.ledger.world import Known, Needs, RequestKey
+from renkei.ledger.keys import RequestKey
+from renkei.ledger.world import Known, Needs
 from renkei.services.aftersale import AfterSale
 from renkei.services.attempt import Attempt, Command, further_needs
 from renkei.services.hold import first_answer

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from renkei.errors import RequestInvalid
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
+from renkei.ledger.keys import ClaimKey, RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import ClaimKey, Needs, RequestKey
+from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt
 from renkei.services.corrections import Adjust
 from renkei.services.hold import first_answer

@@ -6,9 +6,10 @@ from renkei.errors import BookingRefused
 from renkei.ledger.books import Channel
 from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.keys import OrderKey, RequestKey
 from renkei.ledger.lots import spendable
 from renkei.ledger.settlement import OrderName, Target, homes_of, settle
-from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
 from renkei.loyalty.reward import Reward
 from renkei.services.attempt import Attempt

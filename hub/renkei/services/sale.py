@@ -10,8 +10,9 @@ from renkei.ledger.allowances import Allowance
 from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
+from renkei.ledger.keys import OrderKey, RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.basket import gross_of
 from renkei.loyalty.coupon import TakenOff, per_rate
 from renkei.loyalty.earn import coupons_off

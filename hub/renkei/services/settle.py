@@ -9,18 +9,12 @@ from typing import Any, Literal, NamedTuple
 from renkei.ledger.allowances import Allowance
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.keys import IdentityKey, OrderKey
 from renkei.ledger.lots import catch_up_with_slides
 from renkei.ledger.settlement import OrderName, Settled, Target, homes_of, settle
+from renkei.ledger.staged import Alert, OrderRow
 from renkei.ledger.transaction import Draft
-from renkei.ledger.world import (
-    Alert,
-    IdentityKey,
-    Known,
-    Needs,
-    OrderKey,
-    OrderRow,
-    Sighting,
-)
+from renkei.ledger.world import Known, Needs, Sighting
 from renkei.loyalty.basket import RateSum
 from renkei.loyalty.earn import Evaluation, still_sold
 from renkei.loyalty.printed import as_printed, variance_of

@@ -5,7 +5,8 @@ from datetime import datetime
 from functools import lru_cache
 
 from renkei.ledger.settlement import Target, TypedEarn
-from renkei.ledger.world import Known, OrderRow, World
+from renkei.ledger.staged import OrderRow
+from renkei.ledger.world import Known, World
 from renkei.loyalty.context import Facts
 from renkei.loyalty.coupon import NO_TERMS, Coupon
 from renkei.loyalty.earn import Evaluation, Part, evaluate_order

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from renkei.ledger.invariants import Finding
-from renkei.ledger.world import NewRefund, OrderKey
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.staged import NewRefund
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Command

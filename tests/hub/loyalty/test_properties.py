@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renkei.ledger.quotas import Quota, claim
-from renkei.ledger.world import NewRefund
+from renkei.ledger.staged import NewRefund
 from renkei.loyalty.context import Facts, MemberFacts
 from renkei.loyalty.earn import Evaluation, evaluate_order
 from renkei.loyalty.program import Program

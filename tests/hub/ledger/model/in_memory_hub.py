@@ -11,16 +11,8 @@ from typing import Any
 
 from renkei.ledger.books import Books
 from renkei.ledger.history import HoldPart
-from renkei.ledger.world import (
-    ConnectionFacts,
-    Entry,
-    HoldEnd,
-    Needs,
-    NewHold,
-    ProgramVersion,
-    Staged,
-    World,
-)
+from renkei.ledger.staged import Entry, HoldEnd, NewHold, Staged
+from renkei.ledger.world import ConnectionFacts, Needs, ProgramVersion, World
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt, Command, keep
 from renkei.services.expire import ExpireLots
