@@ -15,8 +15,8 @@ from bench.events import Event
 from bench.fill import RING, fill
 from bench.server import Server
 from renkei.messaging.inbox import Incoming, store_batch
-from renkei.services.attempt import Command
 from renkei.services.batch import ledger_lanes, run_batch
+from renkei.services.command import Command
 from renkei.storage.committer import BATCH, Committer, GroupCommitter
 from renkei.storage.engine import Database, open_database
 

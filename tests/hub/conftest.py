@@ -16,7 +16,8 @@ from sqlalchemy import text
 from renkei.services import installation
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing

@@ -18,7 +18,7 @@ from renkei.services.booking import Booking
 from renkei.services.hold import book_lapses, end_hold, first_answer, hold_id, place_hold
 from renkei.services.manner import PLAIN, Manner
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.signing import Signer, seconds
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.allowance import (

@@ -4,11 +4,12 @@ from renkei.errors import BookingRefused, KeyReused, UnknownMember
 from renkei.ledger.books import Channel
 from renkei.ledger.loading import read_groups
 from renkei.services.application import member_named
-from renkei.services.attempt import Command
+from renkei.services.command import Command
 from renkei.services.refusals import refused
 from renkei.services.rewards import ExchangeReward, ReturnReward
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
 from renkei.services.till_coupons import coupons_named
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.application import RewardUnwanted, RewardWanted
 from renkei_contracts.point import RewardAnswer, RewardExchange
 

@@ -17,7 +17,7 @@ from renkei.services.hold import first_answer
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
 from renkei.services.target import evaluation_of
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.aftersale import OverrideRequest, ReturnRequest
 from renkei_contracts.ids import ExternalRef

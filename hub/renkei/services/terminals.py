@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.services.facts import require_connection
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.base import Key
 from renkei_contracts.errors import SettingsInvalid

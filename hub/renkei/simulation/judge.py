@@ -11,7 +11,7 @@ from renkei.ledger.keys import OrderKey
 from renkei.ledger.staged import NewRefund
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.refunds import effective
-from renkei.services.attempt import Command
+from renkei.services.command import Command
 from renkei.services.merge import MergeMembers
 from renkei.services.quota import ClaimQuota
 from renkei.services.refund import BookRefund

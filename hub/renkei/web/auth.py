@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from renkei.services.terminals import TerminalAccess
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.web.body import StrictRequest
 from renkei.web.problems import refused
 from renkei.web.proof import authenticate
