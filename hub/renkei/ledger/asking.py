@@ -14,7 +14,7 @@ from renkei.ledger.loaded import Windows
 from renkei.ledger.read_allowances import allowance_statement, owners_statement
 from renkei.ledger.read_coupons import coupon_members_statement, coupon_statement
 from renkei.ledger.read_places import place_statement, product_statement
-from renkei.ledger.settlement import Settled
+from renkei.ledger.target import Settled
 from renkei.ledger.world import Needs, Sighting
 from renkei.storage.trip import Rows, Statement, as_json, joined
 

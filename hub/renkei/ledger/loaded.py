@@ -12,9 +12,9 @@ from renkei.ledger.keys import OrderKey
 from renkei.ledger.places import places_of, products_of
 from renkei.ledger.quotas import Quota
 from renkei.ledger.read_past import pasts_of
-from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import slid
 from renkei.ledger.staged import NewRefund, OrderRow
+from renkei.ledger.target import Settled
 from renkei.ledger.world import ConnectionFacts, Known, KnownHold, ProgramVersion, World
 from renkei.storage.trip import Rows
 

@@ -21,7 +21,7 @@ from renkei.ledger.keys import (
 )
 from renkei.ledger.past import NewReach
 from renkei.ledger.quotas import Quota
-from renkei.ledger.settlement import Settled
+from renkei.ledger.target import Settled
 from renkei.ledger.transaction import Posting
 
 

@@ -18,8 +18,8 @@ from renkei.ledger.keys import ClaimKey, IdentityKey, OrderKey, QuotaKey, Reques
 from renkei.ledger.past import Past, PastOf
 from renkei.ledger.places import Code, KnownPlace, KnownProduct, Place
 from renkei.ledger.quotas import Quota
-from renkei.ledger.settlement import Settled
 from renkei.ledger.staged import NewRefund, OrderRow, Staged
+from renkei.ledger.target import Settled
 
 
 class Sighting(NamedTuple):

@@ -27,9 +27,9 @@ from renkei.ledger.holds import in_home
 from renkei.ledger.keys import ClaimKey, OrderKey, QuotaKey, RequestKey
 from renkei.ledger.lots import Taken
 from renkei.ledger.quotas import Quota, claim
-from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import with_activity
 from renkei.ledger.staged import Entry, HoldEnd, NewClaim, NewHold, Staged
+from renkei.ledger.target import Settled
 from renkei.ledger.transaction import Draft
 from renkei.ledger.world import ConnectionFacts, KnownHold, World
 from renkei.loyalty.program import Program

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from renkei.ledger.keys import ClaimKey, OrderKey
 from renkei.loyalty.campaign import Campaign
-from renkei.loyalty.earn import Evaluation, Part
+from renkei.loyalty.evaluation import Evaluation, Part
 from renkei.loyalty.program import Program
 from renkei_contracts.order import Order
 

@@ -17,7 +17,7 @@ from renkei.ledger.staged import Alert, OrderRow
 from renkei.ledger.world import Known, Needs
 from renkei.loyalty.basket import kept
 from renkei.loyalty.coupon import NO_TERMS, Coupon
-from renkei.loyalty.earn import Part
+from renkei.loyalty.evaluation import Part
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt

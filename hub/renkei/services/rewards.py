@@ -8,7 +8,8 @@ from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, digest_of
 from renkei.ledger.keys import OrderKey, RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.settlement import OrderName, Target, homes_of, settle
+from renkei.ledger.settlement import settle
+from renkei.ledger.target import OrderName, Target, homes_of
 from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
 from renkei.loyalty.reward import Reward

@@ -9,11 +9,13 @@ from renkei.ledger.books import Channel, Hold
 from renkei.ledger.entry import Cause, digest_of
 from renkei.ledger.keys import OrderKey
 from renkei.ledger.lots import catch_up_with_slides
-from renkei.ledger.settlement import OrderName, Settled, Target, homes_of, settle
+from renkei.ledger.settlement import settle
 from renkei.ledger.staged import Alert, OrderRow
+from renkei.ledger.target import OrderName, Settled, Target, homes_of
 from renkei.ledger.transaction import Draft
 from renkei.loyalty.basket import RateSum
-from renkei.loyalty.earn import Evaluation, still_sold
+from renkei.loyalty.earn import still_sold
+from renkei.loyalty.evaluation import Evaluation
 from renkei.loyalty.printed import as_printed, variance_of
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective

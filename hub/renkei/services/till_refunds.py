@@ -9,8 +9,8 @@ from renkei.ledger.books import Channel
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.keys import OrderKey, RequestKey
-from renkei.ledger.settlement import Settled
 from renkei.ledger.staged import Alert, NewRefund, OrderRow
+from renkei.ledger.target import Settled
 from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
 from renkei.loyalty.receipt import PARKED, refund_receipt
