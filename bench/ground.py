@@ -94,8 +94,11 @@ class Ground:
             enter = self.stack.enter_async_context
             store = partial(store_batch, RING)
             intake = await enter(GroupCommitter(database, store, batch=batch))
-            alone = GroupCommitter(database, run_batch, batch=batch)
-            ledger = await enter(ledger_lanes(database) if batch == BATCH else alone)
+            ledger: Committer[Command[Any], Any]
+            if batch == BATCH:
+                ledger = await enter(ledger_lanes(database))
+            else:
+                ledger = await enter(GroupCommitter(database, run_batch, batch=batch))
             self._hubs[key] = Hub(database, intake, ledger)
         return self._hubs[key]
 
