@@ -1,5 +1,6 @@
 """A member as a vendor knows them, and the identities by which they are found."""
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -9,11 +10,18 @@ from pydantic import AfterValidator
 from renkei_contracts.base import Canonical, Instant, Key, Points, Text
 from renkei_contracts.ids import ExternalRef
 
+WRITTEN = re.compile(r"[0-9]{2}-[0-9]{2}")
+NO_DAY = "must be a month and a day of it, as 02-29"
+
 
 def _day_of_a_year(text: str) -> str:
-    """A month and day that some year has."""
-    if text:
-        date.fromisoformat(f"2000-{text}")
+    """A month and day that some year has; a week of one, which ISO 8601 knows as well, is none."""
+    if text and not WRITTEN.fullmatch(text):
+        raise ValueError(NO_DAY)
+    try:
+        date.fromisoformat(f"2000-{text or '01-01'}")
+    except ValueError:
+        raise ValueError(NO_DAY) from None
     return text
 
 

@@ -11,6 +11,9 @@ from renkei_contracts.order import TillKey
 Count = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
 """How many receipts."""
 
+Sum = Annotated[int, Field(strict=True, ge=0)]
+"""What many receipts come to, each of which is bounded."""
+
 SettlementCount = Annotated[int, Field(strict=True, ge=0, le=999)]
 
 Counted = Literal["sales", "voids", "yen", "earned", "used", "refunds", "refund_yen"]
@@ -26,13 +29,13 @@ class TillTotals(Canonical):
     which this till took goods back, of whatever sale, ``refund_yen`` the amounts of their lines.
     """
 
-    sales: Count = 0
-    voids: Count = 0
-    yen: Yen = 0
-    earned: Points = 0
-    used: Points = 0
-    refunds: Count = 0
-    refund_yen: Yen = 0
+    sales: Sum = 0
+    voids: Sum = 0
+    yen: Sum = 0
+    earned: Sum = 0
+    used: Sum = 0
+    refunds: Sum = 0
+    refund_yen: Sum = 0
 
 
 class ZReport(Canonical):

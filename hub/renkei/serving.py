@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 
 from renkei.web.app import build_app
+from renkei.web.head import BoundedHead
 from renkei.worker import Pace, run_worker
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def web_server(app: Any) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             app,
+            http=BoundedHead,
+            ws="none",
             log_config=None,
             access_log=False,
             proxy_headers=False,

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from renkei_contracts.base import Day, Instant
 from renkei_contracts.ids import ExternalRef
+from renkei_contracts.member import Birthday
 from renkei_contracts.order import LineItem, Order, TillKey
 from renkei_contracts.till import CommitRequest, HoldRequest, QuoteRequest
 from renkei_contracts.vendor import PROTOCOLS, Vendor
@@ -33,6 +34,17 @@ def test_what_would_be_read_as_seconds_is_no_instant_and_no_day(said: object) ->
 def test_a_day_that_no_shop_can_have_is_no_day(said: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Day).validate_python(said)
+
+
+@pytest.mark.parametrize("said", ["W01-1", "W01", "02-30", "00-00", "2000-02-29", "2-29", "x"])
+def test_a_birthday_is_a_month_and_a_day_of_it(said: str) -> None:
+    with pytest.raises(ValidationError, match="must be a month and a day of it, as 02-29"):
+        TypeAdapter(Birthday).validate_python(said)
+
+
+@pytest.mark.parametrize("said", ["02-29", "12-31", ""])
+def test_a_birthday_on_a_leap_day_is_one(said: str) -> None:
+    assert TypeAdapter(Birthday).validate_python(said) == said
 
 
 def test_instants_are_kept_in_utc() -> None:

@@ -70,7 +70,7 @@ def replay(
         raise typer.BadParameter("--since goes with --all-dead")
     moment, settings = in_japan(since), invocation(context).settings()
     if all_dead:
-        back = with_hub(settings, lambda hub: _everything(hub, names, moment))
+        back = with_hub(settings, lambda hub: _service(hub).everything(names, moment))
     else:
         back = with_hub(settings, lambda hub: _service(hub).named(names))
     if json:
@@ -85,11 +85,6 @@ async def _listed(
     service = _service(hub)
     found = {"given_up": await service.dead(connection)} if dead else {}
     return found | ({"waiting": await service.waiting(connection)} if waiting else {})
-
-
-async def _everything(hub: "Hub", connections: Sequence[str], since: datetime | None) -> int:
-    service = _service(hub)
-    return sum([await service.everything(one, since) for one in dict.fromkeys(connections)])
 
 
 def _say_what_is_left_out(lists: "Iterable[Sequence[Letter]]") -> None:

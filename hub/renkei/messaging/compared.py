@@ -15,6 +15,8 @@ from renkei.messaging.drift import Booked
 
 ORDERS_A_PAGE = 2_000
 
+REPAIRED_A_PAGE = 1_000
+
 MEMBERS_A_PAGE = 8
 """Each is a call to the vendor, and all of a page must be made within a lease."""
 
@@ -58,13 +60,23 @@ FROM mirror m WHERE m.connection_id = :c AND m.member_id = ANY(:ids)"""
 
 # Only the newest balance is ever written: that time alone changed it has it written again.
 PUSH_AGAIN = """
-UPDATE mirror SET next_change_at = :now, due = :now, parked = false, tries = 0, last_error = NULL
-WHERE connection_id = :c AND member_id IN (
-  SELECT subject FROM drift WHERE connection_id = :c AND what = 'member')"""
+WITH differing AS (
+  SELECT subject FROM drift WHERE connection_id = :c AND what = 'member' AND subject > :after
+  ORDER BY subject LIMIT :limit),
+meant AS (
+  SELECT member_id FROM mirror
+  WHERE connection_id = :c AND member_id IN (SELECT subject FROM differing)
+  ORDER BY member_id FOR UPDATE),
+done AS (
+  UPDATE mirror
+  SET next_change_at = :now, due = :now, parked = false, tries = 0, last_error = NULL
+  WHERE connection_id = :c AND member_id IN (SELECT member_id FROM meant) RETURNING 1)
+SELECT max(subject), (SELECT count(*) FROM done) FROM differing"""
 
 READ_AGAIN = """
 SELECT subject FROM drift
-WHERE connection_id = :c AND what = 'order' AND kind IN ('missing', 'stale') ORDER BY subject"""
+WHERE connection_id = :c AND what = 'order' AND kind IN ('missing', 'stale') AND subject > :after
+ORDER BY subject LIMIT :limit"""
 
 
 class Row(NamedTuple):
@@ -117,11 +129,19 @@ async def rows_of(
     return found
 
 
-async def push_again(conn: AsyncConnection, connection: str, now: datetime) -> int:
-    """Let every balance that differs be written again; gives how many."""
-    return (await conn.execute(text(PUSH_AGAIN), {"c": connection, "now": now})).rowcount
+async def push_again(
+    conn: AsyncConnection, connection: str, after: str, now: datetime
+) -> tuple[str | None, int]:
+    """Let the next page of balances that differ be written again.
+
+    Gives the last one's member, None where there are no more, and how many will be.
+    """
+    values = {"c": connection, "after": after, "now": now, "limit": REPAIRED_A_PAGE}
+    row = (await conn.execute(text(PUSH_AGAIN), values)).one()
+    return row[0], row[1]
 
 
-async def orders_to_read(conn: AsyncConnection, connection: str) -> list[str]:
-    """Orders that the vendor has in another state than we do, or that we do not have."""
-    return list((await conn.execute(text(READ_AGAIN), {"c": connection})).scalars())
+async def orders_to_read(conn: AsyncConnection, connection: str, after: str) -> list[str]:
+    """The next page of orders that the vendor has in another state, or that we do not have."""
+    values = {"c": connection, "after": after, "limit": REPAIRED_A_PAGE}
+    return list((await conn.execute(text(READ_AGAIN), values)).scalars())

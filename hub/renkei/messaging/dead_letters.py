@@ -52,13 +52,14 @@ UNION ALL
    AND connection_id = ANY({SHOPS}) ORDER BY due LIMIT {MOST})
 ORDER BY 4, 1, 2, 3"""
 
-# Of each queue what is meant, locked in the order in which everybody locks several; and how it is
-# put back. A code whose hold is over must be revoked. Its tries stay above none, as only one that
-# was never tried is surely not in the shop.
-_BACK: Final = {
+# Of each queue what is meant, locked in the order in which everybody locks several; from where one
+# begins to go through them; and how it is put back. A code whose hold is over must be revoked. Its
+# tries stay above none, as only one that was never tried is surely not in the shop.
+_QUEUES: Final = {
     "delivery": (
         "delivery",
-        "connection_id, delivery_key",
+        ("delivery_key",),
+        ("",),
         "delivery_key",
         "received_at",
         "state = 'dead'",
@@ -66,7 +67,8 @@ _BACK: Final = {
     ),
     "changed_object": (
         "changed_object",
-        "connection_id, kind, object_id",
+        ("kind", "object_id"),
+        ("", ""),
         OBJECT,
         "changed_at",
         "dead",
@@ -75,7 +77,8 @@ _BACK: Final = {
     ),
     "mirror": (
         "mirror",
-        "connection_id, member_id",
+        ("member_id",),
+        ("",),
         "member_id",
         "coalesce(wanted_since, due)",
         "parked",
@@ -83,7 +86,8 @@ _BACK: Final = {
     ),
     "hold_code": (
         "hold_code",
-        "member_id, version",
+        ("member_id", "version"),
+        ("", -1),
         HOLD,
         "recorded_at",
         "state = 'failed'",
@@ -94,23 +98,51 @@ _BACK: Final = {
 }
 
 
-def _statement(table: str, key: str, name: str, since: str, dead: str, back: str) -> str:
-    same = ", ".join(f"d.{column.strip()}" for column in key.split(","))
-    return f"""
+def _same(keys: Sequence[str]) -> str:
+    mine, theirs = _columns("d", keys), _columns("meant", keys)
+    return f"d.connection_id = :c AND ({mine}) = ({theirs})"
+
+
+def _columns(table: str, keys: Sequence[str]) -> str:
+    return ", ".join(f"{table}.{key}" for key in keys)
+
+
+class _Back(NamedTuple):
+    """The statements that put one queue's back: those named, and the next of all after one."""
+
+    first: Sequence[str | int]
+    named: str
+    next: str
+
+
+def _back(
+    table: str,
+    keys: Sequence[str],
+    first: Sequence[str | int],
+    name: str,
+    since: str,
+    dead: str,
+    back: str,
+) -> _Back:
+    own = ", ".join(keys)
+    after = ", ".join(f":after{number}" for number in range(len(keys)))
+    named = f"""
 WITH meant AS (
-    SELECT {key}, {name} AS name FROM {table}
-    WHERE {dead} AND connection_id = :c AND {since} >= :since
-      AND (CAST(:names AS text[]) IS NULL OR {name} = ANY(CAST(:names AS text[])))
-    ORDER BY {key} FOR UPDATE)
-UPDATE {table} d SET {back} FROM meant WHERE ({same}) = ({_of("meant", key)})
-RETURNING meant.name"""
+    SELECT {own}, {name} AS name FROM {table}
+    WHERE {dead} AND connection_id = :c AND {name} = ANY(CAST(:names AS text[]))
+    ORDER BY {own} FOR UPDATE)
+UPDATE {table} d SET {back} FROM meant WHERE {_same(keys)} RETURNING meant.name"""
+    some = f"""
+WITH meant AS (
+    SELECT {own}, {since} >= :since AS recent FROM {table}
+    WHERE {dead} AND connection_id = :c AND ({own}) > ({after})
+    ORDER BY {own} LIMIT :most FOR UPDATE),
+done AS (UPDATE {table} d SET {back} FROM meant WHERE {_same(keys)} AND meant.recent RETURNING 1)
+SELECT (SELECT count(*) FROM done), {own} FROM meant ORDER BY {own} DESC LIMIT 1"""
+    return _Back(first, named, some)
 
 
-def _of(table: str, key: str) -> str:
-    return ", ".join(f"{table}.{column.strip()}" for column in key.split(","))
-
-
-BACK: Final = {queue: _statement(*parts) for queue, parts in _BACK.items()}
+BACK: Final = {queue: _back(*parts) for queue, parts in _QUEUES.items()}
 
 STANDS: Final = f"""
 SELECT CASE state WHEN 'new' THEN 'it waits to be read'
@@ -155,21 +187,42 @@ async def _list(conn: AsyncConnection, statement: str, shops: Sequence[str]) -> 
 
 
 async def put_back(
+    conn: AsyncConnection, connection: str, names: Sequence[str], now: datetime
+) -> list[str]:
+    """Let these, where they were given up, be tried again from now on; gives their names."""
+    values = {"c": connection, "names": list(names), "now": now}
+    found: list[str] = []
+    for one in BACK.values():
+        found += (await conn.execute(text(one.named), values)).scalars().all()
+    return found
+
+
+class Reached(NamedTuple):
+    """How far one is in a queue: so many of these were put back, and the last one's key."""
+
+    back: int
+    last: Sequence[str | int]
+
+
+async def put_back_next(
     conn: AsyncConnection,
     connection: str,
-    names: Sequence[str] | None,
+    queue: str,
     since: datetime,
     now: datetime,
-) -> list[str]:
-    """Let what was given up be tried again from now on; gives the names of what was put back.
+    reached: Reached | None = None,
+) -> Reached | None:
+    """The same for the next of all those of a queue that came in from ``since`` on; bounded.
 
-    ``names`` None: all of the connection's. Only what came in from ``since`` on.
+    ``reached``: what the call before gave. They are gone through by their keys, so that those that
+    are given up again meanwhile are not met again. None: that was all.
     """
-    values = {"c": connection, "names": names and list(names), "since": since, "now": now}
-    found: list[str] = []
-    for statement in BACK.values():
-        found += (await conn.execute(text(statement), values)).scalars().all()
-    return found
+    one = BACK[queue]
+    last = reached.last if reached else one.first
+    after = {f"after{number}": part for number, part in enumerate(last)}
+    values = {"c": connection, "since": since, "now": now, "most": MOST} | after
+    row = (await conn.execute(text(one.next), values)).one_or_none()
+    return Reached(row[0], tuple(row[1:])) if row else None
 
 
 async def stands(conn: AsyncConnection, connection: str, name: str) -> str | None:

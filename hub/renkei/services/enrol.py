@@ -119,12 +119,13 @@ class Enrol:
     ) -> None:
         """Add what is new; what names the member already, or is proven of another, stays."""
         cipher = self.ring.unwrap(member, wrapped)
+        told = {key for key, _ in self.identities}
         for key, identity in identities:
             known, grade = attempt.world.identities.get(key, (None, ""))
             better = known == member and grade == "asserted" and identity.grade != Grade.ASSERTED
             shared = known != member and (identity.grade == Grade.ASSERTED or grade == "asserted")
             if known is None or better or shared:
-                by = self.seen.ref.connection if key in dict(self.identities) else HUB
+                by = self.seen.ref.connection if key in told else HUB
                 sealed = sealed_identity(self.ring, cipher, member, identity.value)
                 attempt.staged.identities.append(
                     NewIdentity(key, member, identity.grade.value, by, sealed)

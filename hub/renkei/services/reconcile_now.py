@@ -90,14 +90,33 @@ class ReconcileNow:
 
         Nothing is booked by it: an order that is read is settled like any other.
         """
+        balances = await self._push_again(connection)
+        orders = await self._read_again(connection)
         async with self.tools.database.begin() as conn:
-            now = self.tools.clock()
-            balances = await compared.push_again(conn, connection, now)
-            orders = await compared.orders_to_read(conn, connection)
-            await changed.hint(conn, _hints(connection, orders, now))
             found = await reconciliations.newest(conn, connection)
         left = sum(one.drift["unbacked"] for one in found)
-        return Repaired(balances, len(orders), left)
+        return Repaired(balances, orders, left)
+
+    async def _push_again(self, connection: str) -> int:
+        """Page by page, each by itself: a shop that differs in everything holds up nobody."""
+        last: str | None = ""
+        ordered = 0
+        while last is not None:
+            async with self.tools.database.begin() as conn:
+                now = self.tools.clock()
+                last, more = await compared.push_again(conn, connection, last, now)
+            ordered += more
+        return ordered
+
+    async def _read_again(self, connection: str) -> int:
+        last, ordered = "", 0
+        while True:
+            async with self.tools.database.begin() as conn:
+                orders = await compared.orders_to_read(conn, connection, last)
+                await changed.hint(conn, _hints(connection, orders, self.tools.clock()))
+            if not orders:
+                return ordered
+            last, ordered = orders[-1], ordered + len(orders)
 
     async def _until_willing(self, opened: OpenConnection) -> None:
         """Wait while the vendor wants to be left alone, as long as that is bearable."""

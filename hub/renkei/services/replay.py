@@ -53,20 +53,35 @@ class Replay:
         back = 0
         async with self.database.begin() as conn:
             for connection, some in sorted(wanted.items()):
-                found = await dead_letters.put_back(conn, connection, some, EVER, self.clock())
+                found = await dead_letters.put_back(conn, connection, some, self.clock())
                 await _require_all(conn, connection, some, found)
                 back += len(found)
         return back
 
-    async def everything(self, connection: str, since: datetime | None = None) -> int:
-        """Put back all that was given up at a connection; gives how many.
+    async def everything(self, connections: Sequence[str], since: datetime | None = None) -> int:
+        """Put back all that was given up at these connections, batch by batch; gives how many.
 
-        Only what came in from ``since`` on, if that is given. Raises UnknownConnection.
+        Only what came in from ``since`` on, if that is given. What ends it leaves what was put back
+        so far. Raises UnknownConnection, before anything was.
         """
-        await self.connections.require(connection)
-        async with self.database.begin() as conn:
-            now, since = self.clock(), since or EVER
-            return len(await dead_letters.put_back(conn, connection, None, since, now))
+        every = dict.fromkeys(connections)
+        for connection in every:
+            await self.connections.require(connection)
+        queues = [(connection, queue) for connection in every for queue in dead_letters.BACK]
+        return sum([await self._all_of(*one, since or EVER) for one in queues])
+
+    async def _all_of(self, connection: str, queue: str, since: datetime) -> int:
+        reached: dead_letters.Reached | None = None
+        back = 0
+        while True:
+            async with self.database.begin() as conn:
+                now = self.clock()
+                reached = await dead_letters.put_back_next(
+                    conn, connection, queue, since, now, reached
+                )
+            if reached is None:
+                return back
+            back += reached.back
 
     async def _shops(self, connection: str | None) -> list[str]:
         if connection is not None:

@@ -46,6 +46,11 @@ class Access:
         with structlog.contextvars.bound_contextvars(request=trace.id):
             try:
                 await self._app(scope, receive, answer)
+            except asyncio.CancelledError:
+                if answer.status or not self._leaving.is_set():
+                    raise
+                # The process stops and waits no longer: to ask again is harmless, and right.
+                await respond(scope, refused("unavailable"))(scope, receive, answer)
             except Exception as error:
                 await self._after_a_bug(scope, receive, answer, error)
             finally:

@@ -164,6 +164,17 @@ async def _by_secret(
     return access
 
 
+PASSED_ON = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
+"""What a proxy adds, one of them at least where it is set up as docs/operations.md says."""
+
+
 def _may_send_secret(request: Request, access: TerminalAccess) -> bool:
     address = peer_address(request)
     return address is not None and access.may_send_secret_from(address)
@@ -174,7 +185,7 @@ def peer_address(request: Request) -> str | None:
 
     What a proxy says of the caller is nobody's proof, and its own address is not the caller's.
     """
-    if "forwarded" in request.headers or "x-forwarded-for" in request.headers:
+    if any(name in request.headers for name in PASSED_ON):
         return None
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")

@@ -79,6 +79,54 @@ def test_an_open_alert_is_found(owner: Connection) -> None:
     assert looks.alerts(owner).said == "1 drift"
 
 
+COMPARED = """
+INSERT INTO program VALUES ('default', 'p', 'Asia/Tokyo');
+INSERT INTO company VALUES ('default', 'c');
+INSERT INTO connection (connection_id, vendor, program_id, company_id, settings, settles_from,
+                        leads, binds_holds, state, created_at)
+VALUES ('cart', 'acme', 'default', 'default', '', now(), 'hub', false, 'active', now());
+INSERT INTO reconciliation (connection_id, began_at, finished_at) VALUES ('cart', now(), now())"""
+
+
+def differ(conn: Connection, rows: int) -> None:
+    conn.execute(
+        text(
+            "INSERT INTO drift (connection_id, what, subject, kind, hub, vendor, since, found_at) "
+            "SELECT 'cart', 'member', n, CASE WHEN n <= 10 THEN 'stale' ELSE 'missing' END, 1, 0, "
+            "'2026-11-01Z', now() FROM generate_series(1, :rows) n"
+        ),
+        {"rows": rows},
+    )
+
+
+def test_what_a_comparison_found_is_counted(owner: Connection) -> None:
+    for statement in COMPARED.split(";"):
+        owner.execute(text(statement))
+    differ(owner, 12)
+    assert "% explained, 2 missing, 10 stale, since" in looks.reconciliation(owner).said
+
+
+def test_of_very_many_differences_no_more_are_counted_than_it_takes_to_say_so(
+    owner: Connection,
+) -> None:
+    for statement in COMPARED.split(";"):
+        owner.execute(text(statement))
+    differ(owner, 10_010)
+    assert "% explained, at least 9990 missing, 10 stale, since" in looks.reconciliation(owner).said
+
+
+def test_of_very_many_alerts_no_more_are_counted_than_it_takes_to_say_so(
+    owner: Connection,
+) -> None:
+    owner.execute(
+        text(
+            "INSERT INTO alert SELECT n, 'drift', NULL, NULL, NULL, 'x', now() "
+            "FROM generate_series(1, 10001) n"
+        )
+    )
+    assert looks.alerts(owner).said == "at least 10000 drift"
+
+
 def test_an_unreachable_database_is_found(tmp_path: Path) -> None:
     url = "postgresql://app:hunter2@127.0.0.1:1/points"
     findings = list(looks.database(Settings(database_url=url, secret_key=KEY)))

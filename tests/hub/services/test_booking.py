@@ -1,6 +1,8 @@
 """From what channels say to what the ledger books, on a real database."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from sqlalchemy import text
 from renkei.errors import TillRefused, UnknownMember
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
+from renkei.services.enrol import Enrol
 from renkei.services.members import balance, explain, find_member, list_members
 from renkei.services.till import TillService
 from renkei.services.till_terminal import Terminal
@@ -67,6 +70,26 @@ async def test_an_order_earns_once_however_often_and_in_whatever_order_it_comes(
     assert outcomes == ["settled", "older", "unchanged", "older"]
     assert await spendable(booking, member) == 100
     await assert_books_hold(booking)
+
+
+class Counted(tuple[Any, ...]):
+    """Says how often somebody went through it."""
+
+    def __iter__(self) -> Iterator[Any]:
+        times[len(self)] += 1
+        return super().__iter__()
+
+
+times: Counter[int] = Counter()
+
+
+async def test_a_customer_of_many_identities_costs_no_more_for_each(booking: Booking) -> None:
+    for many in (3, 30):
+        mails = (Identity(kind=IdentityKind.EMAIL, value=f"{n}@{many}.jp") for n in range(many))
+        identities = Counted(booking.keyed(tuple(mails)))
+        seen = customer(f"c{many}")
+        await booking.committer.submit(Enrol(seen, identities, f"mem_{many}", many, booking.ring))
+    assert times[3] == times[30] > 0
 
 
 async def test_a_hundred_copies_at_once_earn_once(booking: Booking) -> None:

@@ -246,7 +246,7 @@ async def test_a_code_that_failed_is_issued_or_revoked_as_its_hold_stands_once_i
     await released(shop, hold)
     async with shop.hub.database.begin() as conn:
         await conn.execute(text("UPDATE hold_code SET state = 'failed'"))
-    assert await replay.everything("cart") == 1
+    assert await replay.everything(["cart"]) == 1
     await shop.work("codes")
     assert (await seen(shop, hold)).code_state == "revoked"
 

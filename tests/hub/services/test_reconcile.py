@@ -14,7 +14,7 @@ from renkei.messaging import polls, reconciliations
 from renkei.messaging.compared import Row
 from renkei.messaging.reconciliations import Outcome
 from renkei.services.reconcile import Reconcile, at_rest, next_night
-from renkei.services.reconcile_now import TRIES, ReconcileNow
+from renkei.services.reconcile_now import TRIES, ReconcileNow, Repaired
 from renkei.worker import tools_of
 from renkei_contracts.errors import AuthenticationFailed, NotFound, Rejected, Unavailable
 from renkei_contracts.ids import ExternalRef
@@ -150,6 +150,22 @@ async def test_a_balance_that_was_changed_elsewhere_is_written_again_on_command(
     assert await sold.one("SELECT count(*) FROM posting") == before
     await rested(sold)
     assert (await compared(sold, connection)).agrees
+
+
+async def test_however_much_differs_is_ordered_page_by_page(
+    sold: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many(sold, 4)
+    for customer in sold.cart.points:
+        sold.cart.points[customer] += 1
+    for id in ("o5", "o6", "o7"):
+        sold.cart.orders[id] = bought(id, tick=-TWO_HOURS)
+    await compared(sold)
+    monkeypatch.setattr("renkei.messaging.compared.REPAIRED_A_PAGE", 2)
+    assert (await on_command(sold).repair("cart")) == Repaired(balances=5, orders=3, left=0)
+    await sold.settle_down()
+    await rested(sold)
+    assert (await compared(sold)).agrees
 
 
 async def test_a_balance_that_was_given_up_is_written_again_on_command(sold: Scene) -> None:

@@ -1,6 +1,8 @@
 """What was given up is listed, put back on command, and books nothing twice."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from acme import NOW, Scene, body, bought, hanako
@@ -8,7 +10,7 @@ from sqlalchemy import text
 
 from renkei.errors import RequestInvalid, UnknownConnection
 from renkei.ledger.verify import verify
-from renkei.messaging import inbox
+from renkei.messaging import dead_letters, inbox
 from renkei.services.replay import Replay
 from renkei_contracts.errors import Rejected
 
@@ -52,7 +54,7 @@ async def test_what_was_booked_before_is_not_booked_again(scene: Scene) -> None:
     booked = await scene.one(BOOKED)
     for _ in range(2):
         await do(scene, BURY)
-        assert await replay(scene).everything("cart") == 1
+        assert await replay(scene).everything(["cart"]) == 1
         await scene.settle_down()
     assert tuple(await scene.one("SELECT state FROM delivery")) == ("done",)
     assert await scene.one(BOOKED) == booked
@@ -79,7 +81,7 @@ async def test_states_that_are_replayed_together_end_in_the_newest(scene: Scene)
         order = bought(yen=11_000 * (tick + 1), tick=tick)
         await scene.deliver(body(order), f"d{tick}")
     await do(scene, BURY)
-    assert await replay(scene).everything("cart") == 3
+    assert await replay(scene).everything(["cart"]) == 3
     await scene.settle_down()
     assert scene.cart.points == {"c1": 300}
 
@@ -94,9 +96,60 @@ async def test_what_was_lost_with_its_worker_says_so_while_it_waits(scene: Scene
 async def test_only_what_came_in_since_then_is_put_back(scene: Scene) -> None:
     await scene.deliver(body(bought()), "d1")
     await do(scene, BURY)
-    assert await replay(scene).everything("cart", NOW + timedelta(seconds=1)) == 0
-    assert await replay(scene).everything("shop") == 0
-    assert await replay(scene).everything("cart", NOW) == 1
+    assert await replay(scene).everything(["cart"], NOW + timedelta(seconds=1)) == 0
+    assert await replay(scene).everything(["shop"]) == 0
+    assert await replay(scene).everything(["cart"], NOW) == 1
+
+
+async def test_all_are_put_back_batch_by_batch_however_many_there_are(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        await scene.deliver(body(bought(f"o{number}")), f"d{number}")
+    await do(scene, BURY)
+    monkeypatch.setattr(dead_letters, "MOST", 2)
+    batches: list[int] = []
+    monkeypatch.setattr(dead_letters, "put_back_next", watched(batches))
+    assert await replay(scene).everything(["cart", "cart"]) == 5
+    assert batches == [2, 2, 1]
+    assert await replay(scene).dead("cart") == []
+
+
+def watched(batches: list[int]) -> Callable[..., Awaitable[dead_letters.Reached | None]]:
+    """Notes how many each call puts back, where it puts any back."""
+    put_back_next = dead_letters.put_back_next
+
+    async def noting(*args: Any) -> dead_letters.Reached | None:
+        reached = await put_back_next(*args)
+        batches.extend([reached.back] if reached else [])
+        return reached
+
+    return noting
+
+
+async def test_what_is_given_up_again_meanwhile_is_not_put_back_for_ever(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await scene.deliver(body(bought(f"o{number}")), f"d{number}")
+    await do(scene, BURY)
+    monkeypatch.setattr(dead_letters, "MOST", 1)
+    put_back_next = dead_letters.put_back_next
+
+    async def once_they_are_given_up_again(*args: Any) -> dead_letters.Reached | None:
+        await do(scene, BURY)
+        return await put_back_next(*args)
+
+    monkeypatch.setattr(dead_letters, "put_back_next", once_they_are_given_up_again)
+    assert await replay(scene).everything(["cart"]) == 3
+
+
+async def test_nothing_is_put_back_where_one_of_the_connections_is_not_known(scene: Scene) -> None:
+    await scene.deliver(body(bought()), "d1")
+    await do(scene, BURY)
+    with pytest.raises(UnknownConnection):
+        await replay(scene).everything(["cart", "nowhere"])
+    assert [one.name for one in await replay(scene).dead("cart")] == ["d1"]
 
 
 async def test_of_several_names_all_are_put_back_or_none(scene: Scene) -> None:
@@ -148,6 +201,6 @@ async def test_a_balance_that_could_not_be_shown_is_written_again(scene: Scene) 
     assert {(one.queue, one.name, one.why) for one in await replay(scene).dead("cart")} == {
         ("mirror", member, "no")
     }
-    assert await replay(scene).everything("cart") == 1
+    assert await replay(scene).everything(["cart"]) == 1
     await scene.settle_down()
     assert scene.cart.points == {"c1": 100}

@@ -58,7 +58,7 @@ async def test_a_new_database_finds_lots_in_play_without_those_that_are_over(
 
 GIVEN_UP = {
     "changed_object_dead",
-    "delivery_connection_id_idx",
+    "delivery_dead",
     "hold_code_failed",
     "mirror_parked",
 }
@@ -73,6 +73,17 @@ async def test_what_was_given_up_is_counted_without_what_was_not(database: Datab
 async def test_what_was_given_up_is_listed_without_what_was_not(database: Database) -> None:
     found = await planned(database, dead_letters.DEAD)
     assert {node["Index Name"] for node in found if "Index Name" in node} == GIVEN_UP
+
+
+async def test_all_that_was_given_up_is_gone_through_by_its_keys_without_sorting(
+    database: Database,
+) -> None:
+    found = [
+        node for one in dead_letters.BACK.values() for node in await planned(database, one.next)
+    ]
+    by_key = {node["Index Name"] for node in found if "ROW(" in node.get("Index Cond", "")}
+    by_key |= {node["Index Name"] for node in found if " > " in node.get("Index Cond", "")}
+    assert by_key == GIVEN_UP
 
 
 async def test_deliveries_are_claimed_without_reading_those_that_are_over(

@@ -211,7 +211,17 @@ class TestStatic:
         assert "secret_from_foreign_network" in [entry["event"] for entry in logs]
         assert register.credential.secret not in str(logs)
 
-    @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "X-Forwarded-For",
+            "X-Forwarded-Host",
+            "X-Forwarded-Proto",
+            "X-Real-IP",
+            "Via",
+            "Forwarded",
+        ],
+    )
     async def test_behind_a_proxy_it_is_refused_whatever_the_proxy_says(
         self, register: Any, client: httpx.AsyncClient, header: str
     ) -> None:

@@ -1,10 +1,13 @@
 """A process that is told to stop: it says so first, and still answers."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import httpx
+import orjson
 from fastapi import FastAPI
+from starlette.types import Message
 
 from renkei.web.health import STOPS
 
@@ -37,3 +40,38 @@ async def test_a_long_poll_is_answered_before_its_time(app: FastAPI, register: A
     app.state.leaving.set()
     answer = await asyncio.wait_for(polling, 20)
     assert (answer.status_code, answer.json()["data"]) == (200, [])
+
+
+async def cut_off(app: FastAPI) -> list[Message]:
+    """What somebody is told whose body never came whole, once nobody waits for it any more."""
+    waits = asyncio.Event()
+
+    async def receive() -> Message:
+        waits.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    told: list[Message] = []
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    path = "/webhooks/signing"
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
+    asking = asyncio.create_task(app(scope, receive, send))
+    await asyncio.wait_for(waits.wait(), 20)
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    return told
+
+
+async def test_who_is_not_done_when_it_stops_is_told_to_ask_again(app: FastAPI) -> None:
+    app.state.leaving.set()
+    start, body = await cut_off(app)
+    assert (start["status"], orjson.loads(body["body"])["code"]) == (503, "unavailable")
+    assert (b"connection", b"close") in start["headers"]
+
+
+async def test_a_request_that_is_cut_off_for_another_reason_is_not_answered(app: FastAPI) -> None:
+    assert await cut_off(app) == []

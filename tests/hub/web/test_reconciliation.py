@@ -61,6 +61,22 @@ async def test_a_report_that_agrees_is_kept_and_nobody_is_told(
     assert await count("alert") == 0
 
 
+async def test_a_day_comes_to_more_than_any_one_receipt_may(register: Any) -> None:
+    for receipt in ("2001", "2002"):
+        refund = {
+            "receipt": key(receipt),
+            "sale": key("9" + receipt),
+            "refunded_at": f"{DAY}T12:00:00+09:00",
+            "lines": [{"id": "1", "amount": 999_999_999_999}],
+        }
+        assert (await register.post(f"{SALES}:refund", refund)).json()["outcome"] == "parked"
+    first = await register.post(RECONCILE, report())
+    assert first.json()["totals"]["refund_yen"] == 1_999_999_999_998
+    assert (await register.post(RECONCILE, report())).json() == first.json()
+    day = (await register.get(RECONCILE, f"store=shibuya&business_date={DAY}")).json()
+    assert day["tills"][0]["reported"] == first.json()
+
+
 async def test_in_training_a_report_is_compared_and_neither_kept_nor_told(
     register: Any, count: Any
 ) -> None:
