@@ -3,7 +3,7 @@
 from renkei.storage.migrations.scripts import never_down, run
 
 revision = "0022"
-down_revision = "0021c"
+down_revision = "0021d"
 
 WRITTEN = "ALTER TABLE drift ADD written bigint"
 
