@@ -14,10 +14,10 @@ from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
 from renkei.loyalty.reward import Reward
 from renkei.services.attempt import Attempt
-from renkei.services.coupons import IssueCoupon, Occasion, issue
+from renkei.services.coupons import Occasion, grant_needs, issue
 from renkei.services.hold import book_lapses
 from renkei.services.rules import rules_of
-from renkei_contracts.point import CouponGrant, RewardAnswer, RewardExchange
+from renkei_contracts.point import RewardAnswer, RewardExchange
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,7 @@ class ExchangeReward:
         """The limits of the coupons this reward gives, whatever version counts."""
         every = (rules_of(version) for version in known.programs)
         kinds = {reward.coupon for rules in every for reward in _named(rules, self.ask)}
-        grants = (
-            CouponGrant(member=self.ask.member, coupon=kind, occasion=self._occasion)
-            for kind in sorted(kinds)
-        )
-        commands = [IssueCoupon(grant, self.seed) for grant in grants]
-        return Needs.of_all(
-            [need for one in commands for need in (one.needs(), one.further(known))]
-        )
+        return grant_needs(known, ((self.ask.member, kind, self._occasion) for kind in kinds))
 
     @property
     def _occasion(self) -> str:
