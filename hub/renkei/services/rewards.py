@@ -6,6 +6,7 @@ from renkei.errors import BookingRefused
 from renkei.ledger.books import Channel
 from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.holds import as_if_lapsed
 from renkei.ledger.keys import OrderKey, RequestKey
 from renkei.ledger.lots import spendable
 from renkei.ledger.settlement import settle
@@ -103,11 +104,13 @@ class ExchangeReward:
 class ReturnReward:
     """The points of an exchange come back, and its coupon is taken back, if that is unused.
 
-    ``coupon`` is as it was issued: what it was exchanged for, and by which request. Again changes
-    nothing. Raises BookingRefused for a coupon that was used, is set aside, or cost no points.
+    ``coupon`` is as it was issued: what it was exchanged for, and by which request. The answer says
+    what ``channel`` may spend then. Again changes nothing. Raises BookingRefused for a coupon that
+    was used, is set aside, or cost no points.
     """
 
     coupon: IssuedCoupon
+    channel: Channel | None = None
 
     def needs(self) -> Needs:
         """The coupon, its member, and what its exchange used."""
@@ -127,7 +130,7 @@ class ReturnReward:
             )
         if not coupon.is_taken_back:
             self._give_back(attempt, coupon)
-        return _answer(attempt, coupon, 0, None)
+        return _answer(attempt, coupon, 0, self.channel)
 
     def _give_back(self, attempt: Attempt, coupon: IssuedCoupon) -> None:
         if not coupon.is_free(attempt.now):
@@ -193,7 +196,7 @@ def _book(
 def _answer(
     attempt: Attempt, coupon: IssuedCoupon, points: int, channel: Channel | None
 ) -> RewardAnswer:
-    group = attempt.group_of(coupon.member)
+    group = as_if_lapsed(attempt.group_of(coupon.member), attempt.now)
     return RewardAnswer(
         coupon=coupon.code,
         points=points,
