@@ -160,7 +160,7 @@ def _target(attempt: Attempt, rules: Program, points: int, why: str) -> Target:
         usable_from=attempt.now,
         expires_at=None,
         restored_until=rules.restored_until(attempt.now),
-        slides_months=rules.slides_months,
+        keeps_alive=rules.expiry.is_activity(0, points),
         yen_per_point=rules.redeem.yen_per_point,
         reasons=(why,),
     )
@@ -177,7 +177,7 @@ def _book(
     assert coupon.source is not None
     order, member = coupon.source, coupon.member
     before = attempt.settled_of(member, order)
-    if target.slides_months:
+    if target.keeps_alive:
         attempt.was_active(member, attempt.now)
     draft = attempt.draft(member, attempt.now, channel, homes_of(before))
     work = settle(draft, before, OrderName(*order), target, attempt.now, ())

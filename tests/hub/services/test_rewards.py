@@ -165,6 +165,27 @@ async def test_giving_back_again_counts_points_whose_hold_is_over(
     assert (await give_back(booking, done.coupon)).spendable == 300
 
 
+async def test_an_exchange_keeps_sliding_points_alive_and_giving_it_back_does_not(
+    booking: Booking, member: str
+) -> None:
+    rules = STARS | {"expiry": {"kind": "sliding", "months": 3, "slides_on": "use"}}
+    async with booking.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 3, '1970-01-03Z', :d)"),
+            {"d": json.dumps(rules)},
+        )
+    done = await exchange(booking, member)
+    assert await activities(booking) == 1
+    await give_back(booking, done.coupon)
+    assert await activities(booking) == 1
+    assert await spendable(booking, member) == 300
+
+
+async def activities(booking: Booking) -> int:
+    async with booking.database.begin() as conn:
+        return int((await conn.execute(text("SELECT count(*) FROM activity"))).scalar_one())
+
+
 async def test_giving_back_at_once_from_many_sides_gives_back_once(
     booking: Booking, member: str
 ) -> None:
