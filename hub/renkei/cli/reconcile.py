@@ -172,4 +172,7 @@ def _show_adopted(connection: str, done: "Adopted") -> None:
         f"points given, {done.taken} taken"
     )
     if done.too_new:
-        say(f"{done.too_new} changes are too new to tell from a purchase: once more in 10 minutes")
+        say(
+            f"{done.too_new} changes are too new to tell from a purchase, or a newer balance is on "
+            "its way there: once more in 10 minutes"
+        )

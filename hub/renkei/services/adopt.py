@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from renkei.errors import BookingRefused
-from renkei.ledger.entry import digest_of
+from renkei.ledger.entry import digest_of, micros
 from renkei.messaging import elsewhere, reconciliations
 from renkei.messaging.drift import ORDER_ON_ITS_WAY
 from renkei.messaging.elsewhere import Change
@@ -56,7 +55,7 @@ class Adopt:
             if not page:
                 return done
             after = page[-1].member
-            ready = [one for one in page if one.since <= stood]
+            ready = [one for one in page if one.told and one.since <= stood]
             await self._book(connection, ready, by)
             done = _with(done, ready, len(page) - len(ready))
 
@@ -84,7 +83,7 @@ def _adjustment(connection: str, change: Change, by: str) -> Adjustment:
     """Named by what was found, so that it is booked once however often it is ordered."""
     return Adjustment(
         member=change.member,
-        key=_key(connection, change.member, change.found_at),
+        key=_key(connection, change),
         points=change.points,
         reason=f"changed at {connection}",
         by=by,
@@ -92,6 +91,6 @@ def _adjustment(connection: str, change: Change, by: str) -> Adjustment:
     )
 
 
-def _key(connection: str, member: str, found_at: datetime) -> str:
-    named = {"connection": connection, "member": member, "found_at": found_at.isoformat()}
+def _key(connection: str, change: Change) -> str:
+    named = {"connection": connection, "member": change.member, "since": micros(change.since)}
     return f"elsewhere/{digest_of(named).hex()}"
