@@ -9,6 +9,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, errors, local, say, table, working
+from renkei.cli.words import said
 from renkei_contracts.errors import RenkeiError
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def reconcile(
         bool,
         typer.Option("--adopt", help="book points that somebody gave or took at the vendor"),
     ] = False,
-    by: Annotated[str | None, typer.Option(help="with --adopt: who decided it")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="with --adopt: who decided it", callback=said)
+    ] = None,
     last: Annotated[
         bool, typer.Option("--last", help="compare nothing: what the last time found")
     ] = False,
