@@ -179,3 +179,5 @@ def _show_adopted(connection: str, done: "Adopted") -> None:
             f"{done.too_new} changes are too new to tell from a purchase, or a newer balance is on "
             "its way there: once more in 10 minutes"
         )
+    if done.beyond:
+        say(f"{done.beyond} changes are not booked: no member can have or owe so many points")

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from acme import Scene, body, bought
+from acme import Scene, body, bought, given
 from comparing import an_hour_passes, compared, rested
 
 from renkei.errors import BookingRefused
 from renkei.messaging import elsewhere
 from renkei.services.adopt import Adopt, Adopted
 from renkei.services.members import explain, find_member
+from renkei_contracts.base import MAX_AMOUNT
 
 
 async def adopted(scene: Scene, connection: str = "cart") -> Adopted:
@@ -90,6 +91,18 @@ async def test_while_the_vendor_is_not_told_what_was_booked_nothing_is_booked_of
     await sold.settle_down()
     await rested(sold)
     assert (sold.cart.points["c1"], (await compared(sold)).agrees) == (250, True)
+
+
+@pytest.mark.parametrize("points", [MAX_AMOUNT, 2 * MAX_AMOUNT])
+async def test_more_points_than_can_be_counted_are_in_no_other_members_way(
+    sold: Scene, points: int
+) -> None:
+    await given(sold.hub.booking, "c2")
+    await sold.settle_down()
+    await rested(sold)
+    sold.cart.points |= {"c1": points + 50, "c2": 90}
+    assert await adopted(sold) == Adopted(members=1, given=20, beyond=1)
+    assert await balance(sold) == (190, 0)
 
 
 async def test_a_change_that_is_new_waits_since_it_may_be_a_purchase(sold: Scene) -> None:
