@@ -1,12 +1,17 @@
 """Comparing the scene's connections with their vendors, without waiting for the night."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 from acme import Scene
+from sqlalchemy import text
 
+from renkei.ledger.books import Channel
 from renkei.messaging import polls, reconciliations
 from renkei.messaging.reconciliations import Outcome
+from renkei.services.rewards import ExchangeReward
+from renkei_contracts.point import RewardExchange
 
 
 async def rested(scene: Scene) -> None:
@@ -36,3 +41,20 @@ async def an_hour_passes(scene: Scene) -> None:
     clock = scene.worker.tools.clock
     ahead = replace(scene.worker.tools, clock=lambda: clock() + timedelta(hours=1))
     scene.worker.polls = replace(scene.worker.polls, tools=ahead)
+
+
+async def exchanged(scene: Scene) -> None:
+    """Hanako's app, a channel of the cart's, has exchanged 40 points for a coupon."""
+    rules = {
+        "coupons": [{"name": "gift", "yen": 50}],
+        "rewards": [{"name": "gift", "points": 40, "coupon": "gift"}],
+    }
+    async with scene.hub.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
+            {"d": json.dumps(rules)},
+        )
+    ask = RewardExchange(key="k1", source="cart", member=await scene.member(), reward="gift")
+    await scene.hub.booking.committer.submit(ExchangeReward(ask, "seed", Channel("cart")))
+    await scene.settle_down()
+    await rested(scene)

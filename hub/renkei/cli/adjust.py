@@ -12,6 +12,7 @@ from renkei.cli.invocation import invocation
 from renkei.cli.members import Who
 from renkei.cli.moments import DAYS, in_japan
 from renkei.cli.screen import as_json, local, say
+from renkei.cli.words import said
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 def adjust(
     context: typer.Context,
     member: Who,
-    reason: Annotated[str, typer.Option(help="why; kept sealed, for the member's key only")],
-    by: Annotated[str, typer.Option(help="who decided; kept sealed as well")],
+    reason: Annotated[
+        str, typer.Option(help="why; kept sealed, for the member's key only", callback=said)
+    ],
+    by: Annotated[str, typer.Option(help="who decided; kept sealed as well", callback=said)],
     give: Annotated[int, typer.Option(min=0, help="points to give")] = 0,
     take: Annotated[
         int, typer.Option(min=0, help="points to take, of those that can be spent")
@@ -64,12 +67,12 @@ def adjust(
         say(f"{who}: {done.points:+d} points, {done.spendable} to spend (key {key})")
 
 
-def _asked(**said: object) -> "Adjustment":
+def _asked(**fields: object) -> "Adjustment":
     """The adjustment; raises BadParameter where it cannot be one."""
     from renkei_contracts.point import Adjustment
 
     try:
-        return Adjustment.model_validate(said)
+        return Adjustment.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

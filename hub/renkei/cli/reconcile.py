@@ -9,6 +9,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, errors, local, say, table, working
+from renkei.cli.words import said
 from renkei_contracts.errors import RenkeiError
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def reconcile(
         bool,
         typer.Option("--adopt", help="book points that somebody gave or took at the vendor"),
     ] = False,
-    by: Annotated[str | None, typer.Option(help="with --adopt: who decided it")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="with --adopt: who decided it", callback=said)
+    ] = None,
     last: Annotated[
         bool, typer.Option("--last", help="compare nothing: what the last time found")
     ] = False,
@@ -172,4 +175,9 @@ def _show_adopted(connection: str, done: "Adopted") -> None:
         f"points given, {done.taken} taken"
     )
     if done.too_new:
-        say(f"{done.too_new} changes are too new to tell from a purchase: once more in 10 minutes")
+        say(
+            f"{done.too_new} changes are too new to tell from a purchase, or a newer balance is on "
+            "its way there: once more in 10 minutes"
+        )
+    if done.beyond:
+        say(f"{done.beyond} changes are not booked: no member can have or owe so many points")

@@ -31,7 +31,8 @@ WHOLE = 10_000
 class Drift:
     """One thing that does not agree: points by the books and at the vendor (None: not there).
 
-    ``written``: what the hub had told the vendor last, of a member.
+    ``written``: what the hub had told the vendor last, of a member; None while something newer is
+    not told, as nobody knows then how much of the difference somebody else has made.
     """
 
     what: What
@@ -108,7 +109,8 @@ def of_member(shown: Shown, now: datetime) -> Drift | None:
     if kind is None:
         return None
     since = now if kind == "changed_elsewhere" else shown.unshown or now
-    return Drift("member", shown.member, kind, shown.balance, shown.seen, since, shown.written)
+    written = shown.written if shown.unshown is None else None
+    return Drift("member", shown.member, kind, shown.balance, shown.seen, since, written)
 
 
 def _kind(shown: Shown) -> Kind | None:

@@ -13,9 +13,9 @@ from renkei.storage.trip import as_json
 PAGE = 200
 
 CHANGES = """
-SELECT subject, vendor - written, since, found_at FROM drift
+SELECT subject, coalesce(vendor - written, 0), since, written IS NOT NULL FROM drift
 WHERE connection_id = :c AND what = 'member' AND kind = 'changed_elsewhere'
-  AND vendor IS NOT NULL AND written IS NOT NULL AND subject > :after
+  AND vendor IS NOT NULL AND subject > :after
 ORDER BY subject LIMIT :limit"""
 
 # A purchase that nobody has read yet may be what changed the balance. What came later is no matter:
@@ -30,19 +30,23 @@ SELECT (SELECT count(*) FROM (
      + (SELECT count(*) FROM (
           SELECT FROM drift WHERE connection_id = :c AND what = 'order' LIMIT {MOST}) w)"""
 
+# Also where another comparison has found it again meanwhile: it differs by as much since then.
 FORGET = """
-DELETE FROM drift USING json_to_recordset(CAST(:p AS json)) AS x(member text, found_at timestamptz)
-WHERE connection_id = :c AND what = 'member' AND subject = x.member
-  AND drift.found_at = x.found_at"""
+DELETE FROM drift USING json_to_recordset(CAST(:p AS json)) AS x(member text, since timestamptz)
+WHERE connection_id = :c AND what = 'member' AND subject = x.member AND drift.since = x.since"""
 
 
 class Change(NamedTuple):
-    """So many points were given (above zero) or taken, at the latest ``since`` then."""
+    """So many points were given (above zero) or taken, at the latest ``since`` then.
+
+    A member and ``since`` name it, in whatever comparison it is found again. Not ``told``: the
+    vendor had not been shown the newest balance, so how many points it were is not known.
+    """
 
     member: str
     points: int
     since: datetime
-    found_at: datetime
+    told: bool
 
 
 async def changes(conn: AsyncConnection, connection: str, after: str) -> list[Change]:
@@ -59,5 +63,5 @@ async def unread(conn: AsyncConnection, connection: str, before: datetime) -> in
 
 async def forget(conn: AsyncConnection, connection: str, rows: Sequence[Change]) -> None:
     """They differ no more."""
-    told = [{"member": one.member, "found_at": one.found_at} for one in rows]
+    told = [{"member": one.member, "since": one.since} for one in rows]
     await conn.execute(text(FORGET), {"c": connection, "p": as_json(told)})

@@ -39,7 +39,8 @@ ON CONFLICT (connection_id, what, subject) DO UPDATE
 SET kind = excluded.kind, hub = excluded.hub, vendor = excluded.vendor, found_at = :now,
     written = excluded.written,
     since = CASE WHEN d.kind = excluded.kind AND (d.kind <> 'changed_elsewhere'
-                      OR d.vendor - d.written = excluded.vendor - excluded.written)
+                      OR d.vendor - d.written
+                         IS NOT DISTINCT FROM excluded.vendor - excluded.written)
                  THEN least(d.since, excluded.since) ELSE excluded.since END"""
 
 END = "UPDATE reconciliation SET finished_at = :now WHERE connection_id = :c AND began_at = :began"

@@ -2,27 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from renkei.errors import BookingRefused
-from renkei.ledger.entry import digest_of
+from renkei.errors import BookingRefused, KeyReused
+from renkei.ledger.entry import digest_of, micros
 from renkei.messaging import elsewhere, reconciliations
 from renkei.messaging.drift import ORDER_ON_ITS_WAY
 from renkei.messaging.elsewhere import Change
 from renkei.services.booking import Booking
 from renkei.services.corrections import Adjust
 from renkei.services.lanes import together
+from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.point import Adjustment
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """Members whose points were changed there, the points given and taken, and who must wait."""
+    """Members whose points were changed there, the points given and taken, who must wait, and who
+    would have or owe more points than can be counted."""
 
     members: int = 0
     given: int = 0
     taken: int = 0
     too_new: int = 0
+    beyond: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,27 +58,42 @@ class Adopt:
             if not page:
                 return done
             after = page[-1].member
-            ready = [one for one in page if one.since <= stood]
-            await self._book(connection, ready, by)
-            done = _with(done, ready, len(page) - len(ready))
+            ready = [one for one in page if one.told and one.since <= stood]
+            booked = await self._book(connection, ready, by)
+            done = _with(done, booked, len(page) - len(ready), len(ready) - len(booked))
 
-    async def _book(self, connection: str, ready: Sequence[Change], by: str) -> None:
+    async def _book(self, connection: str, ready: Sequence[Change], by: str) -> list[Change]:
+        """Gives what is booked: one that cannot be is in nobody's way."""
         if not ready:
-            return
-        asks = [_adjustment(connection, one, by) for one in ready]
-        submit = self.booking.committer.submit
-        await together(submit(Adjust(ask, self.booking.ring)) for ask in asks)
+            return []
+        fits = await together(self._fits(connection, one, by) for one in ready)
+        booked = [one for one, fit in zip(ready, fits, strict=True) if fit]
         async with self.booking.database.begin() as conn:
-            await elsewhere.forget(conn, connection, ready)
+            await elsewhere.forget(conn, connection, booked)
+        return booked
+
+    async def _fits(self, connection: str, change: Change, by: str) -> bool:
+        """Book it; False where its member would have or owe too many points."""
+        if abs(change.points) > MAX_AMOUNT:
+            return False
+        ask = _adjustment(connection, change, by)
+        try:
+            await self.booking.committer.submit(Adjust(ask, self.booking.ring))
+        except KeyReused:  # by somebody else's order, at the same time
+            return True
+        except BookingRefused:
+            return False
+        return True
 
 
-def _with(done: Adopted, ready: Sequence[Change], too_new: int) -> Adopted:
-    points = [one.points for one in ready]
+def _with(done: Adopted, booked: Sequence[Change], too_new: int, beyond: int) -> Adopted:
+    points = [one.points for one in booked]
     return Adopted(
-        done.members + len(ready),
+        done.members + len(booked),
         done.given + sum(one for one in points if one > 0),
         done.taken - sum(one for one in points if one < 0),
         done.too_new + too_new,
+        done.beyond + beyond,
     )
 
 
@@ -84,7 +101,7 @@ def _adjustment(connection: str, change: Change, by: str) -> Adjustment:
     """Named by what was found, so that it is booked once however often it is ordered."""
     return Adjustment(
         member=change.member,
-        key=_key(connection, change.member, change.found_at),
+        key=_key(connection, change),
         points=change.points,
         reason=f"changed at {connection}",
         by=by,
@@ -92,6 +109,6 @@ def _adjustment(connection: str, change: Change, by: str) -> Adjustment:
     )
 
 
-def _key(connection: str, member: str, found_at: datetime) -> str:
-    named = {"connection": connection, "member": member, "found_at": found_at.isoformat()}
+def _key(connection: str, change: Change) -> str:
+    named = {"connection": connection, "member": change.member, "since": micros(change.since)}
     return f"elsewhere/{digest_of(named).hex()}"

@@ -48,7 +48,8 @@ async def give_back(
         raise refused("coupon_not_found", code)
     if found[0].coupon.member not in group.members:
         raise refused("coupon_of_other_member", code)
-    return await _booked(till, ReturnReward(found[0].coupon), member, code)
+    command = ReturnReward(found[0].coupon, Channel(caller.connection))
+    return await _booked(till, command, member, code)
 
 
 async def _booked(

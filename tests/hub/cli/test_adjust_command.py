@@ -101,4 +101,8 @@ def test_what_cannot_be_is_refused_and_nothing_booked(
 
 def test_nobody_is_given_points_without_a_reason(renkei: Command, member: str) -> None:
     assert "reason" in renkei("adjust", member, "--give", "5", "--by", "佐藤").refusal
+    for nothing in ("", " "):
+        why = ("--reason", nothing, "--by", "佐藤")
+        assert "must say something" in renkei("adjust", member, "--give", "5", *why).refusal
+    assert spendable(renkei, member) == 0
     assert "no member has this card" in renkei("adjust", "nobody", "--give", "5", *WHY).refusal

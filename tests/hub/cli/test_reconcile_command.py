@@ -119,6 +119,18 @@ def test_adopting_takes_a_connection_and_a_name_and_a_comparison_of_its_own(
     assert "CONNECTION --adopt --by NAME" in renkei("reconcile", *said).refusal
 
 
+@pytest.mark.parametrize(
+    ("by", "why"),
+    [(" ", "must say something"), ("佐" * 501, "at most 500"), ("\udcff", "unicode")],
+)
+def test_whoever_adopts_says_a_name_that_can_be_kept(
+    renkei: Command, cloud: Cloud, running: Connection, by: str, why: str
+) -> None:
+    cloud.points["c1"] = 50
+    assert why in renkei("reconcile", "cart", "--adopt", "--by", by).refusal
+    assert cloud.calls == [], "nothing was compared, either"
+
+
 def test_what_is_ordered_is_said_in_one_line(renkei: Command, cloud: Cloud) -> None:
     assert "cart: nothing that `renkei serve` could" in renkei("reconcile", "--repair").out
     cloud.points["c1"] = 50

@@ -1,12 +1,16 @@
 """Points that somebody gave or took at the vendor are booked on command, once, and no purchase."""
 
+from typing import Any
+
 import pytest
-from acme import Scene, body, bought
+from acme import Scene, body, bought, given
 from comparing import an_hour_passes, compared, rested
 
 from renkei.errors import BookingRefused
+from renkei.messaging import elsewhere
 from renkei.services.adopt import Adopt, Adopted
 from renkei.services.members import explain, find_member
+from renkei_contracts.base import MAX_AMOUNT
 
 
 async def adopted(scene: Scene, connection: str = "cart") -> Adopted:
@@ -51,6 +55,54 @@ async def test_what_was_booked_is_not_booked_again(sold: Scene) -> None:
     assert await Adopt(sold.hub.booking).adopt("cart", "佐藤") == Adopted()
     assert await adopted(sold) == Adopted()
     assert await balance(sold) == (150, 0)
+
+
+async def test_what_another_comparison_finds_before_it_is_booked_is_booked_once(
+    sold: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold.cart.points["c1"] = 150
+    await compared(sold)
+    await an_hour_passes(sold)
+    await compared(sold)
+    adopt, changes = Adopt(sold.hub.booking), elsewhere.changes
+
+    async def read_before_another_compares(*where: Any) -> Any:
+        monkeypatch.setattr(elsewhere, "changes", changes)
+        found = await changes(*where)
+        await compared(sold)
+        return found
+
+    monkeypatch.setattr(elsewhere, "changes", read_before_another_compares)
+    assert await adopt.adopt("cart", "佐藤") == Adopted(members=1, given=50)
+    assert await adopt.adopt("cart", "田中") == Adopted()
+    assert await balance(sold) == (150, 0)
+
+
+async def test_while_the_vendor_is_not_told_what_was_booked_nothing_is_booked_of_it_again(
+    sold: Scene,
+) -> None:
+    sold.cart.points["c1"] = 150
+    assert await adopted(sold) == Adopted(members=1, given=50)
+    await sold.deliver(body(bought("o2")), "d2")
+    await sold.work("deliveries")
+    sold.cart.orders["o2"] = bought("o2")
+    await an_hour_passes(sold)
+    assert await adopted(sold) == Adopted(too_new=1)
+    await sold.settle_down()
+    await rested(sold)
+    assert (sold.cart.points["c1"], (await compared(sold)).agrees) == (250, True)
+
+
+@pytest.mark.parametrize("points", [MAX_AMOUNT, 2 * MAX_AMOUNT])
+async def test_more_points_than_can_be_counted_are_in_no_other_members_way(
+    sold: Scene, points: int
+) -> None:
+    await given(sold.hub.booking, "c2")
+    await sold.settle_down()
+    await rested(sold)
+    sold.cart.points |= {"c1": points + 50, "c2": 90}
+    assert await adopted(sold) == Adopted(members=1, given=20, beyond=1)
+    assert await balance(sold) == (190, 0)
 
 
 async def test_a_change_that_is_new_waits_since_it_may_be_a_purchase(sold: Scene) -> None:

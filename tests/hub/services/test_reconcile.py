@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from acme import Scene, body, bought, hanako
-from comparing import an_hour_passes, compared, newest, rested, turn
+from comparing import an_hour_passes, compared, exchanged, newest, rested, turn
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -47,6 +47,12 @@ async def test_where_nothing_differs_every_point_is_explained(sold: Scene, conne
     found = await compared(sold, connection)
     assert (found.explained, found.agrees, found.oldest) == ("100.00", True, None)
     assert (found.tally.members, found.tally.explained, found.tally.unexplained) == (1, 100, 0)
+
+
+async def test_an_exchange_for_a_reward_is_no_order_that_is_missing(sold: Scene) -> None:
+    await exchanged(sold)
+    assert (await compared(sold)).agrees
+    assert (await on_command(sold).repair("cart")).orders == 0
 
 
 async def test_points_that_were_given_at_the_vendor_were_changed_elsewhere(sold: Scene) -> None:

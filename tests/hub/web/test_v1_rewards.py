@@ -67,6 +67,13 @@ async def test_points_become_a_coupon_once_for_each_key(site: Any, regular: Any)
     assert (another["spendable"], another["coupon"] == first["coupon"]) == (200, False)
 
 
+async def test_a_key_may_be_as_long_as_any(site: Any) -> None:
+    long = wanted(key="鍵" * 200)
+    first, again = [(await site.post(REWARDS, long)).json() for _ in range(2)]
+    assert (first["spendable"], again) == (350, first)
+    assert (await returned(site, first["coupon"])).json()["spendable"] == 500
+
+
 async def test_of_two_exchanges_at_once_for_points_of_one_only_one_is_made(site: Any) -> None:
     asks = [wanted(key=f"k{n}") for n in range(8)]
     answers = await asyncio.gather(*(site.post(REWARDS, ask) for ask in asks))
