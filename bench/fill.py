@@ -5,7 +5,7 @@ import json
 
 from sqlalchemy import text
 
-from renkei.ledger.world import IdentityKey
+from renkei.ledger.keys import IdentityKey
 from renkei.loyalty.program import Program
 from renkei.services import installation
 from renkei.storage.engine import Database

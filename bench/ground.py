@@ -15,8 +15,8 @@ from bench.events import Event
 from bench.fill import RING, fill
 from bench.server import Server
 from renkei.messaging.inbox import Incoming, store_batch
-from renkei.services.attempt import Command
 from renkei.services.batch import ledger_lanes, run_batch
+from renkei.services.command import Command
 from renkei.storage.committer import BATCH, Committer, GroupCommitter
 from renkei.storage.engine import Database, open_database
 
@@ -94,8 +94,11 @@ class Ground:
             enter = self.stack.enter_async_context
             store = partial(store_batch, RING)
             intake = await enter(GroupCommitter(database, store, batch=batch))
-            alone = GroupCommitter(database, run_batch, batch=batch)
-            ledger = await enter(ledger_lanes(database) if batch == BATCH else alone)
+            ledger: Committer[Command[Any], Any]
+            if batch == BATCH:
+                ledger = await enter(ledger_lanes(database))
+            else:
+                ledger = await enter(GroupCommitter(database, run_batch, batch=batch))
             self._hubs[key] = Hub(database, intake, ledger)
         return self._hubs[key]
 

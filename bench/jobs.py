@@ -6,6 +6,7 @@ workers do it.
 
 import time
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
@@ -102,7 +103,7 @@ async def _app(ground: Ground) -> Any:
 
 
 async def _make(ground: Ground) -> Any:
-    import procrastinate  # there only where this row is asked for
+    procrastinate: Any = import_module("procrastinate")  # there only where this row is asked for
 
     ground.server.execute("postgres", f"CREATE DATABASE {DATABASE}")
     conninfo = ground.server.embedded.libpq_url(database=DATABASE)
@@ -113,8 +114,7 @@ async def _make(ground: Ground) -> Any:
     await app.schema_manager.apply_schema_async()
     done: list[int] = []
 
-    @app.task(name="nothing")
     async def nothing(number: int) -> None:
         done.append(number)
 
-    return app, nothing, done
+    return app, app.task(name="nothing")(nothing), done

@@ -47,8 +47,11 @@ async def send(url: str, requests: Sequence[bytes], connections: int) -> Sent:
     """All of them, so many at a time; raises ConnectionError for one that is not answered 200."""
     address, waiting = urlsplit(url), iter(requests)
     loop = asyncio.get_running_loop()
+    host, port = address.hostname, address.port
+    assert host is not None
+    assert port is not None
     lines = [
-        (await loop.create_connection(lambda: _Line(waiting), address.hostname, address.port))[1]
+        (await loop.create_connection(lambda: _Line(waiting), host, port))[1]
         for _ in range(connections)
     ]
     gc.collect()

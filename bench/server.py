@@ -55,7 +55,8 @@ class Server:
 
     def pgbench(self, database: str, *options: str) -> str:
         """What pgbench printed; raises CalledProcessError with what it complained of."""
-        command = [bundled() / "pgbench", *options, self.embedded.libpq_url(database=database)]
+        program, url = str(bundled() / "pgbench"), self.embedded.libpq_url(database=database)
+        command = [program, *options, url]
         done = subprocess.run(  # noqa: S603 - our own command; no shell
             command, cwd=self.folder, capture_output=True, text=True, check=True
         )

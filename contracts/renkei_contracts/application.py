@@ -109,6 +109,34 @@ class CartHold(Canonical):
         return self
 
 
+class RewardWanted(Canonical):
+    """Points of a member for a reward of their program; ``key`` makes it happen once here."""
+
+    key: Key
+    member: Key | None = None
+    customer: Key | None = None
+    reward: Slug
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.member is None) == (self.customer is None):
+            raise ValueError("give member or customer, and not both")
+        return self
+
+
+class RewardUnwanted(Canonical):
+    """Whose coupon it is that was exchanged for points, and goes back unused."""
+
+    member: Key | None = None
+    customer: Key | None = None
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.member is None) == (self.customer is None):
+            raise ValueError("give member or customer, and not both")
+        return self
+
+
 class CartExtend(Canonical):
     """Keep a hold open for so long from now; it never ends earlier than it would have."""
 

@@ -19,10 +19,10 @@ from renkei.messaging.delivery_counts import DeliveryCounts
 from renkei.messaging.inbox import Incoming, sender_of, store_batch
 from renkei.registry import Registry, load_registry
 from renkei.services import installation
-from renkei.services.attempt import Command
 from renkei.services.batch import ledger_lanes
 from renkei.services.booking import Booking
 from renkei.services.callers import Callers
+from renkei.services.command import Command
 from renkei.services.connect import Connecting
 from renkei.services.feed_head import FeedHead
 from renkei.services.receive import Receiver

@@ -13,7 +13,7 @@ SOURCES = sorted(
     for path in (ROOT / part).rglob("*.py")
     if "node_modules" not in path.parts
 )
-MOST_LINES = 400
+MOST_LINES = 360
 LONGEST_FUNCTION = 50
 SHORT_FUNCTION = 15
 SHARE_OF_SHORT = 0.8

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fault_machine import Network, network
@@ -14,6 +15,19 @@ from fault_story import open_story
 from renkei.storage.engine import APP_ROLE
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
+
+NOTICED = {
+    "connect_timeout": 2,
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 3_000,
+    "options": (
+        "-c tcp_keepalives_idle=1 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
+        " -c tcp_user_timeout=3000 -c idle_in_transaction_session_timeout=3s"
+    ),
+}
+"""Both ends find the other gone after three seconds, not after ten: a round takes a third."""
 
 
 @pytest.fixture
@@ -44,7 +58,7 @@ async def test_a_node_that_is_cut_off_from_the_database_stops_no_other_and_comes
     owner = url_of(OWNER, str(far.folder), more=f"&port={far.port}")
 
     def seen_by(line: int) -> Where:
-        app = url_of(APP_ROLE, f"{cable.there[line]}:{far.port}")
+        app = url_of(APP_ROLE, f"{cable.there[line]}:{far.port}", more=f"&{urlencode(NOTICED)}")
         return Where(owner, app, folder, folder)
 
     cut, whole = Node("cut", seen_by(0), works=True), Node("whole", seen_by(1), works=True)

@@ -16,19 +16,20 @@ from sqlalchemy import text
 from renkei.services import installation
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 
 # The tests have no packages: what they share is loaded from beside this file.
-_SPEC = importlib.util.spec_from_file_location("acme", Path(__file__).with_name("acme.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-acme = importlib.util.module_from_spec(_SPEC)
-sys.modules["acme"] = acme
-_SPEC.loader.exec_module(acme)
-scene = acme.scene
+for _name in ("acme", "comparing"):
+    _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
+    assert _spec is not None
+    assert _spec.loader is not None
+    sys.modules[_name] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[_name])
+scene = sys.modules["acme"].scene
 
 BookingOn = Callable[[Database], AbstractAsyncContextManager[Booking]]
 

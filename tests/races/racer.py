@@ -27,7 +27,8 @@ from renkei.services.coupons import IssueCoupon
 from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.quota import ClaimQuota
 from renkei.services.rewards import ExchangeReward
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database, open_database
 from renkei.storage.sealed import KeyRing

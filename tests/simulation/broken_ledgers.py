@@ -4,7 +4,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from renkei.ledger import journal
-from renkei.ledger.settlement import Settled
+from renkei.ledger.target import Settled
 from renkei.services import attempt, hold, sale, settle
 from renkei.simulation import workers
 from renkei.simulation.workers import Post

@@ -7,6 +7,7 @@ import typer
 
 from renkei import __version__
 from renkei.cli import (
+    adjust,
     application,
     backfill,
     backup,
@@ -82,6 +83,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("members")(members.members)
 app.command("balance")(members.balance)
+app.command("adjust")(adjust.adjust)
 app.command("explain")(members.explain)
 app.command("trace")(trace.trace)
 app.command("queue")(queue.queue)

@@ -8,7 +8,8 @@ import typer
 from renkei_contracts.base import EARLIEST_YEAR, LATEST_YEAR
 from renkei_contracts.toolkit.japanese import JST
 
-INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+DAYS = ["%Y-%m-%d"]
+INSTANTS = [*DAYS, "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def in_japan(given: datetime | None) -> datetime | None:

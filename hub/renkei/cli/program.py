@@ -14,7 +14,7 @@ from renkei.cli.screen import as_json, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
-    from renkei.loyalty.earn import Evaluation
+    from renkei.loyalty.evaluation import Evaluation
     from renkei.loyalty.program import Program
     from renkei.services.backtest import BackTest
     from renkei.services.programs import Cart, Published

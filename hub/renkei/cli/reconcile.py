@@ -9,12 +9,14 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, errors, local, say, table, working
+from renkei.cli.words import said
 from renkei_contracts.errors import RenkeiError
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.messaging.drift import Drift
     from renkei.messaging.reconciliations import Outcome
+    from renkei.services.adopt import Adopt, Adopted
     from renkei.services.reconcile_now import ReconcileNow, Repaired
 
 SHOWN = 20
@@ -28,6 +30,16 @@ class Compared:
     outcome: "Outcome"
     differing: "Sequence[Drift]"
     repaired: "Repaired | None" = None
+    adopted: "Adopted | None" = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be done. ``by``: who has decided that points changed at the vendor are booked."""
+
+    repair: bool
+    last: bool
+    by: str | None
 
 
 def reconcile(
@@ -39,14 +51,24 @@ def reconcile(
         bool,
         typer.Option("--repair", help="write balances that differ, read orders that are missing"),
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="book points that somebody gave or took at the vendor"),
+    ] = False,
+    by: Annotated[
+        str | None, typer.Option(help="with --adopt: who decided it", callback=said)
+    ] = None,
     last: Annotated[
         bool, typer.Option("--last", help="compare nothing: what the last time found")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
     """Compare orders, postings and the vendor's balances; exit code 1 where they differ."""
+    if adopt != (by is not None) or (adopt and (connection is None or repair or last)):
+        raise typer.BadParameter("to adopt: renkei reconcile CONNECTION --adopt --by NAME")
+    wanted = Wanted(repair, last, by)
     settings = invocation(context).settings()
-    found, failed = with_hub(settings, lambda hub: _all(hub, connection, repair=repair, last=last))
+    found, failed = with_hub(settings, lambda hub: _all(hub, connection, wanted))
     ok = not failed and all(one.outcome.agrees for one in found)
     if json:
         as_json({"ok": ok, "connections": _rows(found), "not_compared": failed})
@@ -57,18 +79,19 @@ def reconcile(
 
 
 async def _all(
-    hub: "Hub", connection: str | None, *, repair: bool, last: bool
+    hub: "Hub", connection: str | None, wanted: Wanted
 ) -> "tuple[list[Compared], dict[str, str]]":
     """Each connection's, and why others were not compared: a vendor that is down hides no other."""
+    from renkei.services.adopt import Adopt
     from renkei.services.reconcile_now import ReconcileNow
     from renkei.worker import tools_of
 
-    service = ReconcileNow(tools_of(hub))
+    service, adopting = ReconcileNow(tools_of(hub)), Adopt(hub.booking)
     found: list[Compared | None] = []
     failed: dict[str, str] = {}
     for id in [connection] if connection else await service.connections():
         try:
-            found.append(await _one(service, id, repair=repair, last=last))
+            found.append(await _one(service, adopting, id, wanted))
         except RenkeiError as error:
             if connection:
                 raise
@@ -76,13 +99,17 @@ async def _all(
     return [one for one in found if one is not None], failed
 
 
-async def _one(service: "ReconcileNow", id: str, *, repair: bool, last: bool) -> "Compared | None":
+async def _one(
+    service: "ReconcileNow", adopting: "Adopt", id: str, wanted: Wanted
+) -> "Compared | None":
     with working(f"comparing {id}"):
-        outcome = await (service.last if last else service.compare)(id)
+        outcome = await (service.last if wanted.last else service.compare)(id)
     if outcome is None:
         return None
-    repaired = await service.repair(id) if repair else None
-    return Compared(outcome, await service.differing(id, SHOWN), repaired)
+    differing = await service.differing(id, SHOWN)
+    repaired = await service.repair(id) if wanted.repair else None
+    adopted = await adopting.adopt(id, wanted.by) if wanted.by is not None else None
+    return Compared(outcome, differing, repaired, adopted)
 
 
 def _rows(found: "Sequence[Compared]") -> list[dict[str, Any]]:
@@ -91,6 +118,7 @@ def _rows(found: "Sequence[Compared]") -> list[dict[str, Any]]:
         | {"agrees": one.outcome.agrees, "explained_percent": one.outcome.explained}
         | {"differing": [asdict(each) for each in one.differing]}
         | {"repaired": asdict(one.repaired) if one.repaired else None}
+        | {"adopted": asdict(one.adopted) if one.adopted else None}
         for one in found
     ]
 
@@ -124,14 +152,32 @@ def _show_differing(one: Compared) -> None:
         ]
         columns = ("what", "id", "how", "points here", "points there", "since")
         table(f"{one.outcome.connection} differs in", columns, rows)
-    if one.repaired is None:
-        return
-    done = one.repaired
+    if one.repaired is not None:
+        _show_repaired(one.outcome.connection, one.repaired)
+    if one.adopted is not None:
+        _show_adopted(one.outcome.connection, one.adopted)
+
+
+def _show_repaired(connection: str, done: "Repaired") -> None:
     say(
-        f"{one.outcome.connection}: {done.balances} balances will be written again and "
+        f"{connection}: {done.balances} balances will be written again and "
         f"{done.orders} orders read again by `renkei serve`; then compare once more"
         if done.balances or done.orders
-        else f"{one.outcome.connection}: nothing that `renkei serve` could put right"
+        else f"{connection}: nothing that `renkei serve` could put right"
     )
     if done.left:
         say(f"{done.left} orders have points they were not settled for: `renkei ledger verify`")
+
+
+def _show_adopted(connection: str, done: "Adopted") -> None:
+    say(
+        f"{connection}: booked for {done.members} members what was changed there: {done.given} "
+        f"points given, {done.taken} taken"
+    )
+    if done.too_new:
+        say(
+            f"{done.too_new} changes are too new to tell from a purchase, or a newer balance is on "
+            "its way there: once more in 10 minutes"
+        )
+    if done.beyond:
+        say(f"{done.beyond} changes are not booked: no member can have or owe so many points")

@@ -9,12 +9,13 @@ from typing import Any
 
 from renkei.ledger import queries as sql
 from renkei.ledger.books import DEBT_LOT, HoldName
+from renkei.ledger.keys import IdentityKey, OrderKey
 from renkei.ledger.loaded import Windows
 from renkei.ledger.read_allowances import allowance_statement, owners_statement
 from renkei.ledger.read_coupons import coupon_members_statement, coupon_statement
 from renkei.ledger.read_places import place_statement, product_statement
-from renkei.ledger.settlement import Settled
-from renkei.ledger.world import IdentityKey, Needs, OrderKey, Sighting
+from renkei.ledger.target import Settled
+from renkei.ledger.world import Needs, Sighting
 from renkei.storage.trip import Rows, Statement, as_json, joined
 
 SettledFor = Mapping[tuple[str, OrderKey], Settled]

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from renkei.ledger.books import Books, Lot
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.staged import Entry
 from renkei.ledger.transaction import Draft, Posting
-from renkei.ledger.world import Entry, OrderKey
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -11,13 +11,15 @@ from functools import lru_cache
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.ledger import order_rows
 from renkei.ledger import rows as as_rows
 from renkei.ledger import statements as sql
 from renkei.ledger.allowances import allowance_rows, use_rows
 from renkei.ledger.coupons import coupon_rows, move_rows
 from renkei.ledger.customers import contact_rows, customer_rows
 from renkei.ledger.hold_codes import code_rows, over_rows
-from renkei.ledger.world import Staged, World
+from renkei.ledger.staged import Staged
+from renkei.ledger.world import World
 from renkei.storage.committer import LostRace, sqlstate
 from renkei.storage.trip import Statement, as_json, travel
 
@@ -105,7 +107,7 @@ def _entries(page: Page, world: World) -> None:
     page.put(sql.PERIODS, [{"program": p, "period": m} for p, m in sorted(periods)])
     moves = [row for one in entries for row in as_rows.allocation_rows(one)]
     settled = [
-        as_rows.settled_row(member, order, done)
+        order_rows.settled_row(member, order, done)
         for (member, order), done in sorted(staged.settled.items())
     ]
     page.put_together(
@@ -168,12 +170,12 @@ def _quotas(page: Page, staged: Staged) -> None:
 def _orders(page: Page, world: World) -> None:
     staged = world.staged
     rows = [row for _, row in sorted(staged.orders.items())]
-    new = [as_rows.order_row(row) for row in rows if row.key not in world.orders_at_start]
-    old = [as_rows.order_row(row) for row in rows if row.key in world.orders_at_start]
+    new = [order_rows.order_row(row) for row in rows if row.key not in world.orders_at_start]
+    old = [order_rows.order_row(row) for row in rows if row.key in world.orders_at_start]
     page.put(sql.NEW_ORDERS, new, exact=True)
     page.put(sql.ORDERS, old, exact=True)
-    page.put(sql.REVISIONS, as_rows.revision_rows(world), exact=True)
-    page.put(sql.REFUNDS, as_rows.refund_rows(world), exact=True)
+    page.put(sql.REVISIONS, order_rows.revision_rows(world), exact=True)
+    page.put(sql.REFUNDS, order_rows.refund_rows(world), exact=True)
     at = world.now
     same = [
         {"c": one[0], "r": one[1], "oc": other[0], "o": other[1], "evidence": evidence, "at": at}
@@ -198,26 +200,26 @@ def _links(page: Page, world: World) -> None:
     shown = sorted(world.staged.touched)
     changed = [{"m": member, "v": world.version_of(member), "at": at} for member in shown]
     page.put(sql.MIRRORS, changed)
-    page.put(sql.ALERTS, as_rows.alert_rows(world))
+    page.put(sql.ALERTS, order_rows.alert_rows(world))
 
 
 def _keys(page: Page, world: World) -> None:
     """What another process may have been first with."""
     page.put(sql.CUSTOMERS, customer_rows(world.staged.customers), exact=True)
     page.put(sql.CONTACTS_GONE, contact_rows(world.staged.contacts_gone, world.now))
-    identities = as_rows.identity_rows(world)
+    identities = order_rows.identity_rows(world)
     proven = [row for row in identities if row["grade"] != "asserted"]
     page.put(sql.IDENTITIES, proven, exact=True)
     # Many may share an asserted one, and a member who holds it already is seen again and again.
     page.put(sql.IDENTITIES, [row for row in identities if row["grade"] == "asserted"])
-    page.put(sql.SALES, as_rows.sale_rows(world.staged), exact=True)
+    page.put(sql.SALES, order_rows.sale_rows(world.staged), exact=True)
     page.put(sql.COUPONS, coupon_rows(world.staged.coupons, world.now), exact=True)
     page.put(sql.COUPON_MOVES, move_rows(world.staged.coupon_moves, world.now), exact=True)
     page.put(sql.ALLOWANCES, allowance_rows(world.staged.allowances), exact=True)
     page.put(sql.ALLOWANCE_USES, use_rows(world.staged.allowance_uses, world.now), exact=True)
     page.put(sql.HOLD_CODES, code_rows(world.staged.hold_codes, world.now), exact=True)
     page.put(sql.CODES_OVER, over_rows(world.staged.codes_over, world.now))
-    page.put(sql.REQUESTS, as_rows.request_rows(world), exact=True)
+    page.put(sql.REQUESTS, order_rows.request_rows(world), exact=True)
 
 
 def _feed(page: Page, world: World) -> None:

@@ -8,21 +8,14 @@ from renkei.ledger.allowances import allowance_of
 from renkei.ledger.books import Books, Hold, Lot
 from renkei.ledger.coupons import coupon_of
 from renkei.ledger.customers import customer_of
+from renkei.ledger.keys import OrderKey
 from renkei.ledger.places import places_of, products_of
 from renkei.ledger.quotas import Quota
 from renkei.ledger.read_past import pasts_of
-from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import slid
-from renkei.ledger.world import (
-    ConnectionFacts,
-    Known,
-    KnownHold,
-    NewRefund,
-    OrderKey,
-    OrderRow,
-    ProgramVersion,
-    World,
-)
+from renkei.ledger.staged import NewRefund, OrderRow
+from renkei.ledger.target import Settled
+from renkei.ledger.world import ConnectionFacts, Known, KnownHold, ProgramVersion, World
 from renkei.storage.trip import Rows
 
 Windows = Mapping[tuple[str, str], timedelta]

@@ -15,24 +15,12 @@ from renkei.ledger import queries as sql
 from renkei.ledger.asking import Asking, SettledFor
 from renkei.ledger.books import Group, Lot
 from renkei.ledger.groups import groups_in, root_of
-from renkei.ledger.loaded import (
-    Found,
-    books_in,
-    known_in,
-    settled_in,
-    windows_in,
-    world_in,
-)
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.loaded import Found, books_in, known_in, settled_in, windows_in, world_in
 from renkei.ledger.read_past import past_statement
-from renkei.ledger.settlement import homes_of
-from renkei.ledger.world import (
-    Known,
-    Needs,
-    OrderKey,
-    OrderRow,
-    ProgramVersion,
-    World,
-)
+from renkei.ledger.staged import OrderRow
+from renkei.ledger.target import homes_of
+from renkei.ledger.world import Known, Needs, ProgramVersion, World
 from renkei.storage.committer import LostRace
 from renkei.storage.trip import Rows, Statement, joined, travel
 

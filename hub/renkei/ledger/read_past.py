@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.entry import EPOCH
 from renkei.ledger.groups import groups_in, root_of
+from renkei.ledger.keys import OrderKey
 from renkei.ledger.past import Past, PastOf, PastSale, Reach, together
 from renkei.ledger.queries import GROUPS
-from renkei.ledger.world import OrderKey
 from renkei.storage.trip import Rows, Statement, as_json, joined, travel
 
 # Orders that a batch is deciding about are left out: it has their newest state itself.

@@ -1,6 +1,6 @@
 """What a register printed that a sale earns counts, whatever the rules say. Pure."""
 
-from renkei.loyalty.earn import Evaluation, Part
+from renkei.loyalty.evaluation import Evaluation, Part
 from renkei.loyalty.program import Program
 from renkei_contracts.order import Order, OrderState
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, model_validator
 
-from renkei.ledger.settlement import TypedEarn
+from renkei.ledger.target import TypedEarn
 from renkei.loyalty.activity import Activity
 from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.campaign import Campaign

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from renkei.ledger.world import NewRefund
+from renkei.ledger.staged import NewRefund
 from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLine
 
 

@@ -20,16 +20,18 @@ REPAIRED_A_PAGE = 1_000
 MEMBERS_A_PAGE = 8
 """Each is a call to the vendor, and all of a page must be made within a lease."""
 
-# As `renkei ledger verify` sums it up, of one connection and a page of its orders.
+# As `renkei ledger verify` sums it up, of one connection and a page of its orders. Of an exchange
+# for a reward no order is kept: its coupon says what it was.
 BOOKED = """
 WITH refs AS (
   SELECT order_ref FROM txn WHERE connection_id = :c AND order_ref > :after
   GROUP BY order_ref ORDER BY order_ref LIMIT :limit),
 mine AS (
-  SELECT t.order_ref, t.member_id, t.version, t.recorded_at FROM txn t JOIN refs USING (order_ref)
+  SELECT t.order_ref, t.member_id, t.version, t.recorded_at, t.kind
+  FROM txn t JOIN refs USING (order_ref)
   WHERE t.connection_id = :c AND t.kind IN ('settle', 'reward')),
 booked AS (
-  SELECT order_ref, min(recorded_at) AS at,
+  SELECT order_ref, min(recorded_at) AS at, bool_or(kind = 'reward') AS exchanged,
          coalesce(sum(CASE 'issued' WHEN source THEN amount
                         WHEN destination THEN -amount END), 0) AS issued,
          coalesce(sum(CASE 'redeemed' WHEN destination THEN amount
@@ -40,7 +42,7 @@ said AS (
   FROM settled JOIN (SELECT DISTINCT member_id, order_ref FROM mine) m USING (member_id, order_ref)
   WHERE connection_id = :c GROUP BY 1)
 SELECT refs.order_ref, b.issued, b.used, coalesce(s.earned, 0), coalesce(s.redeemed, 0),
-       o.order_ref IS NOT NULL, b.at
+       o.order_ref IS NOT NULL OR coalesce(b.exchanged, false), b.at
 FROM refs LEFT JOIN booked b USING (order_ref) LEFT JOIN said s USING (order_ref)
 LEFT JOIN orders o ON (o.connection_id, o.order_ref) = (:c, refs.order_ref)
 ORDER BY refs.order_ref"""

@@ -29,7 +29,11 @@ WHOLE = 10_000
 
 @dataclass(frozen=True)
 class Drift:
-    """One thing that does not agree: points by the books and at the vendor (None: not there)."""
+    """One thing that does not agree: points by the books and at the vendor (None: not there).
+
+    ``written``: what the hub had told the vendor last, of a member; None while something newer is
+    not told, as nobody knows then how much of the difference somebody else has made.
+    """
 
     what: What
     subject: str
@@ -37,6 +41,7 @@ class Drift:
     hub: int
     vendor: int | None
     since: datetime
+    written: int | None = None
 
     @property
     def points(self) -> int:
@@ -104,7 +109,8 @@ def of_member(shown: Shown, now: datetime) -> Drift | None:
     if kind is None:
         return None
     since = now if kind == "changed_elsewhere" else shown.unshown or now
-    return Drift("member", shown.member, kind, shown.balance, shown.seen, since)
+    written = shown.written if shown.unshown is None else None
+    return Drift("member", shown.member, kind, shown.balance, shown.seen, since, written)
 
 
 def _kind(shown: Shown) -> Kind | None:

@@ -27,16 +27,21 @@ SET orders = orders + :orders, listed = listed + :listed, members = members + :m
     unexplained = unexplained + :unexplained
 WHERE connection_id = :c AND began_at = :began"""
 
-# What differs in the same way as before has done so since then.
+# What differs in the same way as before has done so since then; what was changed elsewhere, by as
+# much as before.
 FOUND = """
-INSERT INTO drift AS d (connection_id, what, subject, kind, hub, vendor, since, found_at)
-SELECT :c, what, subject, kind, hub, vendor, since, :now FROM json_to_recordset(CAST(:p AS json))
-  AS x(what text, subject text, kind text, hub bigint, vendor bigint, since timestamptz)
+INSERT INTO drift AS d (connection_id, what, subject, kind, hub, vendor, since, written, found_at)
+SELECT :c, what, subject, kind, hub, vendor, since, written, :now
+FROM json_to_recordset(CAST(:p AS json)) AS x(what text, subject text, kind text, hub bigint,
+    vendor bigint, since timestamptz, written bigint)
 ORDER BY what, subject
 ON CONFLICT (connection_id, what, subject) DO UPDATE
 SET kind = excluded.kind, hub = excluded.hub, vendor = excluded.vendor, found_at = :now,
-    since = CASE WHEN d.kind = excluded.kind THEN least(d.since, excluded.since)
-                 ELSE excluded.since END"""
+    written = excluded.written,
+    since = CASE WHEN d.kind = excluded.kind AND (d.kind <> 'changed_elsewhere'
+                      OR d.vendor - d.written
+                         IS NOT DISTINCT FROM excluded.vendor - excluded.written)
+                 THEN least(d.since, excluded.since) ELSE excluded.since END"""
 
 END = "UPDATE reconciliation SET finished_at = :now WHERE connection_id = :c AND began_at = :began"
 
@@ -63,7 +68,7 @@ GROUP BY 1, 2"""
 seconds."""
 
 OLDEST = """
-SELECT what, subject, kind, hub, vendor, since FROM drift
+SELECT what, subject, kind, hub, vendor, since, written FROM drift
 WHERE connection_id = :c ORDER BY since, what, subject LIMIT :limit"""
 
 

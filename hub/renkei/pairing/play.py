@@ -21,7 +21,7 @@ from renkei.pairing.state import State
 from renkei.pairing.step import Step
 from renkei.registry import Registry
 from renkei.services import terminals
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.scratch import Scratch
 from renkei_contracts.stage import CartStage, StageContext, TillAccess, TillStage, Webhook
 from renkei_contracts.vendor import Vendor

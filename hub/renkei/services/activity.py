@@ -8,8 +8,9 @@ from renkei.ledger.books import Lot
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.keys import ClaimKey, RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import ClaimKey, Known, Needs, RequestKey
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.activity import Activity, Cap, caps_of
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt

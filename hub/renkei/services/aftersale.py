@@ -7,10 +7,12 @@ from typing import TypeVar
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from renkei.ledger.world import Known, Needs, OrderRow
+from renkei.ledger.staged import OrderRow
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.refunds import effective
-from renkei.services.attempt import Attempt, Command
+from renkei.services.attempt import Attempt
 from renkei.services.booking import Booking
+from renkei.services.command import Command
 from renkei.services.hold import ExtendHold, LookAtHold, parse_hold_id
 from renkei.services.late_link import LinkOrder
 from renkei.services.manner import PLAIN, Manner
@@ -18,7 +20,6 @@ from renkei.services.override import OverrideByCashier, ReturnWithoutReceipt
 from renkei.services.refusals import refused
 from renkei.services.same_sale import sale_key
 from renkei.services.seen_order import refund_place, refunds_of, restated
-from renkei.services.till import Terminal
 from renkei.services.till_refunds import (
     VOID,
     CountRefunds,
@@ -27,6 +28,7 @@ from renkei.services.till_refunds import (
     refund_of,
     void_of,
 )
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.aftersale import (
     AttachRequest,
     ExtendRequest,

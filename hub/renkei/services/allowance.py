@@ -7,8 +7,10 @@ from renkei.ledger import holds
 from renkei.ledger.allowances import Allowance
 from renkei.ledger.books import ALLOWANCE, Hold
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.keys import RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import Alert, Needs, RequestKey
+from renkei.ledger.staged import Alert
+from renkei.ledger.world import Needs
 from renkei.loyalty.offline import Offline
 from renkei.services.allowance_use import carry_on, hold_facts, open_parts
 from renkei.services.attempt import Attempt
@@ -16,7 +18,7 @@ from renkei.services.booking import Booking
 from renkei.services.hold import book_lapses, end_hold, first_answer, hold_id, place_hold
 from renkei.services.manner import PLAIN, Manner
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.signing import Signer, seconds
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.allowance import (

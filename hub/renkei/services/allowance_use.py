@@ -8,7 +8,7 @@ from renkei.ledger.books import Hold
 from renkei.ledger.entry import micros
 from renkei.ledger.holds import in_home
 from renkei.ledger.lots import Taken
-from renkei.ledger.world import Alert, NewHold
+from renkei.ledger.staged import Alert, NewHold
 from renkei.services.attempt import Attempt, Entries
 from renkei.services.refusals import refused
 from renkei_contracts.till import CommitRequest

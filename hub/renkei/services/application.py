@@ -7,7 +7,8 @@ from renkei.services.activity import BookActivity
 from renkei.services.facts import NewFact, state
 from renkei.services.lookup import customer_of, members_by
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.application import ActivityTold, CartQuote, FactsKept, FactsTold
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.point import ActivityAnswer, ActivitySeen

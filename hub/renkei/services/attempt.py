@@ -3,10 +3,10 @@
 A command decides on copies; only ``keep`` changes the world, by code that cannot fail.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -24,27 +24,14 @@ from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, finish
 from renkei.ledger.groups import groups_in, root_of
 from renkei.ledger.holds import in_home
+from renkei.ledger.keys import ClaimKey, OrderKey, QuotaKey, RequestKey
 from renkei.ledger.lots import Taken
 from renkei.ledger.quotas import Quota, claim
-from renkei.ledger.settlement import Settled
 from renkei.ledger.sliding import with_activity
+from renkei.ledger.staged import Entry, HoldEnd, NewClaim, NewHold, Staged
+from renkei.ledger.target import Settled
 from renkei.ledger.transaction import Draft
-from renkei.ledger.world import (
-    ClaimKey,
-    ConnectionFacts,
-    Entry,
-    HoldEnd,
-    Known,
-    KnownHold,
-    Needs,
-    NewClaim,
-    NewHold,
-    OrderKey,
-    QuotaKey,
-    RequestKey,
-    Staged,
-    World,
-)
+from renkei.ledger.world import ConnectionFacts, KnownHold, World
 from renkei.loyalty.program import Program
 from renkei.services.rules import in_force, rules_of
 from renkei_contracts.base import MAX_AMOUNT
@@ -54,30 +41,6 @@ M = TypeVar("M", bound=BaseModel)
 
 Entries = dict[str, Entry]
 """What a draft was entered as: home → entry."""
-
-
-class Command(Protocol, Generic[A]):
-    """A business act: what it needs locked and loaded, and its pure decision.
-
-    ``decide`` raises to refuse; then nothing of it is kept.
-    """
-
-    def needs(self) -> Needs:
-        """What to lock and load."""
-        ...
-
-    def decide(self, attempt: "Attempt") -> A:
-        """Decide over the attempt's world; gives the answer."""
-        ...
-
-
-def further_needs(command: Command[Any], known: Known) -> Needs:
-    """What else the command needs locked and loaded once programs and names are known.
-
-    Few commands have a ``further``: those whose quotas depend on the program and the member.
-    """
-    ask: Callable[[Known], Needs] | None = getattr(command, "further", None)
-    return ask(known) if ask is not None else Needs()
 
 
 @dataclass
@@ -324,60 +287,3 @@ def _require_bounded(books: Books) -> None:
         raise BookingRefused(
             "beyond_amounts", f"{books.member} would have or owe more than {MAX_AMOUNT} points"
         )
-
-
-def keep(attempt: Attempt) -> None:
-    """Everything the attempt staged becomes part of its batch's world."""
-    mine, world = attempt.staged, attempt.world
-    world.books.update(attempt.books)
-    for new in mine.members:
-        world.books[new.member] = Books(new.member, new.program, 0, 0, b"", zone=new.zone)
-        world.merged[new.member] = None
-        world.member_keys[new.member] = new.wrapped_key
-    for kept, staged in (
-        (world.orders, mine.orders),
-        (world.sales, mine.sales),
-        (world.settled, mine.settled),
-        (world.requests, mine.requests),
-        (world.quotas, mine.new_quotas),
-        (world.quotas, mine.quotas),
-        (world.claims, attempt.claims),
-        (world.coupons, attempt.coupons),
-        (world.customers, mine.customers),
-    ):
-        if staged:
-            kept.update(staged)  # type: ignore[arg-type]
-    if attempt.merged:
-        world.merged.update(attempt.merged)
-        world.groups = groups_in(world.merged)
-    for refund in mine.refunds:
-        order = refund.key[:2]
-        world.refunds[order] = (*world.refunds.get(order, ()), refund)
-    _keep_allowances(mine, world.allowances)
-    if mine.holds or mine.hold_ends:
-        _keep_holds(attempt)
-    for link in mine.identities:
-        world.identities[link.key] = (link.member, link.grade)
-    for name, value in vars(mine).items():
-        if value:
-            into = getattr(world.staged, name)
-            into.extend(value) if isinstance(value, list) else into.update(value)
-
-
-def _keep_allowances(mine: Staged, known: dict[str, Allowance]) -> None:
-    known.update((given.id, given) for given in mine.allowances)
-    for id, use in mine.allowance_uses:
-        known[id] = replace(known[id], uses=(*known[id].uses, use))
-
-
-def _keep_holds(attempt: Attempt) -> None:
-    known = attempt.world.holds
-    entries = {(one.member, one.version): one for one in attempt.staged.entries}
-    for hold in attempt.staged.holds:
-        before = known.get(hold.lead, KnownHold(hold.connection, hold.for_member, ()))
-        known[hold.lead] = before._replace(homes=(*before.homes, hold.member))
-    for end in attempt.staged.hold_ends:
-        name = (end.member, end.version)
-        if name in known:
-            order = entries[end.member, end.end_version].order
-            known[name] = known[name]._replace(how=end.how, order=order)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from renkei.ledger.keys import ClaimKey, OrderKey, QuotaKey
 from renkei.ledger.quotas import Quota, claim
-from renkei.ledger.world import ClaimKey, NewRefund, OrderKey, QuotaKey
+from renkei.ledger.staged import NewRefund
 from renkei.loyalty.coupon import NO_TERMS, Coupon
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.printed import as_printed

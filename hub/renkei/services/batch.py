@@ -12,7 +12,9 @@ from renkei.failpoints import reach
 from renkei.ledger.journal import write
 from renkei.ledger.loading import load, load_at_once, names_its_members
 from renkei.ledger.world import Known, Needs, World
-from renkei.services.attempt import Attempt, Command, further_needs, keep
+from renkei.services.attempt import Attempt
+from renkei.services.command import Command, further_needs
+from renkei.services.keep import keep
 from renkei.storage.committer import GroupCommitter, Lanes
 from renkei.storage.engine import Database
 from renkei_contracts.errors import RenkeiError

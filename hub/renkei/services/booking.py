@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import text
 
 from renkei.identity.normalize import normalized
-from renkei.ledger.world import IdentityKey, ProgramVersion
-from renkei.services.attempt import Command
+from renkei.ledger.keys import IdentityKey
+from renkei.ledger.world import ProgramVersion
+from renkei.services.command import Command
 from renkei.services.enrol import Enrol, EnrolAnswer
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds

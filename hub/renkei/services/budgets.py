@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from renkei.ledger.world import ClaimKey, OrderKey
+from renkei.ledger.keys import ClaimKey, OrderKey
 from renkei.loyalty.campaign import Campaign
-from renkei.loyalty.earn import Evaluation, Part
+from renkei.loyalty.evaluation import Evaluation, Part
 from renkei.loyalty.program import Program
 from renkei_contracts.order import Order
 

@@ -2,7 +2,8 @@
 
 from zoneinfo import ZoneInfo
 
-from renkei.ledger.world import Alert, Known, Needs
+from renkei.ledger.staged import Alert
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.calendar import day_of
 from renkei.messaging import alerts
 from renkei.services.attempt import Attempt

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from renkei.services.feed_head import FeedHead
 from renkei.services.terminals import ANY_TILL, TerminalAccess
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing

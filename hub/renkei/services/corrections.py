@@ -10,9 +10,10 @@ from renkei.ledger.books import Lot
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant, withdraw, write_off
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.keys import RequestKey
 from renkei.ledger.lots import spendable, use
 from renkei.ledger.transaction import Draft
-from renkei.ledger.world import Needs, RequestKey
+from renkei.ledger.world import Needs
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
 from renkei.services.hold import book_lapses

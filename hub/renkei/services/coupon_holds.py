@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from renkei.ledger.books import Channel
 from renkei.ledger.coupons import IssuedCoupon
-from renkei.ledger.world import Needs, OrderKey
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.world import Needs
 from renkei.loyalty.coupon import Coupon, TakenOff
 from renkei.services.attempt import Attempt
 from renkei.services.coupons import terms_of, till_of

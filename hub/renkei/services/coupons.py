@@ -12,10 +12,12 @@ from datetime import datetime
 from renkei.identity.cards import coupon_code
 from renkei.ledger.coupons import CouponName, IssuedCoupon
 from renkei.ledger.coupons import Occasion as CouponOccasion
-from renkei.ledger.world import Alert, ClaimKey, Known, Needs, OrderKey, OrderRow
+from renkei.ledger.keys import ClaimKey, OrderKey
+from renkei.ledger.staged import Alert, OrderRow
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.basket import kept
 from renkei.loyalty.coupon import NO_TERMS, Coupon
-from renkei.loyalty.earn import Part
+from renkei.loyalty.evaluation import Part
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.attempt import Attempt

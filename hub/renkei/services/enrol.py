@@ -7,13 +7,9 @@ from renkei.identity.cards import card_number
 from renkei.identity.matching import Found, New, match
 from renkei.ledger.customers import NewMirror
 from renkei.ledger.entry import digest_of
-from renkei.ledger.world import (
-    Alert,
-    IdentityKey,
-    Needs,
-    NewIdentity,
-    NewMember,
-)
+from renkei.ledger.keys import IdentityKey
+from renkei.ledger.staged import Alert, NewIdentity, NewMember
+from renkei.ledger.world import Needs
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
 from renkei.services.personal import Names, sealed_identity, sealed_names

@@ -18,7 +18,7 @@ from renkei.ledger.journal import FEED_LANE
 from renkei.services.feed_head import FeedHead
 from renkei.services.feed_objects import Names, objects
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei.storage.wakers import Wakers

@@ -11,8 +11,8 @@ from renkei.ledger.balance import channel_balance
 from renkei.ledger.loading import read_groups
 from renkei.loyalty.program import Program
 from renkei.services.personal import masked, opened_identity, opened_names
-from renkei.services.till import Terminal
 from renkei.services.till_coupons import coupons_named
+from renkei.services.till_terminal import Terminal
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.feed import (
     BalanceChange,

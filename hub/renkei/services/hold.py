@@ -11,8 +11,10 @@ from renkei.errors import KeyReused
 from renkei.ledger import holds
 from renkei.ledger.books import Channel, Hold, HoldName
 from renkei.ledger.entry import Cause, digest_of, micros
+from renkei.ledger.keys import RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import Needs, NewHold, RequestKey
+from renkei.ledger.staged import NewHold
+from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt
 from renkei.services.refusals import refused
 from renkei_contracts.aftersale import ExtendRequest

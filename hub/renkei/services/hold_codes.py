@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.ledger.books import CODED, Channel
 from renkei.ledger.entry import digest_of
 from renkei.ledger.hold_codes import HoldCode
-from renkei.ledger.world import Needs, RequestKey
+from renkei.ledger.keys import RequestKey
+from renkei.ledger.world import Needs
 from renkei.loyalty.basket import gross_of
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 
 from renkei.ledger.entry import EPOCH
-from renkei.ledger.world import Known, Needs, OrderKey, OrderRow
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.staged import OrderRow
+from renkei.ledger.world import Known, Needs
 from renkei.services.attempt import Attempt
 from renkei.services.seen_order import known_order, restated
 from renkei.services.settle import SettleAnswer, SettleOrder

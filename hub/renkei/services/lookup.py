@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from renkei.ledger.world import IdentityKey
+from renkei.ledger.keys import IdentityKey
 from renkei.services.booking import Booking
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind

@@ -5,9 +5,11 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from renkei.ledger.world import Known, Needs, RequestKey
+from renkei.ledger.keys import RequestKey
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.receipt import TRAINING
-from renkei.services.attempt import Attempt, Command, further_needs
+from renkei.services.attempt import Attempt
+from renkei.services.command import Command, further_needs
 from renkei.services.hold import first_answer
 
 M = TypeVar("M", bound=BaseModel)

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from renkei.ledger.keys import OrderKey
 from renkei.ledger.past import Past, PastOf, PastSale, together
-from renkei.ledger.world import OrderKey, OrderRow
+from renkei.ledger.staged import OrderRow
 from renkei.loyalty.member import Kept, facts_at
 from renkei.loyalty.program import Program
 from renkei.loyalty.tiers import looked_at, looks_back

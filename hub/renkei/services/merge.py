@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from renkei.errors import BookingRefused
 from renkei.ledger.books import Group
-from renkei.ledger.world import Merge, Needs
+from renkei.ledger.staged import Merge
+from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt
 from renkei.services.member_facts import look_at_tiers
 

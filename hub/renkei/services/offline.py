@@ -11,21 +11,18 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from renkei.errors import (
-    BookingRefused,
-    Busy,
-    DatabaseUnreachable,
-    RequestInvalid,
-    TillRefused,
-)
+from renkei.errors import BookingRefused, Busy, DatabaseUnreachable, RequestInvalid, TillRefused
 from renkei.ledger.entry import digest_of
-from renkei.ledger.world import Known, Needs, RequestKey
+from renkei.ledger.keys import RequestKey
+from renkei.ledger.world import Known, Needs
 from renkei.services.aftersale import AfterSale
-from renkei.services.attempt import Attempt, Command, further_needs
+from renkei.services.attempt import Attempt
+from renkei.services.command import Command, further_needs
 from renkei.services.hold import first_answer
 from renkei.services.manner import PLAIN, Manner, Rehearsal
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.committer import LostRace, brief, passes
 from renkei_contracts.aftersale import RefundAnswer
 from renkei_contracts.batch import (

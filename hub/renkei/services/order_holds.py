@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from renkei.errors import TillRefused
 from renkei.ledger.books import Hold, HoldName
 from renkei.ledger.entry import digest_of
-from renkei.ledger.world import Alert, OrderKey
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.staged import Alert
 from renkei.services.attempt import Attempt
 from renkei.services.hold import parse_hold_id
 from renkei_contracts.order import Order

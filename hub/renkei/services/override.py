@@ -8,15 +8,16 @@ from zoneinfo import ZoneInfo
 from renkei.errors import RequestInvalid
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
+from renkei.ledger.keys import ClaimKey, RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import ClaimKey, Needs, RequestKey
+from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt
 from renkei.services.corrections import Adjust
 from renkei.services.hold import first_answer
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
 from renkei.services.target import evaluation_of
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.aftersale import OverrideRequest, ReturnRequest
 from renkei_contracts.ids import ExternalRef

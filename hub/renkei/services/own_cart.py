@@ -29,7 +29,8 @@ from renkei.services.refusals import refused
 from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.services.target import rules_for
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.aftersale import ExtendRequest
 from renkei_contracts.application import (
     CartExtend,

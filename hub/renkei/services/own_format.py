@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.connections.calling import ask
 from renkei.services import terminals
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts import capability
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.till import (

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
 from renkei.loyalty.context import Facts, MemberFacts
-from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.evaluation import Evaluation
 from renkei.loyalty.program import Program
 from renkei.services.circumstances import in_place, knows_products, read_circumstances
 from renkei.storage.engine import Database

@@ -42,6 +42,12 @@ log = structlog.get_logger(__name__)
 CLAIMS = Claims(mirror.claim, mirror.claim_suspect, most=8)
 """Each row must be written within the lease."""
 
+SOON = 0.003
+"""Seconds: what was claimed together asks for its balances one after the other, in one trip."""
+
+AT_LEISURE = 0.02
+"""Seconds: nobody waits for the record of a write but the row's place in the lane."""
+
 
 class LeaseLost(TryLater):
     """Somebody else has taken the row over; what we were about to do is not ours to do."""
@@ -74,9 +80,9 @@ class Push:
         opened = await self.tools.connections.get(connection)
         database, clock = self.tools.database, self.tools.clock
         async with (
-            GroupCommitter(database, partial(_read, clock)) as found,
-            GroupCommitter(database, partial(_intend, clock)) as intents,
-            GroupCommitter(database, partial(_record, clock)) as records,
+            GroupCommitter(database, partial(_read, clock), linger=SOON) as found,
+            GroupCommitter(database, partial(_intend, clock), linger=SOON) as intents,
+            GroupCommitter(database, partial(_record, clock), linger=AT_LEISURE) as records,
         ):
             lane = _Lane(self.tools, self.create, opened, found, intents, records)
             give_up = partial(_park, self.tools, reason=ENDS_WORKERS)

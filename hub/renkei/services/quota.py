@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from renkei.errors import BookingRefused
+from renkei.ledger.keys import QuotaKey
 from renkei.ledger.quotas import Quota
-from renkei.ledger.world import Needs, QuotaKey
+from renkei.ledger.world import Needs
 from renkei.services.attempt import Attempt
 from renkei.services.rules import require_amount, require_name
 

@@ -14,7 +14,7 @@ from renkei.messaging.alerts import Alert, raise_all
 from renkei.services.day_totals import Booked, Shift, booked_on
 from renkei.services.receipt_numbers import between
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.engine import Database
 from renkei_contracts.reconciliation import (
     Counted,

@@ -5,7 +5,9 @@ from typing import Literal
 
 from renkei.errors import KeyReused
 from renkei.ledger.entry import digest_of
-from renkei.ledger.world import Alert, Known, Needs, NewRefund, OrderKey, OrderRow, RefundKey
+from renkei.ledger.keys import OrderKey, RefundKey
+from renkei.ledger.staged import Alert, NewRefund, OrderRow
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.refunds import effective, exceeding
 from renkei.services.attempt import Attempt
 from renkei.services.rules import require_plausible

@@ -106,6 +106,13 @@ REFUSALS: dict[str, Refusal] = {
     "activity_unknown": Refusal(
         422, "この行動にはポイントが付きません", False, "proceed_without_points"
     ),
+    "reward_unknown": Refusal(422, "この特典はありません", False, "proceed_without_points"),
+    "reward_exhausted": Refusal(
+        409, "この特典はこれ以上交換できません", False, "proceed_without_points"
+    ),
+    "coupon_not_exchanged": Refusal(
+        409, "ポイントと交換したクーポンではありません", False, "proceed_without_points"
+    ),
     "coupon_not_found": Refusal(
         404, "クーポンが見つかりません。もう一度読み取ってください", False, "rescan"
     ),

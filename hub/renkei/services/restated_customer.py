@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from renkei.ledger.customers import CustomerKey, ToldCustomer
-from renkei.ledger.world import IdentityKey
+from renkei.ledger.keys import IdentityKey
 from renkei.services.attempt import Attempt
 from renkei.services.personal import Names, sealed_names
 from renkei.storage.sealed import KeyRing

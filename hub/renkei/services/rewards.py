@@ -6,16 +6,19 @@ from renkei.errors import BookingRefused
 from renkei.ledger.books import Channel
 from renkei.ledger.coupons import IssuedCoupon
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.holds import as_if_lapsed
+from renkei.ledger.keys import OrderKey, RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.settlement import OrderName, Target, homes_of, settle
-from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
+from renkei.ledger.settlement import settle
+from renkei.ledger.target import OrderName, Target, homes_of
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
 from renkei.loyalty.reward import Reward
 from renkei.services.attempt import Attempt
-from renkei.services.coupons import IssueCoupon, Occasion, issue
+from renkei.services.coupons import Occasion, grant_needs, issue
 from renkei.services.hold import book_lapses
 from renkei.services.rules import rules_of
-from renkei_contracts.point import CouponGrant, RewardAnswer, RewardExchange
+from renkei_contracts.point import RewardAnswer, RewardExchange
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,7 @@ class ExchangeReward:
         """The limits of the coupons this reward gives, whatever version counts."""
         every = (rules_of(version) for version in known.programs)
         kinds = {reward.coupon for rules in every for reward in _named(rules, self.ask)}
-        grants = (
-            CouponGrant(member=self.ask.member, coupon=kind, occasion=self._occasion)
-            for kind in sorted(kinds)
-        )
-        commands = [IssueCoupon(grant, self.seed) for grant in grants]
-        return Needs.of_all(
-            [need for one in commands for need in (one.needs(), one.further(known))]
-        )
+        return grant_needs(known, ((self.ask.member, kind, self._occasion) for kind in kinds))
 
     @property
     def _occasion(self) -> str:
@@ -108,11 +104,13 @@ class ExchangeReward:
 class ReturnReward:
     """The points of an exchange come back, and its coupon is taken back, if that is unused.
 
-    ``coupon`` is as it was issued: what it was exchanged for, and by which request. Again changes
-    nothing. Raises BookingRefused for a coupon that was used, is set aside, or cost no points.
+    ``coupon`` is as it was issued: what it was exchanged for, and by which request. The answer says
+    what ``channel`` may spend then. Again changes nothing. Raises BookingRefused for a coupon that
+    was used, is set aside, or cost no points.
     """
 
     coupon: IssuedCoupon
+    channel: Channel | None = None
 
     def needs(self) -> Needs:
         """The coupon, its member, and what its exchange used."""
@@ -132,7 +130,7 @@ class ReturnReward:
             )
         if not coupon.is_taken_back:
             self._give_back(attempt, coupon)
-        return _answer(attempt, coupon, 0, None)
+        return _answer(attempt, coupon, 0, self.channel)
 
     def _give_back(self, attempt: Attempt, coupon: IssuedCoupon) -> None:
         if not coupon.is_free(attempt.now):
@@ -162,7 +160,7 @@ def _target(attempt: Attempt, rules: Program, points: int, why: str) -> Target:
         usable_from=attempt.now,
         expires_at=None,
         restored_until=rules.restored_until(attempt.now),
-        slides_months=rules.slides_months,
+        keeps_alive=rules.expiry.is_activity(0, points),
         yen_per_point=rules.redeem.yen_per_point,
         reasons=(why,),
     )
@@ -179,7 +177,7 @@ def _book(
     assert coupon.source is not None
     order, member = coupon.source, coupon.member
     before = attempt.settled_of(member, order)
-    if target.slides_months:
+    if target.keeps_alive:
         attempt.was_active(member, attempt.now)
     draft = attempt.draft(member, attempt.now, channel, homes_of(before))
     work = settle(draft, before, OrderName(*order), target, attempt.now, ())
@@ -198,7 +196,7 @@ def _book(
 def _answer(
     attempt: Attempt, coupon: IssuedCoupon, points: int, channel: Channel | None
 ) -> RewardAnswer:
-    group = attempt.group_of(coupon.member)
+    group = as_if_lapsed(attempt.group_of(coupon.member), attempt.now)
     return RewardAnswer(
         coupon=coupon.code,
         points=points,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from functools import cached_property
 
 from renkei.errors import TillRefused
@@ -10,8 +10,9 @@ from renkei.ledger.allowances import Allowance
 from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel, HoldName
 from renkei.ledger.entry import digest_of
+from renkei.ledger.keys import OrderKey, RequestKey
 from renkei.ledger.lots import spendable
-from renkei.ledger.world import Known, Needs, OrderKey, RequestKey
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.basket import gross_of
 from renkei.loyalty.coupon import TakenOff, per_rate
 from renkei.loyalty.earn import coupons_off
@@ -27,6 +28,7 @@ from renkei.services.coupon_holds import brought_by, require_usable, require_wor
 from renkei.services.coupons import terms_used
 from renkei.services.hold import book_lapses, first_answer, parse_hold_id
 from renkei.services.member_facts import keep_facts
+from renkei.services.order_of_sale import order_of
 from renkei.services.refusals import refused
 from renkei.services.rules import require_plausible
 from renkei.services.sale_activities import activities_of, book_with_sale
@@ -35,8 +37,6 @@ from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.services.target import facts_for, rules_for
 from renkei.services.till_refunds import RefundSale, returns_of, tell_beyond
-from renkei_contracts.ids import ExternalRef
-from renkei_contracts.order import Order, OrderState
 from renkei_contracts.till import ActivityGiven, CommitAnswer, CommitRequest, RateTotal, ReceiptText
 
 
@@ -302,27 +302,3 @@ class CommitSale:
             rates=tuple(RateTotal(**one._asdict()) for one in settled.rates),
             receipt=receipt,
         )
-
-
-def order_of(ask: CommitRequest, connection: str, yen_per_point: int = 1) -> Order:
-    """The sale as a restated order.
-
-    A till counts revisions and has no clock that could be trusted for them: the order's clock is
-    the revision, counted from the business day that the sale's own key names.
-    """
-    day = datetime.combine(ask.sale.business_date, time(), UTC)
-    return Order(
-        ref=ExternalRef(connection=connection, id=str(ask.sale)),
-        changed_at=day + timedelta(microseconds=ask.revision),
-        placed_at=ask.sold_at,
-        state=OrderState.CANCELLED if ask.voided else OrderState.FULFILLED,
-        number=ask.sale.receipt_number,
-        lines=ask.lines,
-        points_used=ask.points_used,
-        coupons=ask.coupons,
-        points_value=ask.points_used * yen_per_point,
-        tenders=ask.tenders,
-        till=ask.sale,
-        location=ask.sale.store,
-        earned_printed=ask.earned_printed,
-    )

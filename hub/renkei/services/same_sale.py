@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from renkei.ledger.world import OrderKey, OrderRow, SaleKey
+from renkei.ledger.keys import OrderKey, SaleKey
+from renkei.ledger.staged import OrderRow
 from renkei.services.attempt import Attempt
 from renkei_contracts.order import Order, OrderState, TillKey
 

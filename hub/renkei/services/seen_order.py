@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from renkei.ledger.world import NewRefund, OrderKey, OrderRow
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.staged import NewRefund, OrderRow
 from renkei.services.attempt import Attempt
 from renkei_contracts.order import Order, TillKey
 

@@ -3,50 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-import orjson
-
-from renkei.ledger.allowances import Allowance
-from renkei.ledger.books import Channel, Hold, HoldName
+from renkei.ledger.books import Channel, Hold
 from renkei.ledger.entry import Cause, digest_of
+from renkei.ledger.keys import OrderKey
 from renkei.ledger.lots import catch_up_with_slides
-from renkei.ledger.settlement import OrderName, Settled, Target, homes_of, settle
+from renkei.ledger.settlement import settle
+from renkei.ledger.staged import Alert, OrderRow
+from renkei.ledger.target import OrderName, Settled, Target, homes_of
 from renkei.ledger.transaction import Draft
-from renkei.ledger.world import (
-    Alert,
-    IdentityKey,
-    Known,
-    Needs,
-    OrderKey,
-    OrderRow,
-    Sighting,
-)
 from renkei.loyalty.basket import RateSum
-from renkei.loyalty.earn import Evaluation, still_sold
+from renkei.loyalty.earn import still_sold
+from renkei.loyalty.evaluation import Evaluation
 from renkei.loyalty.printed import as_printed, variance_of
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.services.allowance_use import carry_on, hold_facts, open_parts
 from renkei.services.attempt import Attempt
-from renkei.services.budgets import bounded, claims_for
-from renkei.services.circumstances import codes_asked, places_asked
-from renkei.services.coupons import coupon_needs, issue_coupons, terms_used, use_coupons
+from renkei.services.budgets import bounded
+from renkei.services.coupons import issue_coupons, terms_used, use_coupons
 from renkei.services.hold import book_lapses
-from renkei.services.member_facts import keep_facts, look_at_tiers, pasts_asked
-from renkei.services.order_holds import claimed, parts_claimed, paying
+from renkei.services.member_facts import keep_facts, look_at_tiers
+from renkei.services.order_holds import parts_claimed, paying
+from renkei.services.restated_order import RestatedOrder
 from renkei.services.rules import require_plausible
-from renkei.services.same_sale import Seen, sale_key, same_sale, seen_before, total_of
-from renkei.services.seen_order import (
-    compare,
-    content_of,
-    known_order,
-    names_of,
-    record,
-    refunds_of,
-)
-from renkei.services.target import evaluation_of, nothing, rules_for, rules_known, target_of
+from renkei.services.same_sale import Seen, same_sale, seen_before
+from renkei.services.seen_order import compare, content_of, known_order, record, refunds_of
+from renkei.services.target import evaluation_of, nothing, rules_for, target_of
 from renkei_contracts.order import Order, OrderState
 
 Outcome = Literal[
@@ -71,94 +55,8 @@ class SettleAnswer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SettleOrder:
-    """An order as it is now. ``read_at`` is the start of our read, None for a webhook's body.
-
-    ``identities`` name the member, best proof first; ``member`` overrides them (a till that looked
-    the member up). ``hold`` is a hold this sale captures, beside those the order claims itself;
-    ``allowance`` is what it was paid from offline, ``payer`` whose code it was paid with.
-    ``happened_at`` is when the change happened in the shop, where that is told apart from the
-    vendor's clock. ``again``: this is no new sighting, and where the sale is counted is known.
-    ``request``: the sale might have been
-    refused still, so that it uses only what can be spent now. ``alert_id`` is an id nobody can
-    guess: alerts are named by it, and the codes of coupons drawn from it.
-    """
-
-    order: Order
-    read_at: datetime | None
-    delivery_key: str | None
-    identities: tuple[IdentityKey, ...] = ()
-    member: str | None = None
-    hold: HoldName | None = None
-    alert_id: str = ""
-    happened_at: datetime | None = None
-    again: bool = False
-    request: bool = False
-    allowance: Allowance | None = None
-    payer: str | None = None
-
-    @cached_property
-    def key(self) -> OrderKey:
-        """(connection, the vendor's order id)."""
-        return (self.order.ref.connection, self.order.ref.id)
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """The order as it is kept."""
-        document: dict[str, Any] = orjson.loads(self.order.model_dump_json())
-        return document
-
-    @cached_property
-    def _holds(self) -> tuple[HoldName, ...]:
-        return claimed(self.order, self.hold)
-
-    @cached_property
-    def total(self) -> int:
-        """What the sale comes to in yen."""
-        return total_of(self.order)
-
-    def needs(self) -> Needs:
-        """The order, its namesakes, and whoever it may belong to."""
-        return self._needs
-
-    @cached_property
-    def _needs(self) -> Needs:
-        also = {(ref.connection, ref.id) for ref in self.order.same_as}
-        return Needs(
-            connections=frozenset({self.key[0]} | {connection for connection, _ in also}),
-            orders=frozenset({*names_of(self.order), *also}),
-            sales=frozenset({sale_key(self.key[0], self.order.till)} if self.order.till else ()),
-            members=frozenset(one for one in (self.member, self.payer) if one),
-            identities=frozenset(self.identities),
-            holds=frozenset(self._holds),
-            coupons=frozenset(self.order.coupons),
-            sightings=frozenset({Sighting(self.key[0], self.total, self.order.placed_at)}),
-            since=self.order.placed_at,
-        )
-
-    def further(self, known: Known) -> Needs:
-        """Quotas of campaigns that may give this order something, and what its rules speak of."""
-        facts, row = known.connections.get(self.key[0]), known.orders.get(self.key)
-        rules = rules_known(known, facts.program, self.order, row) if facts else None
-        # Whoever settles an order that was seen before names it, and not where its refunds are.
-        places = frozenset(names_of(self.order)[1:])
-        if facts is None or rules is None:
-            return Needs(orders=places)
-        named = (known.identities.get(key, ("", "")) for key in self.identities)
-        members = {self.member, self.payer, row.member if row else None}
-        members |= {member for member, _ in named}
-        claims = {
-            claim for member in members - {""} for claim in claims_for(self.order, rules, member)
-        }
-        needs = Needs(
-            orders=places,
-            claims=frozenset(claims),
-            places=places_asked(self.order, rules),
-            products=codes_asked(self.order, rules) if facts.products else frozenset(),
-            pasts=pasts_asked(self.order, rules, row, [one for one in members if one]),
-        )
-        also = coupon_needs(self.order, rules, row, filter(None, members))
-        return needs if also is None else needs | also
+class SettleOrder(RestatedOrder):
+    """Records the order as it is now, and books the difference."""
 
     def decide(self, attempt: Attempt) -> SettleAnswer:
         """Record the order, then post the difference."""
@@ -315,7 +213,7 @@ class SettleOrder:
         """The parts of what this sale pays with; another's hold, or an ended one, is none."""
         if self.allowance is not None:
             return open_parts(attempt, self.allowance)
-        return parts_claimed(attempt, self._holds, self.key[0], member)
+        return parts_claimed(attempt, self.holds_named, self.key[0], member)
 
     def _post(
         self,

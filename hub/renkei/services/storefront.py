@@ -8,7 +8,8 @@ from renkei.messaging import codes
 from renkei.services import own_cart
 from renkei.services.lookup import customer_of, members_by
 from renkei.services.refusals import refused
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.application import CartHold
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.storefront import ShopperCode, ShopperHold, ShopperPoints

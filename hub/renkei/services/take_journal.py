@@ -15,7 +15,8 @@ from renkei.services.facts import require_connection
 from renkei.services.lookup import members_by
 from renkei.services.sales_journal import Receipt, read_journal
 from renkei.services.spreadsheets import MOST_FAULTS
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.trip import as_json
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from renkei.ledger.settlement import Target, TypedEarn
-from renkei.ledger.world import Known, OrderRow, World
+from renkei.ledger.staged import OrderRow
+from renkei.ledger.target import Target, TypedEarn
+from renkei.ledger.world import Known, World
 from renkei.loyalty.context import Facts
 from renkei.loyalty.coupon import NO_TERMS, Coupon
-from renkei.loyalty.earn import Evaluation, Part, evaluate_order
+from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.earn import nothing as nothing_earned
+from renkei.loyalty.evaluation import Evaluation, Part
 from renkei.loyalty.member import Kept, member_facts
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.services.facts import require_connection
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.base import Key
 from renkei_contracts.errors import SettingsInvalid
@@ -25,6 +25,7 @@ APPLICATION_SCOPES = (
     "holds:write",
     "orders:write",
     "members:write",
+    "rewards:write",
 )
 ANY_TILL = "tills:any"
 """Held by gateways: to act for whichever till of the connection a request names."""

@@ -1,6 +1,6 @@
 """What a register may do: look a member up, quote, hold, release, commit."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from time import time_ns
@@ -10,44 +10,22 @@ from sqlalchemy import text
 
 from renkei.identity.cards import is_card
 from renkei.identity.normalize import normalized
-from renkei.ledger.balance import ChannelBalance, channel_balance
-from renkei.ledger.books import Channel
-from renkei.ledger.loading import read_groups
-from renkei.ledger.read_past import read_past
-from renkei.loyalty.context import Facts
-from renkei.loyalty.coupon import per_rate
-from renkei.loyalty.earn import coupons_off, evaluate_order, still_sold
-from renkei.loyalty.member import Kept, facts_at
-from renkei.loyalty.program import Program
-from renkei.loyalty.redeem import max_usable
+from renkei.services import till_quotes
 from renkei.services.booking import Booking
-from renkei.services.circumstances import in_place, read_circumstances
 from renkei.services.coupon_holds import HoldCoupon, ReleaseCoupon
-from renkei.services.coupons import holder_of
 from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
 from renkei.services.look_ups import LookUps
 from renkei.services.manner import PLAIN, Manner
-from renkei.services.member_facts import past_asked
 from renkei.services.personal import Names, masked, opened_identity, opened_names
 from renkei.services.refusals import refused
 from renkei.services.sale import CommitSale
-from renkei.services.target import facts_of_a_member
-from renkei.services.till_coupons import (
-    Found,
-    Tried,
-    coupons_named,
-    coupons_of,
-    listed,
-    quoted,
-    tried,
-)
+from renkei.services.till_coupons import coupons_of, listed
 from renkei.services.till_refunds import CountRefunds
+from renkei.services.till_terminal import Terminal, balance_there, rules_there
 from renkei.tracing import NO_TRACES, Origin, Traces
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
-from renkei_contracts.order import Order, OrderState, TillKey
 from renkei_contracts.point import Balance
-from renkei_contracts.reconciliation import ZReport
 from renkei_contracts.till import (
     CommitAnswer,
     CommitRequest,
@@ -63,7 +41,6 @@ from renkei_contracts.till import (
     NewCard,
     QuoteAnswer,
     QuoteRequest,
-    RateTotal,
     ResolveMember,
 )
 
@@ -72,51 +49,6 @@ SELECT k.wrapped, p.sealed, p.state,
        (SELECT i.sealed FROM identity i WHERE i.member_id = p.member_id AND i.kind = 'card'
            AND i.valid_until IS NULL ORDER BY i.valid_from DESC LIMIT 1)
 FROM member_profile p JOIN member_key k USING (member_id) WHERE p.member_id = :m"""
-
-PROGRAM = """
-SELECT v.version, v.document, c.company_id, clock_timestamp(), EXISTS (SELECT FROM product)
-FROM connection c JOIN program_version v USING (program_id)
-WHERE c.connection_id = :c AND v.in_force_from <= clock_timestamp()
-ORDER BY v.version DESC LIMIT 1"""
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """A register as its credential names it; an application is one without a store."""
-
-    id: str
-    connection: str
-    store: str
-    till: str
-
-    @property
-    def channel(self) -> Channel:
-        """Where its points are spent."""
-        return Channel(self.connection, self.store or None)
-
-    @property
-    def holder(self) -> str:
-        """How it is named where it sets a coupon aside."""
-        return holder_of(self.connection, self.store, self.till)
-
-    def require_own(self, receipt: TillKey | ZReport) -> None:
-        """Raise TillRefused where it is another till's."""
-        if (receipt.store, receipt.till) != (self.store, self.till):
-            raise refused("sale_of_other_till")
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """The program version in force for a register's connection, and the database's clock.
-
-    ``products``: whether any product is known at all.
-    """
-
-    version: int
-    program: Program
-    company: str
-    now: datetime
-    products: bool
 
 
 @dataclass(frozen=True)
@@ -165,7 +97,7 @@ class TillService:
         if known or named is None or not is_card(named.value):
             raise refused("card_taken")
         ref = ExternalRef(connection=terminal.connection, id=f"card/{named.value}")
-        rules = await self._rules(terminal)
+        rules = await rules_there(self.booking, terminal)
         if training:
             return _nobody(self.booking.new_id("mem"), named.value, rules.now)
         seen = Member(ref=ref, changed_at=rules.now, identities=(named,))
@@ -174,7 +106,7 @@ class TillService:
     async def shown(self, terminal: Terminal, member: str) -> MemberAnswer:
         """A member who is known otherwise than by a look-up, masked, with the channel's balance."""
         profile = await self._profile(member)
-        now, balance, homes = await self._balance(terminal, member)
+        now, balance, homes = await balance_there(self.booking, terminal, member)
         async with self.booking.database.begin() as conn:
             coupons = await coupons_of(conn, homes)
         return MemberAnswer(
@@ -192,37 +124,8 @@ class TillService:
         )
 
     async def quote(self, terminal: Terminal, ask: QuoteRequest) -> QuoteAnswer:
-        """What this basket earns and may use, as its sale would; binds nobody.
-
-        What campaigns with a budget give may be less by then.
-        """
-        rules = await self._rules(terminal)
-        spendable, seen = 0, None
-        homes: tuple[str, ...] = ()
-        if ask.member is not None:
-            _, balance, homes = await self._balance(terminal, ask.member)
-            spendable, seen = balance.balance.spendable, balance.balance.version
-        coupons = await self._tried(terminal, ask, homes, rules.now)
-        sale = _as_sold(terminal, ask, tuple(coupons.usable), rules)
-        facts = await self._facts(ask.member, sale, rules)
-        facts = replace(facts, coupons=coupons.usable) if coupons.usable else facts
-        off = per_rate(coupons_off(sale, rules.program, facts)) if sale.coupons else {}
-        most = max_usable(ask.lines, spendable, rules.program, off)
-        used = max_usable(ask.lines, min(ask.points_wanted, spendable), rules.program, off)
-        basket = evaluate_order(_paying(sale, used, rules.program), rules.program, facts)
-        return QuoteAnswer(
-            earns=basket.earned,
-            max_usable=most,
-            points_used=used,
-            total=sum(rate.total for rate in basket.rates),
-            rates=tuple(RateTotal(**rate._asdict()) for rate in basket.rates),
-            ships_free=rules.program.shipping.is_free(still_sold(sale, basket), pickup=ask.pickup),
-            program=rules.program.id,
-            program_version=rules.version,
-            balance_version=seen,
-            coupons=quoted(ask.coupons, coupons, basket),
-            reasons=basket.reasons,
-        )
+        """What this basket earns and may use, as its sale would; binds nobody."""
+        return await till_quotes.quote(self.booking, terminal, ask)
 
     async def hold(
         self, terminal: Terminal, ask: HoldRequest, manner: Manner = PLAIN
@@ -280,18 +183,8 @@ class TillService:
 
     async def balance(self, terminal: Terminal, member: str) -> Balance:
         """The member's balance for this channel, now."""
-        _, found, _ = await self._balance(terminal, member)
+        _, found, _ = await balance_there(self.booking, terminal, member)
         return found.balance
-
-    async def _tried(
-        self, terminal: Terminal, ask: QuoteRequest, homes: tuple[str, ...], now: datetime
-    ) -> Tried:
-        """Which of the asked coupons this register could use now."""
-        found: list[Found] = []
-        if ask.coupons:
-            async with self.booking.database.begin() as conn:
-                found = await coupons_named(conn, ask.coupons)
-        return tried(found, ask.coupons, homes, terminal.channel, terminal.holder, now)
 
     async def _profile(self, member: str, *, active: bool = True) -> _Profile:
         async with self.booking.database.begin() as conn:
@@ -305,44 +198,6 @@ class TillService:
         card = opened_identity(ring, key, member, bytes(row[3])) if row[3] is not None else ""
         return _Profile(masked(opened_names(ring, key, member, bytes(row[1]))), card)
 
-    async def _balance(
-        self, terminal: Terminal, member: str
-    ) -> tuple[datetime, ChannelBalance, tuple[str, ...]]:
-        """The clock, the balance for this channel, and all whose points count with it."""
-        rules = await self._rules(terminal)
-        async with self.booking.database.begin() as conn:
-            group = (await read_groups(conn, [member])).get(member)
-            now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
-        if group is None:
-            raise refused("member_not_found", member)
-        homes = tuple(books.member for books in group.homes)
-        return now, channel_balance(group, now, rules.program.clock, terminal.channel), homes
-
-    async def _facts(self, member: str | None, sale: Order, rules: _Rules) -> Facts:
-        """What is known besides the sale, as it would be judged by it."""
-        facts = await self._of_the_member(member, sale, rules)
-        if not (rules.program.asks_for_places or rules.products):
-            return facts
-        async with self.booking.database.begin() as conn:
-            found = await read_circumstances(conn, [sale], rules.program, products=rules.products)
-        return in_place(facts, sale, rules.program, *found)
-
-    async def _of_the_member(self, member: str | None, sale: Order, rules: _Rules) -> Facts:
-        if member is None:
-            return Facts(company=rules.company)
-        kept: Kept = {}
-        if rules.program.asks_of_members:
-            asked = past_asked(rules.program, member, sale)
-            async with self.booking.database.begin() as conn:
-                past = await read_past(conn, asked)
-            kept = facts_at(rules.program, past, sale.placed_at)
-        return facts_of_a_member(rules.company, kept)
-
-    async def _rules(self, terminal: Terminal) -> _Rules:
-        async with self.booking.database.begin() as conn:
-            row = (await conn.execute(text(PROGRAM), {"c": terminal.connection})).one()
-        return _Rules(row[0], Program.model_validate(row[1]), *row[2:])
-
 
 def _nobody(member: str, card: str, now: datetime) -> MemberAnswer:
     """Who a card would belong to if it was given out."""
@@ -355,26 +210,3 @@ def _nobody(member: str, card: str, now: datetime) -> MemberAnswer:
         balance_version=0,
         as_of=now,
     )
-
-
-def _as_sold(
-    terminal: Terminal, ask: QuoteRequest, coupons: tuple[str, ...], rules: _Rules
-) -> Order:
-    """The basket as the sale it would be, before points."""
-    return Order(
-        ref=ExternalRef(connection=terminal.connection, id="quote"),
-        changed_at=rules.now,
-        placed_at=rules.now,
-        state=OrderState.FULFILLED,
-        lines=ask.lines,
-        coupons=coupons,
-        tenders=ask.tenders,
-        location=terminal.store,
-        pickup=ask.pickup,
-    )
-
-
-def _paying(sale: Order, points: int, program: Program) -> Order:
-    """The sale when these points are used."""
-    value = points * program.redeem.yen_per_point
-    return sale.model_copy(update={"points_used": points, "points_value": value})

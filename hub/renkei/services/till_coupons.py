@@ -13,7 +13,7 @@ from renkei.ledger.coupons import IssuedCoupon, coupon_of
 from renkei.ledger.queries import COUPONS, COUPONS_OF
 from renkei.ledger.world import ProgramVersion
 from renkei.loyalty.coupon import Coupon, TakenOff
-from renkei.loyalty.earn import Evaluation
+from renkei.loyalty.evaluation import Evaluation
 from renkei.services.coupon_holds import IN_WORDS, are_combinable, bar, shown
 from renkei.services.rules import rules_of
 from renkei_contracts.till import MemberCoupon, QuotedCoupon

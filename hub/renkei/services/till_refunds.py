@@ -8,8 +8,10 @@ from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
-from renkei.ledger.settlement import Settled
-from renkei.ledger.world import Alert, Known, Needs, NewRefund, OrderKey, OrderRow, RequestKey
+from renkei.ledger.keys import OrderKey, RequestKey
+from renkei.ledger.staged import Alert, NewRefund, OrderRow
+from renkei.ledger.target import Settled
+from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
 from renkei.loyalty.receipt import PARKED, refund_receipt
 from renkei.loyalty.refunds import beyond, effective, exceeding

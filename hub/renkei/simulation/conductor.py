@@ -11,8 +11,8 @@ from typing import Any
 
 from renkei.bootstrap import new_id
 from renkei.failpoints import NAMES
-from renkei.services.attempt import Command
 from renkei.services.booking import Booking
+from renkei.services.command import Command
 from renkei.simulation.office import opened
 from renkei.simulation.people import member_id
 from renkei.simulation.recording import Outcome, run_recorded

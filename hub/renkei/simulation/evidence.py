@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.ledger.books import HoldName
-from renkei.ledger.world import OrderKey
+from renkei.ledger.keys import OrderKey
 
 ALLOCATIONS = """
 SELECT member_id, version, lot, d_available, d_held, d_debt FROM allocation

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from renkei.ledger.invariants import Finding
-from renkei.ledger.world import NewRefund, OrderKey
+from renkei.ledger.keys import OrderKey
+from renkei.ledger.staged import NewRefund
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.refunds import effective
-from renkei.services.attempt import Command
+from renkei.services.command import Command
 from renkei.services.merge import MergeMembers
+from renkei.services.order_of_sale import order_of
 from renkei.services.quota import ClaimQuota
 from renkei.services.refund import BookRefund
-from renkei.services.sale import CommitSale, order_of
+from renkei.services.sale import CommitSale
 from renkei.simulation.evidence import Evidence
 from renkei.simulation.office import Deed
 from renkei.simulation.people import member_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renkei.services.attempt import Command
+from renkei.services.command import Command
 from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
 from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.quota import ClaimQuota, OpenQuota

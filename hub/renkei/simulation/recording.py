@@ -19,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.errors import BookingRefused, ConfigInvalid, TillRefused
 from renkei.ledger.world import Known, Needs
-from renkei.services.attempt import Attempt, Command, further_needs
+from renkei.services.attempt import Attempt
 from renkei.services.batch import run_batch
+from renkei.services.command import Command, further_needs
 from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
 from renkei.services.enrol import Enrol
 from renkei.services.expire import ExpireLots

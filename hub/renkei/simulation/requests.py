@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from renkei.ledger.invariants import Finding
-from renkei.ledger.world import OrderKey
-from renkei.services.attempt import Command
+from renkei.ledger.keys import OrderKey
+from renkei.services.command import Command
 from renkei.services.corrections import Adjust, Correction, ExchangePoints
 from renkei.services.hold import PlaceHold, parse_hold_id
 from renkei.services.sale import CommitSale

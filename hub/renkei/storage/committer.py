@@ -30,6 +30,10 @@ R = TypeVar("R", covariant=True)
 BATCH = 200
 QUEUE = 5_000
 TRIES = 8
+PATIENCE = 5.0
+"""Seconds after which a batch is not tried again because of the server's trouble: whoever sent it
+waits no longer, and hears soon that it has to come again."""
+
 CUT_OFF = ("08", "57P", "25P03")
 """The connection broke, the server went away, or the server ended what was paused."""
 
@@ -51,6 +55,7 @@ class GroupCommitter(Generic[C, A]):
     ``run_batch`` takes the commands in order, does everything in one database transaction, commits,
     and gives one answer or exception per command. ``on_commit`` is called after each commit.
     ``whose`` names who sent a command: senders take turns, so that one's flood delays no other.
+    ``linger``: seconds for which the first one waits for others to go with, where it has the time.
     """
 
     def __init__(
@@ -60,12 +65,14 @@ class GroupCommitter(Generic[C, A]):
         on_commit: Callable[[], None] = lambda: None,
         batch: int = BATCH,
         whose: Callable[[C], str] = lambda _: "",
+        linger: float = 0.0,
     ) -> None:
         self._database = database
         self._run_batch = run_batch
         self._on_commit = on_commit
         self._batch = batch
         self._whose = whose
+        self._linger = linger
         self._queue: Turns[tuple[C, asyncio.Future[A]]] = Turns(QUEUE)
         self._loop: asyncio.Task[None] | None = None
         self._last_batch = 0
@@ -116,6 +123,9 @@ class GroupCommitter(Generic[C, A]):
 
     async def _run(self) -> None:
         while True:
+            if self._linger:
+                await self._queue.filled()
+                await asyncio.sleep(self._linger)
             waiting = await self._queue.take(self._batch)
             self._last_batch = len(waiting)
             try:
@@ -150,14 +160,18 @@ class GroupCommitter(Generic[C, A]):
         return list(outcomes)
 
     async def _until_no_race(self, commands: Sequence[C]) -> "Sequence[A | Exception]":
+        clock = asyncio.get_running_loop().time
+        until = clock() + PATIENCE
         for attempt in range(TRIES):
             try:
                 return await self._run_batch(self._database, commands)
             except (LostRace, DBAPIError) as error:
-                if attempt == TRIES - 1 or not may_pass_later(error):
+                trouble = _is_trouble(error)
+                over = attempt == TRIES - 1 or (trouble and clock() > until)
+                if over or not may_pass_later(error):
                     raise
                 log.info("batch_again", commands=len(commands), reason=brief(error))
-                await asyncio.sleep(0.02 * 2**attempt if _is_trouble(error) else 0)
+                await asyncio.sleep(0.02 * 2**attempt if trouble else 0)
         raise AssertionError("unreachable")
 
 

@@ -28,9 +28,13 @@ class Turns(Generic[T]):
         self._count += 1
         self._there.set()
 
+    async def filled(self) -> None:
+        """Wait until there is something."""
+        await self._there.wait()
+
     async def take(self, most: int) -> list[T]:
         """Wait until there is something, and take up to so many."""
-        await self._there.wait()
+        await self.filled()
         taken: list[T] = []
         while self._lines and len(taken) < most:
             name = next(iter(self._lines))

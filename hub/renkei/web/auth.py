@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from renkei.services.terminals import TerminalAccess
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.web.body import StrictRequest
 from renkei.web.problems import refused
 from renkei.web.proof import authenticate
@@ -156,6 +156,9 @@ OrderTeller = Annotated[Terminal, Security(_caller, scopes=["orders:write"])]
 
 MemberTeller = Annotated[Terminal, Security(_caller, scopes=["members:write"])]
 """An application that may tell of its customers."""
+
+RewardTeller = Annotated[Terminal, Security(_caller, scopes=["rewards:write"])]
+"""An application that may exchange a member's points for rewards."""
 
 Registrar = Annotated[Terminal, Security(_registrar, scopes=["terminals:write"])]
 """A gateway that may register tills of its connection; it need not name one."""

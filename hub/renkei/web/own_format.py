@@ -22,7 +22,7 @@ from renkei.errors import TillRefused, UnknownConnection
 from renkei.services.own_format import obey, scope_for, terminal_of, till_said
 from renkei.services.receive import require_genuine
 from renkei.services.terminals import TerminalAccess
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.web.access import tell_bug
 from renkei.web.auth import tell_who
 from renkei.web.failures import refusal_of

@@ -16,7 +16,7 @@ from renkei.connections.opened import OpenConnection
 from renkei.connections.store import SLUG
 from renkei.errors import UnknownConnection
 from renkei.services import storefront
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.web.problems import documented, refused
 from renkei.web.served import ServedHub, TheHub
 from renkei.web.trace import trace_of

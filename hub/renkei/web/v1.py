@@ -1,8 +1,10 @@
 """/v1: what a merchant's own cart, app or site asks and tells (services/application.py)."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from renkei.services import application, own_cart
+from fastapi import APIRouter, Path
+
+from renkei.services import app_rewards, application, own_cart
 from renkei.web.auth import (
     SCHEMES,
     ActivityTeller,
@@ -11,6 +13,7 @@ from renkei.web.auth import (
     MemberTeller,
     OrderTeller,
     QuoteReader,
+    RewardTeller,
     TerminalRoute,
 )
 from renkei.web.problems import documented
@@ -27,11 +30,15 @@ from renkei_contracts.application import (
     FactsTold,
     HoldSeen,
     OrderAnswer,
+    RewardUnwanted,
+    RewardWanted,
 )
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order
-from renkei_contracts.point import ActivityAnswer
+from renkei_contracts.point import ActivityAnswer, RewardAnswer
 from renkei_contracts.till import HoldAnswer, QuoteAnswer
+
+CouponCode = Annotated[str, Path(pattern=r"^[0-9A-Za-z_-]{1,64}$")]
 
 router = APIRouter(prefix="/v1", route_class=TerminalRoute, tags=["v1"], dependencies=SCHEMES)
 
@@ -56,6 +63,46 @@ async def quote(ask: CartQuote, caller: QuoteReader, hub: TheHub) -> QuoteAnswer
 async def activity(ask: ActivityTold, caller: ActivityTeller, hub: TheHub) -> ActivityAnswer:
     """The same key with the same content gives the first answer again; beyond a cap, no points."""
     return await application.activity(hub.till, caller, ask)
+
+
+@router.post(
+    "/rewards",
+    name="exchange_reward",
+    summary="Points for a reward's coupon",
+    responses=documented(
+        *ALWAYS,
+        "member_not_found",
+        "reward_unknown",
+        "reward_exhausted",
+        "insufficient_points",
+        "key_reused",
+        "busy",
+    ),
+)
+async def reward(ask: RewardWanted, caller: RewardTeller, hub: TheHub) -> RewardAnswer:
+    """The same key with the same content gives the first answer again, and the same coupon."""
+    return await app_rewards.exchange(hub.till, caller, ask)
+
+
+@router.post(
+    "/rewards/{coupon}:return",
+    name="return_reward",
+    summary="An unused coupon back for its points",
+    responses=documented(
+        *ALWAYS,
+        "member_not_found",
+        "coupon_not_found",
+        "coupon_of_other_member",
+        "coupon_used",
+        "coupon_not_exchanged",
+        "busy",
+    ),
+)
+async def return_reward(
+    coupon: CouponCode, ask: RewardUnwanted, caller: RewardTeller, hub: TheHub
+) -> RewardAnswer:
+    """Points go back to the lots they came from; returning again changes nothing."""
+    return await app_rewards.give_back(hub.till, caller, coupon, ask)
 
 
 @router.post(

@@ -88,6 +88,49 @@ def test_what_differs_is_shown_kept_and_mended_on_command(
     assert cloud.calls == [], "it is the workers that write"
 
 
+def test_what_was_changed_at_the_vendor_is_booked_on_command(
+    renkei: Command, cloud: Cloud, running: Connection
+) -> None:
+    cloud.points["c1"] = 50
+    adopt = ("reconcile", "cart", "--adopt", "--by", "佐藤")
+    assert "1 changes are too new to tell from a purchase" in renkei(*adopt).out
+    running.execute(text("UPDATE drift SET since = since - interval '1 hour'"))
+    running.commit()
+    assert "booked for 1 members" in renkei(*adopt).out
+    assert running.execute(text("SELECT sum(available) FROM member")).scalar_one() == 50
+    ran = renkei(*adopt, "--json")
+    (one,) = ran.document["connections"]
+    assert (ran.code, one["agrees"], one["adopted"]["members"]) == (0, True, 0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("cart", "--adopt"),
+        ("--adopt", "--by", "佐藤"),
+        ("cart", "--by", "佐藤"),
+        ("cart", "--adopt", "--by", "佐藤", "--last"),
+        ("cart", "--adopt", "--by", "佐藤", "--repair"),
+    ],
+)
+def test_adopting_takes_a_connection_and_a_name_and_a_comparison_of_its_own(
+    renkei: Command, said: tuple[str, ...]
+) -> None:
+    assert "CONNECTION --adopt --by NAME" in renkei("reconcile", *said).refusal
+
+
+@pytest.mark.parametrize(
+    ("by", "why"),
+    [(" ", "must say something"), ("佐" * 501, "at most 500"), ("\udcff", "unicode")],
+)
+def test_whoever_adopts_says_a_name_that_can_be_kept(
+    renkei: Command, cloud: Cloud, running: Connection, by: str, why: str
+) -> None:
+    cloud.points["c1"] = 50
+    assert why in renkei("reconcile", "cart", "--adopt", "--by", by).refusal
+    assert cloud.calls == [], "nothing was compared, either"
+
+
 def test_what_is_ordered_is_said_in_one_line(renkei: Command, cloud: Cloud) -> None:
     assert "cart: nothing that `renkei serve` could" in renkei("reconcile", "--repair").out
     cloud.points["c1"] = 50

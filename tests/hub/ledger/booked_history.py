@@ -16,7 +16,8 @@ from renkei.services.hold import PlaceHold
 from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.quota import ClaimQuota, OpenQuota
 from renkei.services.refund import BookRefund
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.engine import open_database
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member

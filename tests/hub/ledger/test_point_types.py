@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renkei.ledger.books import BASE, Books, Group, Lot
-from renkei.ledger.settlement import OrderName, Settled, Settlement, Target, TypedEarn, settle
+from renkei.ledger.settlement import Settlement, settle
+from renkei.ledger.target import OrderName, Settled, Target, TypedEarn
 from renkei.ledger.transaction import Draft
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from renkei.errors import TillRefused
 from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.quota import ClaimQuota, OpenQuota
 from renkei.services.refund import BookRefund
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.order import OrderState, Refund, RefundLine
 from renkei_contracts.till import HoldRequest, QuoteRequest
 

@@ -6,7 +6,8 @@ from typing import Any
 from renkei.ledger import holds
 from renkei.ledger.books import Books, Group, Hold, Lot
 from renkei.ledger.lots import revive
-from renkei.ledger.settlement import OrderName, Settled, Settlement, Target, settle
+from renkei.ledger.settlement import Settlement, settle
+from renkei.ledger.target import OrderName, Settled, Target
 from renkei.ledger.transaction import Draft
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

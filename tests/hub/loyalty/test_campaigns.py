@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from renkei.loyalty.context import Facts, MemberFacts
-from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.evaluation import Evaluation
 from renkei.loyalty.program import Program
 from renkei_contracts.order import Order
 

@@ -13,7 +13,8 @@ from renkei.ledger.books import Channel
 from renkei.loyalty.basket import gross_of
 from renkei.loyalty.context import Facts
 from renkei.loyalty.coupon import Coupon, per_rate
-from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.evaluation import Evaluation
 from renkei.loyalty.program import Program
 from renkei_contracts.order import Order
 

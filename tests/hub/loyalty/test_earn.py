@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from renkei.ledger.months import months_later
-from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.evaluation import Evaluation
 from renkei.loyalty.program import Program
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import LineItem, Order, OrderState

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renkei.ledger.quotas import Quota, claim
-from renkei.ledger.world import NewRefund
+from renkei.ledger.staged import NewRefund
 from renkei.loyalty.context import Facts, MemberFacts
-from renkei.loyalty.earn import Evaluation, evaluate_order
+from renkei.loyalty.earn import evaluate_order
+from renkei.loyalty.evaluation import Evaluation
 from renkei.loyalty.program import Program
 from renkei.loyalty.refunds import effective
 from renkei.loyalty.terms import Redeem

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from renkei.ledger.world import NewRefund
+from renkei.ledger.staged import NewRefund
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.program import Program
 from renkei.loyalty.redeem import max_usable

@@ -11,7 +11,8 @@ from renkei.ledger.books import Channel
 from renkei.loyalty.program import Program
 from renkei.services.application import quote
 from renkei.services.coupon_holds import HoldCoupon
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.application import CartQuote
 from renkei_contracts.order import LineItem
 from renkei_contracts.till import CouponHoldRequest

@@ -7,7 +7,8 @@ import pytest
 from renkei.errors import BookingRefused
 from renkei.loyalty.law import warnings
 from renkei.services.programs import preset, read
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.order import LineItem, Tender
 from renkei_contracts.till import QuoteRequest
 

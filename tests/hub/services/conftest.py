@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acme import given
+from acme import Scene, body, bought, given, hanako
+from comparing import rested
 
 from renkei.bootstrap import Hub, open_hub
 from renkei.config import Settings
@@ -81,3 +82,17 @@ async def start_worker(hub_environment: dict[str, str]) -> AsyncIterator[Start]:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.fixture
+async def sold(scene: Scene) -> Scene:
+    """Hanako bought for 11,000 yen, and everybody shows her 100 points."""
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
+    await scene.deliver(body(bought()), "d1")
+    await scene.settle_down()
+    scene.cart.orders["o1"] = bought()
+    for id in ("cart", "shop"):
+        await scene.worker.polls.begin(await scene.hub.connections.get(id))
+    await rested(scene)
+    return scene

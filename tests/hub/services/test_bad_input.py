@@ -30,7 +30,8 @@ from renkei.services.merge import MergeMembers, UnmergeMember
 from renkei.services.quota import ClaimQuota, OpenQuota
 from renkei.services.refund import BookRefund
 from renkei.services.rules import asked
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.errors import RenkeiError
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order, Refund

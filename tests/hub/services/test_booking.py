@@ -14,7 +14,8 @@ from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.enrol import Enrol
 from renkei.services.members import balance, explain, find_member, list_members
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState

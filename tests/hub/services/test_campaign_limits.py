@@ -12,7 +12,8 @@ from renkei.errors import TillRefused
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.members import balance, explain
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey

@@ -21,7 +21,8 @@ from renkei.services.members import explain
 from renkei.services.products import Product, listed
 from renkei.services.products import state as state_products
 from renkei.services.stores import minutes_after_midnight, set_store
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.trip import Answer, Statement, travel
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member

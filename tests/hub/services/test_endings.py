@@ -17,7 +17,8 @@ from renkei.messaging.inbox import Incoming
 from renkei.services import booking as booking_module
 from renkei.services.booking import EVER, Booking
 from renkei.services.endings import Endings
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.reference.cart.twin import ReferenceTwin
 from renkei_contracts.till import HoldRequest

@@ -14,7 +14,7 @@ from renkei.ledger.verify import verify
 from renkei.services import own_cart
 from renkei.services.issue_codes import IssueCodes
 from renkei.services.replay import Replay
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei.worker import Worker
 from renkei_contracts.application import CartHold, CartHoldAnswer, HoldSeen
 from renkei_contracts.errors import OutcomeUnknown, Rejected, Unavailable

@@ -11,7 +11,8 @@ from renkei.services.booking import Booking
 from renkei.services.late_link import LinkOrder
 from renkei.services.members import balance, explain
 from renkei.services.refund import BookRefund
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Refund, RefundLine, TillKey

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from renkei.ledger.loading import load, load_at_once, names_its_members
 from renkei.ledger.world import World
-from renkei.services.attempt import further_needs
 from renkei.services.booking import Booking
+from renkei.services.command import further_needs
 from renkei.services.members import balance
 from renkei.services.refund import BookRefund
 from renkei.services.stores import set_store

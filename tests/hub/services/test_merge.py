@@ -20,7 +20,8 @@ from renkei.services.corrections import Adjust, ImportBalance
 from renkei.services.hold import LapseHolds, PlaceHold
 from renkei.services.members import balance
 from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei.storage.trip import Answer, Statement, travel
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member

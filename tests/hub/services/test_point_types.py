@@ -12,7 +12,8 @@ from renkei.ledger.verify import verify
 from renkei.loyalty.program import Program
 from renkei.services.activity import BookActivity
 from renkei.services.booking import Booking
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState

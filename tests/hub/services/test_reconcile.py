@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from acme import Scene, body, bought, hanako
+from comparing import an_hour_passes, compared, exchanged, newest, rested, turn
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,43 +22,6 @@ from renkei_contracts.member import Member
 
 TWO_HOURS = 7_200
 """Seconds: long enough that it is on its way no more."""
-
-
-@pytest.fixture
-async def sold(scene: Scene) -> Scene:
-    """Hanako bought for 11,000 yen, and everybody shows her 100 points."""
-    scene.cart.members["c1"] = hanako()
-    await scene.deliver(b"member" + hanako().model_dump_json().encode(), "m1")
-    await scene.deliver(body(bought()), "d1")
-    await scene.settle_down()
-    scene.cart.orders["o1"] = bought()
-    for id in ("cart", "shop"):
-        await scene.worker.polls.begin(await scene.hub.connections.get(id))
-    await rested(scene)
-    return scene
-
-
-async def rested(scene: Scene) -> None:
-    """What was written has had its time."""
-    await scene.due_now("mirror")
-
-
-async def turn(scene: Scene, connection: str = "cart") -> None:
-    """As far as it goes before another poll has its turn, or before it fails."""
-    async with scene.hub.database.begin() as conn:
-        await polls.hurry(conn, connection, "reconcile", scene.hub.clock())
-    assert await scene.worker.polls.work(connection, "reconcile") == 1
-
-
-async def newest(scene: Scene, connection: str = "cart") -> list[Outcome]:
-    async with scene.hub.database.begin() as conn:
-        return await reconciliations.newest(conn, connection)
-
-
-async def compared(scene: Scene, connection: str = "cart") -> Outcome:
-    await turn(scene, connection)
-    (found,) = await newest(scene, connection)
-    return found
 
 
 def on_command(scene: Scene) -> ReconcileNow:
@@ -83,6 +47,12 @@ async def test_where_nothing_differs_every_point_is_explained(sold: Scene, conne
     found = await compared(sold, connection)
     assert (found.explained, found.agrees, found.oldest) == ("100.00", True, None)
     assert (found.tally.members, found.tally.explained, found.tally.unexplained) == (1, 100, 0)
+
+
+async def test_an_exchange_for_a_reward_is_no_order_that_is_missing(sold: Scene) -> None:
+    await exchanged(sold)
+    assert (await compared(sold)).agrees
+    assert (await on_command(sold).repair("cart")).orders == 0
 
 
 async def test_points_that_were_given_at_the_vendor_were_changed_elsewhere(sold: Scene) -> None:
@@ -118,12 +88,6 @@ async def test_a_balance_that_was_given_up_is_stale_since_it_changed(
     assert (found.tally.explained, found.tally.unexplained) == (100, 100)
     (booked,) = await sold.one("SELECT recorded_at FROM txn WHERE order_ref = 'o2'")
     assert found.oldest == booked
-
-
-async def an_hour_passes(scene: Scene) -> None:
-    clock = scene.worker.tools.clock
-    ahead = replace(scene.worker.tools, clock=lambda: clock() + timedelta(hours=1))
-    scene.worker.polls = replace(scene.worker.polls, tools=ahead)
 
 
 async def test_a_customer_who_is_gone_at_the_vendor_is_missing(

@@ -7,21 +7,25 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.errors import BookingRefused, KeyReused, UnknownMember
+from renkei.ledger.books import Channel
 from renkei.ledger.coupons import IssuedCoupon, coupon_of
 from renkei.ledger.queries import COUPONS
 from renkei.ledger.verify import verify
+from renkei.services.activity import BookActivity
 from renkei.services.booking import Booking
 from renkei.services.members import balance, explain
 from renkei.services.merge import MergeMembers
 from renkei.services.rewards import ExchangeReward, ReturnReward
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey
-from renkei_contracts.point import RewardAnswer, RewardExchange
-from renkei_contracts.till import CommitRequest, CouponHoldRequest
+from renkei_contracts.point import ActivitySeen, RewardAnswer, RewardExchange
+from renkei_contracts.till import CommitRequest, CouponHoldRequest, HoldRequest
 
 PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
 JAN = "4900000000018"
@@ -35,6 +39,8 @@ STARS = {
         {"name": "drink", "points": 150, "coupon": "free-drink"},
         {"name": "once", "points": 10, "coupon": "once"},
     ],
+    "point_types": [{"name": "store-only", "only_at": ["pos"]}],
+    "activities": [{"name": "check-in", "points": 80, "point_type": "store-only"}],
 }
 
 
@@ -70,7 +76,7 @@ async def exchange(
     booking: Booking, member: str, key: str = "k", reward: str = "drink"
 ) -> RewardAnswer:
     ask = RewardExchange(key=key, source="app", member=member, reward=reward)
-    command = ExchangeReward(ask, booking.new_id("seed"))
+    command = ExchangeReward(ask, booking.new_id("seed"), Channel("app"))
     answer: RewardAnswer = await booking.committer.submit(command)
     return answer
 
@@ -81,8 +87,8 @@ async def coupon(booking: Booking, code: str) -> IssuedCoupon:
     return coupon_of(row)
 
 
-async def give_back(booking: Booking, code: str) -> RewardAnswer:
-    command = ReturnReward(await coupon(booking, code))
+async def give_back(booking: Booking, code: str, channel: str = "app") -> RewardAnswer:
+    command = ReturnReward(await coupon(booking, code), Channel(channel))
     answer: RewardAnswer = await booking.committer.submit(command)
     return answer
 
@@ -126,6 +132,58 @@ async def test_an_unused_coupon_gives_the_points_back_to_their_lots_once(
     assert [tuple(row) for row in lots] == [(1, 100), (2, 200)]
     assert await spendable(booking, member) == 300
     assert (await exchange(booking, member, "k2")).spendable == 150
+
+
+async def checks_in(booking: Booking, member: str) -> None:
+    """80 points that can be spent at ``pos`` alone."""
+    seen = ActivitySeen(key="1", source="app", member=member, kind="check-in", occurred_at=PLACED)
+    await booking.committer.submit(BookActivity(seen))
+
+
+async def test_a_coupon_is_paid_and_given_back_in_points_that_the_channel_may_spend(
+    booking: Booking, member: str
+) -> None:
+    await checks_in(booking, member)
+    assert (await exchange(booking, member, "k1")).spendable == 150
+    last = await exchange(booking, member, "k2")
+    assert last.spendable == 0
+    with pytest.raises(BookingRefused, match="can use 0"):
+        await exchange(booking, member, "k3", "once")
+    assert (await give_back(booking, last.coupon)).spendable == 150
+    assert (await give_back(booking, last.coupon, "pos")).spendable == 230
+
+
+async def test_giving_back_again_counts_points_whose_hold_is_over(
+    booking: Booking, till: TillService, terminal: Terminal, member: str, owner_engine: AsyncEngine
+) -> None:
+    done = await exchange(booking, member)
+    await till.hold(terminal, HoldRequest(key="h1", member=member, points=100, ttl_seconds=600))
+    assert (await give_back(booking, done.coupon)).spendable == 200
+    async with owner_engine.begin() as conn:  # nobody waits ten minutes for a test
+        await conn.execute(text("ALTER TABLE hold DISABLE TRIGGER frozen"))
+        await conn.execute(text("UPDATE hold SET lapses_at = now()"))
+    assert (await give_back(booking, done.coupon)).spendable == 300
+
+
+async def test_an_exchange_keeps_sliding_points_alive_and_giving_it_back_does_not(
+    booking: Booking, member: str
+) -> None:
+    rules = STARS | {"expiry": {"kind": "sliding", "months": 3, "slides_on": "use"}}
+    async with booking.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 3, '1970-01-03Z', :d)"),
+            {"d": json.dumps(rules)},
+        )
+    done = await exchange(booking, member)
+    assert await activities(booking) == 1
+    await give_back(booking, done.coupon)
+    assert await activities(booking) == 1
+    assert await spendable(booking, member) == 300
+
+
+async def activities(booking: Booking) -> int:
+    async with booking.database.begin() as conn:
+        return int((await conn.execute(text("SELECT count(*) FROM activity"))).scalar_one())
 
 
 async def test_giving_back_at_once_from_many_sides_gives_back_once(

@@ -11,7 +11,7 @@ from renkei.messaging.changed import Hint, hint
 from renkei.messaging.lost import ALONE, ENDS_WORKERS, MOST_LOST
 from renkei.services import own_cart
 from renkei.services.replay import Replay
-from renkei.services.till import Terminal
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.application import CartHold
 from renkei_contracts.errors import Rejected
 

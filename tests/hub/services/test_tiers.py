@@ -21,7 +21,8 @@ from renkei.services.members import balance, explain
 from renkei.services.merge import MergeMembers
 from renkei.services.programs import newest
 from renkei.services.refund import BookRefund
-from renkei.services.till import Terminal, TillService
+from renkei.services.till import TillService
+from renkei.services.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLine, TillKey

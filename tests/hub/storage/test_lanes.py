@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from renkei.storage import committer
 from renkei.storage.committer import GroupCommitter, Lanes, sqlstate
 from renkei.storage.engine import Database
 from renkei.storage.trip import Statement, travel
@@ -60,6 +61,22 @@ async def test_what_somebody_waits_for_is_not_behind_a_batch_of_what_can_wait(
         assert not webhook.done()
         goes_on.set()
         assert await webhook == "webhook"
+
+
+async def test_what_has_time_goes_with_what_comes_a_little_later(database: Database) -> None:
+    batches: list[Sequence[str]] = []
+
+    async def run(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        batches.append(commands)
+        return commands
+
+    async with GroupCommitter(database, run, linger=0.2) as lane:
+        first = asyncio.create_task(lane.submit("first"))
+        for _ in range(5):  # the committer has seen that there is something
+            await asyncio.sleep(0)
+        assert await lane.submit("second") == "second"
+        assert await first == "first"
+    assert batches == [["first", "second"]]
 
 
 async def test_whoever_waits_for_what_was_taken_waits_for_callers_that_left(
@@ -166,8 +183,8 @@ async def test_senders_take_turns_so_that_a_flood_delays_no_other(database: Data
         return commands
 
     sent = [f"flood{n}" for n in range(50)] + ["a1", "a2", "b1"]
-    async with GroupCommitter(database, run, batch=10, whose=lambda one: one[0]) as committer:
-        calls = [asyncio.create_task(committer.submit(one)) for one in sent]
+    async with GroupCommitter(database, run, batch=10, whose=lambda one: one[0]) as lane:
+        calls = [asyncio.create_task(lane.submit(one)) for one in sent]
         await asyncio.sleep(0)
         goes_on.set()
         assert await asyncio.gather(*calls) == sent
@@ -188,5 +205,28 @@ async def test_a_server_without_room_refuses_nobody_for_good(database: Database)
                 await travel(conn, [Statement(full)])
         return commands
 
-    async with GroupCommitter(database, run) as committer:
-        assert await asyncio.gather(*map(committer.submit, "abc")) == list("abc")
+    async with GroupCommitter(database, run) as lane:
+        assert await asyncio.gather(*map(lane.submit, "abc")) == list("abc")
+
+
+async def test_a_server_that_stays_in_trouble_is_tried_until_nobody_waits_for_an_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "PATIENCE", 0.0)
+    full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
+    raced = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$"
+    tries: list[Sequence[str]] = []
+
+    async def run(_: Database, commands: Sequence[str]) -> Sequence[str]:
+        tries.append(commands)
+        if len(tries) < 6:
+            async with database.begin_batch() as conn:
+                await travel(conn, [Statement(full if commands == ["in trouble"] else raced)])
+        return commands
+
+    async with GroupCommitter(database, run) as lane:
+        with pytest.raises(DBAPIError) as failed:
+            await lane.submit("in trouble")
+        assert await lane.submit("in a race") == "in a race"
+    assert sqlstate(failed.value) == "53100"
+    assert tries == [["in trouble"], *[["in a race"]] * 5]

@@ -49,6 +49,8 @@ SERVED = {
     ("post", "/pos/v1/terminals"),
     ("post", "/v1/quotes"),
     ("post", "/v1/activities"),
+    ("post", "/v1/rewards"),
+    ("post", "/v1/rewards/{coupon}:return"),
     ("post", "/v1/facts"),
     ("post", "/v1/members"),
     ("post", "/v1/holds"),

@@ -16,7 +16,7 @@ from renkei.errors import BookingRefused, KeyReused, TillRefused
 from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Group, HoldName
 from renkei.ledger.history import Moved, balance_at
-from renkei.ledger.settlement import Settled
+from renkei.ledger.target import Settled
 from renkei.services.attempt import Attempt
 from renkei.services.corrections import Correction
 from renkei.services.hold import PlaceHold

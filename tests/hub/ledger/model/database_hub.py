@@ -20,7 +20,7 @@ from renkei.ledger.loading import load, load_at_once
 from renkei.ledger.verify import Finding, verify
 from renkei.ledger.world import Needs, World
 from renkei.services import batch
-from renkei.services.attempt import Command
+from renkei.services.command import Command
 from renkei.storage.engine import APP_ROLE, Database, open_database
 
 TEMPLATE = "renkei_template"

@@ -11,20 +11,14 @@ from typing import Any
 
 from renkei.ledger.books import Books
 from renkei.ledger.history import HoldPart
-from renkei.ledger.world import (
-    ConnectionFacts,
-    Entry,
-    HoldEnd,
-    Needs,
-    NewHold,
-    ProgramVersion,
-    Staged,
-    World,
-)
+from renkei.ledger.staged import Entry, HoldEnd, NewHold, Staged
+from renkei.ledger.world import ConnectionFacts, Needs, ProgramVersion, World
 from renkei.loyalty.program import Program
-from renkei.services.attempt import Attempt, Command, keep
+from renkei.services.attempt import Attempt
+from renkei.services.command import Command
 from renkei.services.expire import ExpireLots
 from renkei.services.hold import LapseHolds
+from renkei.services.keep import keep
 from renkei_contracts.errors import RenkeiError
 
 PROGRAM = Program(per_yen=100, usable="next_day", expires_months=5, restore_days=30)

@@ -8,7 +8,7 @@ import pytest
 from renkei.ledger import entry, holds, lots, settlement, transaction
 from renkei.ledger.books import Group, Lot, consumption_order
 from renkei.ledger.quotas import Quota
-from renkei.ledger.settlement import Settled
+from renkei.ledger.target import Settled
 from renkei.services import attempt, corrections, hold, sale, settle
 from renkei.services.attempt import Attempt
 from renkei.services.sale import CommitSale

@@ -7,8 +7,10 @@ from dataclasses import fields
 from renkei.ledger.books import DEBT_LOT, LotRef
 from renkei.ledger.chart import MEMBER_ACCOUNTS, Account
 from renkei.ledger.entry import hash_of
+from renkei.ledger.keys import OrderKey
 from renkei.ledger.rules import RULES
-from renkei.ledger.world import Entry, OrderKey, World
+from renkei.ledger.staged import Entry
+from renkei.ledger.world import World
 
 LOT_ACCOUNTS = (Account.PENDING, Account.AVAILABLE, Account.HELD)
 

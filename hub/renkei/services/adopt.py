@@ -1,0 +1,114 @@
+"""What somebody gave or took at the vendor by hand is booked: an adjustment, on command, once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from renkei.errors import BookingRefused, KeyReused
+from renkei.ledger.entry import digest_of, micros
+from renkei.messaging import elsewhere, reconciliations
+from renkei.messaging.drift import ORDER_ON_ITS_WAY
+from renkei.messaging.elsewhere import Change
+from renkei.services.booking import Booking
+from renkei.services.corrections import Adjust
+from renkei.services.lanes import together
+from renkei_contracts.base import MAX_AMOUNT
+from renkei_contracts.point import Adjustment
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """Members whose points were changed there, the points given and taken, who must wait, and who
+    would have or owe more points than can be counted."""
+
+    members: int = 0
+    given: int = 0
+    taken: int = 0
+    too_new: int = 0
+    beyond: int = 0
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Books what the newest comparison of a connection found changed elsewhere.
+
+    A purchase changes the vendor's balance, too, and may be told later. So all that is known of
+    the connection's orders must be settled, and a change must have stood for as long as an order
+    may be on its way.
+    """
+
+    booking: Booking
+
+    async def adopt(self, connection: str, by: str) -> Adopted:
+        """``by`` is who decided it. Raises BookingRefused while orders are not settled."""
+        database = self.booking.database
+        async with database.begin() as conn:
+            (newest,) = await reconciliations.newest(conn, connection)
+            stood = newest.began_at - ORDER_ON_ITS_WAY
+            waiting = await elsewhere.unread(conn, connection, newest.began_at)
+        if waiting:
+            raise BookingRefused(
+                "orders_not_settled",
+                f"{waiting} orders or deliveries of {connection} are not settled: what they "
+                f"changed would be booked twice; see `renkei queue {connection}`, or --repair",
+            )
+        done, after = Adopted(), ""
+        while True:
+            async with database.begin() as conn:
+                page = await elsewhere.changes(conn, connection, after)
+            if not page:
+                return done
+            after = page[-1].member
+            ready = [one for one in page if one.told and one.since <= stood]
+            booked = await self._book(connection, ready, by)
+            done = _with(done, booked, len(page) - len(ready), len(ready) - len(booked))
+
+    async def _book(self, connection: str, ready: Sequence[Change], by: str) -> list[Change]:
+        """Gives what is booked: one that cannot be is in nobody's way."""
+        if not ready:
+            return []
+        fits = await together(self._fits(connection, one, by) for one in ready)
+        booked = [one for one, fit in zip(ready, fits, strict=True) if fit]
+        async with self.booking.database.begin() as conn:
+            await elsewhere.forget(conn, connection, booked)
+        return booked
+
+    async def _fits(self, connection: str, change: Change, by: str) -> bool:
+        """Book it; False where its member would have or owe too many points."""
+        if abs(change.points) > MAX_AMOUNT:
+            return False
+        ask = _adjustment(connection, change, by)
+        try:
+            await self.booking.committer.submit(Adjust(ask, self.booking.ring))
+        except KeyReused:  # by somebody else's order, at the same time
+            return True
+        except BookingRefused:
+            return False
+        return True
+
+
+def _with(done: Adopted, booked: Sequence[Change], too_new: int, beyond: int) -> Adopted:
+    points = [one.points for one in booked]
+    return Adopted(
+        done.members + len(booked),
+        done.given + sum(one for one in points if one > 0),
+        done.taken - sum(one for one in points if one < 0),
+        done.too_new + too_new,
+        done.beyond + beyond,
+    )
+
+
+def _adjustment(connection: str, change: Change, by: str) -> Adjustment:
+    """Named by what was found, so that it is booked once however often it is ordered."""
+    return Adjustment(
+        member=change.member,
+        key=_key(connection, change),
+        points=change.points,
+        reason=f"changed at {connection}",
+        by=by,
+        occurred=True,
+    )
+
+
+def _key(connection: str, change: Change) -> str:
+    named = {"connection": connection, "member": change.member, "since": micros(change.since)}
+    return f"elsewhere/{digest_of(named).hex()}"
