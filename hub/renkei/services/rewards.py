@@ -30,7 +30,7 @@ class ExchangeReward:
 
     Points are taken as ``channel`` may spend them. Raises UnknownMember, KeyReused, and
     BookingRefused for a reward the program does not have, too few points, or a coupon of which the
-    member has had all there are.
+    member has had all there are, or which could never be used.
     """
 
     ask: RewardExchange
@@ -100,6 +100,10 @@ class ExchangeReward:
         coupon = issue(attempt, self.ask.member, reward.coupon, rules, occasion)
         if isinstance(coupon, str):
             raise BookingRefused("no_more_coupons", f"reward {reward.name}: {coupon}")
+        first = max(attempt.now, coupon.usable_from)
+        if coupon.usable_until is not None and coupon.usable_until <= first:
+            why = f"reward {reward.name}: coupon {reward.coupon} would be over already"
+            raise BookingRefused("no_more_coupons", why)
         return coupon
 
 

@@ -18,11 +18,13 @@ PROGRAM = {
         {"name": "free-drink", "gift": "4900000000018"},
         {"name": "once", "yen": 100, "per_member": 1},
         {"name": "visit", "yen": 50},
+        {"name": "spring", "yen": 50, "valid_until": "2026-05-31"},
     ],
     "rewards": [
         {"name": "drink", "points": 150, "coupon": "free-drink"},
         {"name": "once", "points": 10, "coupon": "once"},
         {"name": "car", "points": 501, "coupon": "free-drink"},
+        {"name": "spring", "points": 10, "coupon": "spring"},
     ],
     "campaigns": [{"name": "visit", "coupon": "visit"}],
 }
@@ -101,6 +103,7 @@ async def test_an_unused_coupon_goes_back_for_its_points_once(site: Any) -> None
         (wanted("car"), (409, "insufficient_points")),
         (wanted("house"), (422, "reward_unknown")),
         (wanted("once", key="k2"), (409, "reward_exhausted")),
+        (wanted("spring", key="k2"), (409, "reward_exhausted")),
         (wanted("drink", key="k0"), (409, "key_reused")),
         (wanted(customer="stranger"), (404, "member_not_found")),
         (wanted(customer=None, member="mem_none"), (404, "member_not_found")),
