@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from acme import Scene
 from sqlalchemy import text
@@ -43,17 +44,22 @@ async def an_hour_passes(scene: Scene) -> None:
     scene.worker.polls = replace(scene.worker.polls, tools=ahead)
 
 
+async def published(scene: Scene, rules: dict[str, Any]) -> None:
+    """From now on the program says this."""
+    async with scene.hub.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
+            {"d": json.dumps(rules)},
+        )
+
+
 async def exchanged(scene: Scene) -> None:
     """Hanako's app, a channel of the cart's, has exchanged 40 points for a coupon."""
     rules = {
         "coupons": [{"name": "gift", "yen": 50}],
         "rewards": [{"name": "gift", "points": 40, "coupon": "gift"}],
     }
-    async with scene.hub.database.begin() as conn:
-        await conn.execute(
-            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
-            {"d": json.dumps(rules)},
-        )
+    await published(scene, rules)
     ask = RewardExchange(key="k1", source="cart", member=await scene.member(), reward="gift")
     await scene.hub.booking.committer.submit(ExchangeReward(ask, "seed", Channel("cart")))
     await scene.settle_down()
