@@ -39,8 +39,12 @@ async def compared(scene: Scene, connection: str = "cart") -> Outcome:
 
 
 async def an_hour_passes(scene: Scene) -> None:
+    passes(scene, timedelta(hours=1))
+
+
+def passes(scene: Scene, time: timedelta) -> None:
     clock = scene.worker.tools.clock
-    ahead = replace(scene.worker.tools, clock=lambda: clock() + timedelta(hours=1))
+    ahead = replace(scene.worker.tools, clock=lambda: clock() + time)
     scene.worker.polls = replace(scene.worker.polls, tools=ahead)
 
 
