@@ -10,6 +10,9 @@ from sqlalchemy import text
 
 from renkei.bootstrap import Hub, new_id
 from renkei.services import terminals
+from renkei.services.corrections import Adjust
+from renkei_contracts.base import MAX_AMOUNT
+from renkei_contracts.point import Adjustment
 
 REWARDS = "/v1/rewards"
 
@@ -133,6 +136,15 @@ async def test_a_coupon_goes_back_only_from_its_member_unused_and_if_it_cost_poi
     found = (await register.post("/pos/v1/members:resolve", {"value": regular.card})).json()
     (gift,) = [one["code"] for one in found["coupons"] if one["name"] == "visit"]
     assert refusal(await returned(site, gift)) == (409, "coupon_not_exchanged")
+
+
+async def test_points_that_would_be_more_than_can_be_counted_do_not_come_back(
+    site: Any, regular: Any, hub: Hub
+) -> None:
+    code = (await site.post(REWARDS, wanted())).json()["coupon"]
+    fields = {"member": regular.id, "key": "1", "points": MAX_AMOUNT - 400, "reason": "", "by": ""}
+    await hub.booking.committer.submit(Adjust(Adjustment.model_validate(fields), hub.ring))
+    assert refusal(await returned(site, code)) == (422, "request_invalid")
 
 
 async def test_a_register_may_not_exchange_points_for_rewards(register: Any, site: Any) -> None:
