@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from acme import Scene
 from sqlalchemy import text
@@ -38,9 +39,22 @@ async def compared(scene: Scene, connection: str = "cart") -> Outcome:
 
 
 async def an_hour_passes(scene: Scene) -> None:
+    passes(scene, timedelta(hours=1))
+
+
+def passes(scene: Scene, time: timedelta) -> None:
     clock = scene.worker.tools.clock
-    ahead = replace(scene.worker.tools, clock=lambda: clock() + timedelta(hours=1))
+    ahead = replace(scene.worker.tools, clock=lambda: clock() + time)
     scene.worker.polls = replace(scene.worker.polls, tools=ahead)
+
+
+async def published(scene: Scene, rules: dict[str, Any]) -> None:
+    """From now on the program says this."""
+    async with scene.hub.database.begin() as conn:
+        await conn.execute(
+            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
+            {"d": json.dumps(rules)},
+        )
 
 
 async def exchanged(scene: Scene) -> None:
@@ -49,11 +63,7 @@ async def exchanged(scene: Scene) -> None:
         "coupons": [{"name": "gift", "yen": 50}],
         "rewards": [{"name": "gift", "points": 40, "coupon": "gift"}],
     }
-    async with scene.hub.database.begin() as conn:
-        await conn.execute(
-            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
-            {"d": json.dumps(rules)},
-        )
+    await published(scene, rules)
     ask = RewardExchange(key="k1", source="cart", member=await scene.member(), reward="gift")
     await scene.hub.booking.committer.submit(ExchangeReward(ask, "seed", Channel("cart")))
     await scene.settle_down()

@@ -48,7 +48,7 @@ def adjust(
         raise typer.BadParameter("--until is for points that are given")
     last = in_japan(until)
     ends = last + timedelta(days=1) if last else None
-    key = key or f"adjust-{secrets.token_hex(8)}"
+    key = f"adjust-{secrets.token_hex(8)}" if key is None else key
 
     async def book(hub: "Hub") -> "tuple[str, Corrected]":
         from renkei.services.corrections import Adjust

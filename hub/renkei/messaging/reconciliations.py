@@ -45,7 +45,13 @@ SET kind = excluded.kind, hub = excluded.hub, vendor = excluded.vendor, found_at
 
 END = "UPDATE reconciliation SET finished_at = :now WHERE connection_id = :c AND began_at = :began"
 
-GONE = "DELETE FROM drift WHERE connection_id = :c AND found_at < :began"
+# An order of the vendor's list that changed before what is listed this time is not found again, and
+# yet it is not here.
+GONE = """
+DELETE FROM drift d WHERE connection_id = :c AND found_at < :began
+  AND NOT (what = 'order' AND kind IN ('missing', 'stale') AND hub = 0 AND since < :listed_from
+           AND NOT EXISTS (SELECT FROM orders o WHERE o.connection_id = d.connection_id
+                           AND o.order_ref = d.subject AND o.clock >= d.since))"""
 
 FORGET = "DELETE FROM reconciliation WHERE connection_id = :c AND began_at < :before"
 
@@ -123,9 +129,15 @@ async def add(
         await conn.execute(text(FOUND), {"c": connection, "now": now, "p": as_json(rows)})
 
 
-async def end(conn: AsyncConnection, connection: str, began: datetime, now: datetime) -> None:
-    """It is done: what it did not find again differs no more."""
+async def end(
+    conn: AsyncConnection, connection: str, began: datetime, listed_from: datetime, now: datetime
+) -> None:
+    """It is done: what it did not find again differs no more.
+
+    But for orders that changed before ``listed_from``, as long as we do not have them.
+    """
     values = {"c": connection, "began": began, "now": now, "before": began - KEPT}
+    values |= {"listed_from": listed_from}
     for statement in (END, GONE, FORGET):
         await conn.execute(text(statement), values)
 

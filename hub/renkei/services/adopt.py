@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from renkei.errors import BookingRefused, KeyReused
+from renkei.ledger.books import Channel
 from renkei.ledger.entry import digest_of, micros
 from renkei.messaging import elsewhere, reconciliations
 from renkei.messaging.drift import ORDER_ON_ITS_WAY
@@ -76,9 +77,9 @@ class Adopt:
         """Book it; False where its member would have or owe too many points."""
         if abs(change.points) > MAX_AMOUNT:
             return False
-        ask = _adjustment(connection, change, by)
+        ask, there = _adjustment(connection, change, by), Channel(connection)
         try:
-            await self.booking.committer.submit(Adjust(ask, self.booking.ring))
+            await self.booking.committer.submit(Adjust(ask, self.booking.ring, there))
         except KeyReused:  # by somebody else's order, at the same time
             return True
         except BookingRefused:

@@ -62,5 +62,7 @@ async def _booked(
     except KeyReused:
         raise refused("key_reused", about) from None
     except BookingRefused as refusal:
+        if refusal.code not in CODES:
+            raise
         raise refused(CODES[refusal.code], about) from None
     return answer

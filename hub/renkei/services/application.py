@@ -49,6 +49,8 @@ async def activity(till: TillService, caller: Terminal, ask: ActivityTold) -> Ac
     except KeyReused:
         raise refused("key_reused", ask.key) from None
     except BookingRefused as refusal:
+        if refusal.code != "activity_unknown":
+            raise
         raise refused(refusal.code, ask.kind) from None
     return answer
 

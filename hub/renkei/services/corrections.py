@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from renkei.errors import BookingRefused, RequestInvalid
-from renkei.ledger.books import Lot
+from renkei.ledger.books import Channel, Lot
 from renkei.ledger.chart import Account as A
 from renkei.ledger.corrections import grant, withdraw, write_off
 from renkei.ledger.entry import Cause, digest_of
@@ -35,11 +35,13 @@ Ask = TypeVar("Ask", Adjustment, BalanceImport, PointsExchange, WriteOff)
 class Correction(Generic[Ask]):
     """A correction: the same key with the same content gives the first answer again.
 
-    Raises UnknownMember, KeyReused, BookingRefused, PeriodNotOpen, RequestInvalid.
+    Points are taken as ``channel`` may spend them (None: wherever). Raises UnknownMember,
+    KeyReused, BookingRefused, PeriodNotOpen, RequestInvalid.
     """
 
     ask: Ask
     ring: KeyRing = field(repr=False)
+    channel: Channel | None = None
 
     kind = ""
     moment = "occurred_at"
@@ -70,7 +72,7 @@ class Correction(Generic[Ask]):
         event_at = self.happened_at() or attempt.now
         require_plausible(self.moment, event_at, attempt.now)
         self.require_possible(attempt)
-        draft = attempt.draft(self.ask.member, event_at)
+        draft = attempt.draft(self.ask.member, event_at, self.channel)
         self.book(attempt, draft)
         attempt.enter(draft, self._cause(attempt), self.period())
         answer = self._answer(attempt)

@@ -26,6 +26,7 @@ from renkei.services.hold import (
 from renkei.services.hold_codes import PlaceCodedHold
 from renkei.services.order_holds import claimed
 from renkei.services.refusals import refused
+from renkei.services.rewards import EXCHANGE
 from renkei.services.seen_order import known_order
 from renkei.services.settle import SettleAnswer, SettleOrder
 from renkei.services.target import rules_for
@@ -125,6 +126,8 @@ async def order(
         parse_hold_id(name)
     if told.currency != "JPY":
         raise RequestInvalid("currency", told.currency, "must be JPY: points are counted in yen")
+    if told.ref.id.startswith(EXCHANGE):
+        raise RequestInvalid("ref.id", told.ref.id, f"must not begin as an exchange's: {EXCHANGE}")
     command = RestateOrder(await till.booking.settling(told), caller.channel)
     return await till.booking.told(command, command.settling.identities)
 

@@ -92,7 +92,7 @@ class Reconcile:
                 await reconciliations.begin(conn, *run)
             await reconciliations.add(conn, *run, page.tally, page.drifts, now)
             if cursor == END:
-                await reconciliations.end(conn, *run, now)
+                await reconciliations.end(conn, *run, claimed.window.since, now)
                 await polls.finish(conn, claimed, next_night(now, claimed.connection), BACK)
             elif resting is not None:
                 await polls.rest(conn, claimed, resting)

@@ -20,6 +20,9 @@ from renkei.services.hold import book_lapses
 from renkei.services.rules import rules_of
 from renkei_contracts.point import RewardAnswer, RewardExchange
 
+EXCHANGE = "reward/"
+"""What the ledger's names of exchanges begin with, beside those of the channel's orders."""
+
 
 @dataclass(frozen=True)
 class ExchangeReward:
@@ -27,7 +30,7 @@ class ExchangeReward:
 
     Points are taken as ``channel`` may spend them. Raises UnknownMember, KeyReused, and
     BookingRefused for a reward the program does not have, too few points, or a coupon of which the
-    member has had all there are.
+    member has had all there are, or which could never be used.
     """
 
     ask: RewardExchange
@@ -42,7 +45,7 @@ class ExchangeReward:
     @property
     def order(self) -> OrderKey:
         """The name under which the ledger keeps what it used, as it does for a sale."""
-        return (self.ask.source, f"reward/{self.ask.key}")
+        return (self.ask.source, f"{EXCHANGE}{self.ask.key}")
 
     def needs(self) -> Needs:
         """The member, the key, and what the exchange has used if it was made."""
@@ -97,6 +100,10 @@ class ExchangeReward:
         coupon = issue(attempt, self.ask.member, reward.coupon, rules, occasion)
         if isinstance(coupon, str):
             raise BookingRefused("no_more_coupons", f"reward {reward.name}: {coupon}")
+        first = max(attempt.now, coupon.usable_from)
+        if coupon.usable_until is not None and coupon.usable_until <= first:
+            why = f"reward {reward.name}: coupon {reward.coupon} would be over already"
+            raise BookingRefused("no_more_coupons", why)
         return coupon
 
 
@@ -142,7 +149,7 @@ class ReturnReward:
         rules = attempt.program_version(coupon.program, coupon.program_version)
         target = _target(attempt, rules, 0, f"coupon {coupon.code} came back unused")
         assert coupon.source is not None
-        key = coupon.source[1].removeprefix("reward/")
+        key = coupon.source[1].removeprefix(EXCHANGE)
         _book(attempt, coupon, key, target, coupon.program_version, None)
 
 

@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 from acme import Scene, body, bought, given
-from comparing import an_hour_passes, compared, rested
+from comparing import an_hour_passes, compared, published, rested
 
 from renkei.errors import BookingRefused
 from renkei.messaging import elsewhere
+from renkei.services.activity import BookActivity
 from renkei.services.adopt import Adopt, Adopted
 from renkei.services.members import explain, find_member
 from renkei_contracts.base import MAX_AMOUNT
+from renkei_contracts.point import ActivitySeen
 
 
 async def adopted(scene: Scene, connection: str = "cart") -> Adopted:
@@ -47,6 +49,29 @@ async def test_points_taken_at_the_vendor_are_taken_and_beyond_what_there_is_are
     sold.cart.points["c1"] = 30
     assert await adopted(sold) == Adopted(members=1, taken=70)
     assert await balance(sold) == (30, 0)
+
+
+async def test_points_taken_at_the_vendor_are_some_that_count_there(sold: Scene) -> None:
+    await checked_in(sold)
+    sold.cart.points["c1"] = 30
+    assert await adopted(sold) == Adopted(members=1, taken=70)
+    await sold.settle_down()
+    assert [*sold.cart.points.values(), *sold.shop.points.values()] == [30, 110]
+
+
+async def checked_in(scene: Scene) -> None:
+    """Hanako has 80 points more, for a week and for the shop alone."""
+    week = {"name": "week", "only_at": ["shop"], "expiry": {"months": 0, "days": 7}}
+    rules = {
+        "point_types": [week],
+        "activities": [{"name": "check-in", "points": 80, "point_type": "week"}],
+    }
+    await published(scene, rules)
+    member, now = await scene.member(), scene.hub.clock()
+    seen = ActivitySeen(key="1", source="shop", member=member, kind="check-in", occurred_at=now)
+    await scene.hub.booking.committer.submit(BookActivity(seen))
+    await scene.settle_down()
+    await rested(scene)
 
 
 async def test_what_was_booked_is_not_booked_again(sold: Scene) -> None:

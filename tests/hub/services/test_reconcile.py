@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from acme import Scene, body, bought, hanako
-from comparing import an_hour_passes, compared, exchanged, newest, rested, turn
+from comparing import an_hour_passes, compared, exchanged, newest, passes, rested, turn
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -115,6 +115,29 @@ async def test_an_order_that_only_the_vendor_has_is_read_on_command_and_settled(
     await sold.settle_down()
     await rested(sold)
     assert sold.cart.points == {"c1": 200}
+    assert (await compared(sold)).agrees
+
+
+async def test_an_order_is_missing_until_it_is_here_however_long_ago_it_was_listed(
+    sold: Scene,
+) -> None:
+    old = sold.cart.orders["o2"] = bought("o2", tick=-TWO_HOURS)
+    await compared(sold)
+    passes(sold, timedelta(days=3))
+    assert differing(await compared(sold)) == {"missing": 1}
+    del sold.cart.orders["o2"]  # the vendor lists what has changed in the last two days
+    assert differing(await compared(sold)) == {"missing": 1}
+    sold.cart.orders["o2"] = old
+    assert (await on_command(sold).repair("cart")).orders == 1
+    await sold.settle_down()
+    await rested(sold)
+    assert (await compared(sold)).agrees
+
+
+async def test_an_order_that_the_vendor_lists_no_more_is_not_missing(sold: Scene) -> None:
+    sold.cart.orders["o2"] = bought("o2", tick=-TWO_HOURS)
+    await compared(sold)
+    del sold.cart.orders["o2"]
     assert (await compared(sold)).agrees
 
 

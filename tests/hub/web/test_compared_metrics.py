@@ -24,7 +24,7 @@ async def compare(
         await reconciliations.begin(conn, *run)
         await reconciliations.add(conn, *run, tally, drifts, at)
         if ended is not None:
-            await reconciliations.end(conn, *run, ended)
+            await reconciliations.end(conn, *run, run[1], ended)
 
 
 def differing(what: What, subject: str, kind: Kind, since: datetime = ENDED) -> Drift:

@@ -206,6 +206,12 @@ async def test_an_order_in_another_currency_is_refused_and_its_hold_stays_open(
     assert (await cart.get(f"{HOLDS}/{hold}")).json()["state"] == "open"
 
 
+async def test_an_order_that_is_named_as_an_exchange_is_refused(cart: Any, hanako: Any) -> None:
+    answer = await cart.post(ORDERS, order("reward/k1"))
+    assert refusal(answer) == (422, "request_invalid")
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["#/ref/id"]
+
+
 async def test_a_return_of_more_than_was_sold_is_pointed_to_and_not_repeated(cart: Any) -> None:
     line = {"id": "private-name", "quantity": 1, "amount": 100, "tax_rate": 1000}
     answer = await cart.post(ORDERS, order(lines=[line | {"returned_amount": 101}]))

@@ -11,7 +11,10 @@ from sqlalchemy import text
 
 from renkei.bootstrap import Hub, new_id
 from renkei.services import terminals
+from renkei.services.corrections import Adjust
+from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.order import Order
+from renkei_contracts.point import Adjustment
 
 QUOTES = "/v1/quotes"
 ACTIVITIES = "/v1/activities"
@@ -135,6 +138,14 @@ async def test_what_cannot_be_booked_is_refused_by_name(
 ) -> None:
     assert (await application.post(ACTIVITIES, told())).status_code == 200
     assert refusal(await application.post(ACTIVITIES, told() | more)) == refused
+
+
+async def test_points_that_would_be_more_than_can_be_counted_are_not_given(
+    application: Any, regular: Any, hub: Hub
+) -> None:
+    fields = {"member": regular.id, "key": "1", "points": MAX_AMOUNT - 500, "reason": "", "by": ""}
+    await hub.booking.committer.submit(Adjust(Adjustment.model_validate(fields), hub.ring))
+    assert refusal(await application.post(ACTIVITIES, told())) == (422, "request_invalid")
 
 
 async def test_a_register_may_not_speak_as_an_application_nor_the_other_way(

@@ -10,6 +10,9 @@ from sqlalchemy import text
 
 from renkei.bootstrap import Hub, new_id
 from renkei.services import terminals
+from renkei.services.corrections import Adjust
+from renkei_contracts.base import MAX_AMOUNT
+from renkei_contracts.point import Adjustment
 
 REWARDS = "/v1/rewards"
 
@@ -18,11 +21,13 @@ PROGRAM = {
         {"name": "free-drink", "gift": "4900000000018"},
         {"name": "once", "yen": 100, "per_member": 1},
         {"name": "visit", "yen": 50},
+        {"name": "spring", "yen": 50, "valid_until": "2026-05-31"},
     ],
     "rewards": [
         {"name": "drink", "points": 150, "coupon": "free-drink"},
         {"name": "once", "points": 10, "coupon": "once"},
         {"name": "car", "points": 501, "coupon": "free-drink"},
+        {"name": "spring", "points": 10, "coupon": "spring"},
     ],
     "campaigns": [{"name": "visit", "coupon": "visit"}],
 }
@@ -101,6 +106,7 @@ async def test_an_unused_coupon_goes_back_for_its_points_once(site: Any) -> None
         (wanted("car"), (409, "insufficient_points")),
         (wanted("house"), (422, "reward_unknown")),
         (wanted("once", key="k2"), (409, "reward_exhausted")),
+        (wanted("spring", key="k2"), (409, "reward_exhausted")),
         (wanted("drink", key="k0"), (409, "key_reused")),
         (wanted(customer="stranger"), (404, "member_not_found")),
         (wanted(customer=None, member="mem_none"), (404, "member_not_found")),
@@ -130,6 +136,15 @@ async def test_a_coupon_goes_back_only_from_its_member_unused_and_if_it_cost_poi
     found = (await register.post("/pos/v1/members:resolve", {"value": regular.card})).json()
     (gift,) = [one["code"] for one in found["coupons"] if one["name"] == "visit"]
     assert refusal(await returned(site, gift)) == (409, "coupon_not_exchanged")
+
+
+async def test_points_that_would_be_more_than_can_be_counted_do_not_come_back(
+    site: Any, regular: Any, hub: Hub
+) -> None:
+    code = (await site.post(REWARDS, wanted())).json()["coupon"]
+    fields = {"member": regular.id, "key": "1", "points": MAX_AMOUNT - 400, "reason": "", "by": ""}
+    await hub.booking.committer.submit(Adjust(Adjustment.model_validate(fields), hub.ring))
+    assert refusal(await returned(site, code)) == (422, "request_invalid")
 
 
 async def test_a_register_may_not_exchange_points_for_rewards(register: Any, site: Any) -> None:
