@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from renkei.serving import web_server
 from renkei.web import head
@@ -27,7 +27,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def caller() -> AsyncIterator[Stream]:
+async def caller(app: ASGIApp = app) -> AsyncIterator[Stream]:
     """A connection to a hub's server, which ends with the block."""
     with free_socket() as listener:
         listener.listen()
@@ -93,3 +93,22 @@ async def test_many_requests_in_one_connection_are_answered_however_long_togethe
             await asyncio.sleep(0)
             writer.write(b"\r\n")
             await reader.readuntil(END)
+
+
+async def test_who_does_not_read_the_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(head, "READ_SECONDS", 0.05)
+    over = asyncio.Event()
+
+    async def much(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(100):
+                part = b"x" * 1_000_000
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            over.set()
+
+    async with caller(much) as (_, writer):
+        writer.write(WHOLE)
+        await asyncio.wait_for(over.wait(), 20)
