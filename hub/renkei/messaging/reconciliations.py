@@ -46,12 +46,14 @@ SET kind = excluded.kind, hub = excluded.hub, vendor = excluded.vendor, found_at
 END = "UPDATE reconciliation SET finished_at = :now WHERE connection_id = :c AND began_at = :began"
 
 # An order of the vendor's list that changed before what is listed this time is not found again, and
-# yet it is not here.
+# yet it is not here. One that cannot be read is given up, and told of among the dead letters.
 GONE = """
 DELETE FROM drift d WHERE connection_id = :c AND found_at < :began
   AND NOT (what = 'order' AND kind IN ('missing', 'stale') AND hub = 0 AND since < :listed_from
            AND NOT EXISTS (SELECT FROM orders o WHERE o.connection_id = d.connection_id
-                           AND o.order_ref = d.subject AND o.clock >= d.since))"""
+                           AND o.order_ref = d.subject AND o.clock >= d.since)
+           AND NOT EXISTS (SELECT FROM changed_object g WHERE g.connection_id = d.connection_id
+                           AND g.kind = 'order' AND g.object_id = d.subject AND g.dead))"""
 
 FORGET = "DELETE FROM reconciliation WHERE connection_id = :c AND began_at < :before"
 
@@ -134,7 +136,8 @@ async def end(
 ) -> None:
     """It is done: what it did not find again differs no more.
 
-    But for orders that changed before ``listed_from``, as long as we do not have them.
+    But for orders that changed before ``listed_from``, as long as we neither have them nor have
+    given them up.
     """
     values = {"c": connection, "began": began, "now": now, "before": began - KEPT}
     values |= {"listed_from": listed_from}

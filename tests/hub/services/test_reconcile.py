@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from renkei.messaging import compared as ours
-from renkei.messaging import polls, reconciliations
+from renkei.messaging import polls, reconciliations, retry
 from renkei.messaging.compared import Row
 from renkei.messaging.reconciliations import Outcome
 from renkei.services.reconcile import Reconcile, at_rest, next_night
@@ -131,6 +131,22 @@ async def test_an_order_is_missing_until_it_is_here_however_long_ago_it_was_list
     assert (await on_command(sold).repair("cart")).orders == 1
     await sold.settle_down()
     await rested(sold)
+    assert (await compared(sold)).agrees
+
+
+async def test_an_order_that_cannot_be_read_is_a_dead_letter_and_not_missing_for_ever(
+    sold: Scene,
+) -> None:
+    sold.cart.orders["o2"] = bought("o2", tick=-TWO_HOURS)
+    await compared(sold)
+    passes(sold, timedelta(days=3))
+    await compared(sold)
+    del sold.cart.orders["o2"]
+    await on_command(sold).repair("cart")
+    for _ in range(retry.TRIES):
+        await sold.due_now("changed_object")
+        await sold.work("changed")
+    assert (await sold.one("SELECT object_id, dead FROM changed_object")) == ("o2", True)
     assert (await compared(sold)).agrees
 
 
