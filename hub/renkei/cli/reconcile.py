@@ -35,11 +35,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be done. ``by``: who has decided that points changed at the vendor are booked."""
+    """What is to be done. ``by``: who has decided that points given at the vendor are booked, and
+    ``taken``: those that were taken there as well."""
 
     repair: bool
     last: bool
     by: str | None
+    taken: bool
 
 
 def reconcile(
@@ -53,7 +55,10 @@ def reconcile(
     ] = False,
     adopt: Annotated[
         bool,
-        typer.Option("--adopt", help="book points that somebody gave or took at the vendor"),
+        typer.Option("--adopt", help="book points that somebody gave at the vendor"),
+    ] = False,
+    taken: Annotated[
+        bool, typer.Option("--taken", help="with --adopt: those that somebody took there as well")
     ] = False,
     by: Annotated[
         str | None, typer.Option(help="with --adopt: who decided it", callback=said)
@@ -64,9 +69,12 @@ def reconcile(
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
     """Compare orders, postings and the vendor's balances; exit code 1 where they differ."""
-    if adopt != (by is not None) or (adopt and (connection is None or repair or last)):
-        raise typer.BadParameter("to adopt: renkei reconcile CONNECTION --adopt --by NAME")
-    wanted = Wanted(repair, last, by)
+    alone = adopt and connection is not None and not repair and not last
+    if (adopt or taken or by is not None) and not (alone and by is not None):
+        raise typer.BadParameter(
+            "to adopt: renkei reconcile CONNECTION --adopt [--taken] --by NAME"
+        )
+    wanted = Wanted(repair, last, by, taken)
     settings = invocation(context).settings()
     found, failed = with_hub(settings, lambda hub: _all(hub, connection, wanted))
     ok = not failed and all(one.outcome.agrees for one in found)
@@ -108,7 +116,9 @@ async def _one(
         return None
     differing = await service.differing(id, SHOWN)
     repaired = await service.repair(id) if wanted.repair else None
-    adopted = await adopting.adopt(id, wanted.by) if wanted.by is not None else None
+    adopted = None
+    if wanted.by is not None:
+        adopted = await adopting.adopt(id, wanted.by, taken=wanted.taken)
     return Compared(outcome, differing, repaired, adopted)
 
 
@@ -178,6 +188,11 @@ def _show_adopted(connection: str, done: "Adopted") -> None:
         say(
             f"{done.too_new} changes are too new to tell from a purchase, or a newer balance is on "
             "its way there: once more in 10 minutes"
+        )
+    if done.left:
+        say(
+            f"{done.left} members have fewer points there, and nothing is booked of it: it may be a "
+            "checkout that is no order yet; --taken books that, too"
         )
     if done.beyond:
         say(f"{done.beyond} changes are not booked: no member can have or owe so many points")

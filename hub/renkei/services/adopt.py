@@ -18,14 +18,15 @@ from renkei_contracts.point import Adjustment
 
 @dataclass(frozen=True)
 class Adopted:
-    """Members whose points were changed there, the points given and taken, who must wait, and who
-    would have or owe more points than can be counted."""
+    """Members whose points were changed there, the points given and taken, who must wait, who would
+    have or owe more points than can be counted, and from whom points were taken and not booked."""
 
     members: int = 0
     given: int = 0
     taken: int = 0
     too_new: int = 0
     beyond: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,18 @@ class Adopt:
     A purchase changes the vendor's balance, too, and may be told later. So all that is known of
     the connection's orders must be settled, and a change must have stood for as long as an order
     may be on its way.
+
+    What was taken is booked only where somebody says so: it may be a checkout that is no order yet,
+    or a shop that has lost what it knew of its members and shows nothing.
     """
 
     booking: Booking
 
-    async def adopt(self, connection: str, by: str) -> Adopted:
-        """``by`` is who decided it. Raises BookingRefused while orders are not settled."""
+    async def adopt(self, connection: str, by: str, *, taken: bool = False) -> Adopted:
+        """``by`` is who decided it, ``taken`` whether what was taken counts as well.
+
+        Raises BookingRefused while orders are not settled.
+        """
         database = self.booking.database
         async with database.begin() as conn:
             (newest,) = await reconciliations.newest(conn, connection)
@@ -59,9 +66,15 @@ class Adopt:
             if not page:
                 return done
             after = page[-1].member
-            ready = [one for one in page if one.told and one.since <= stood]
+            stand = [one for one in page if one.told and one.since <= stood]
+            ready = [one for one in stand if one.points > 0 or taken]
             booked = await self._book(connection, ready, by)
-            done = _with(done, booked, len(page) - len(ready), len(ready) - len(booked))
+            more = Adopted(
+                too_new=len(page) - len(stand),
+                beyond=len(ready) - len(booked),
+                left=len(stand) - len(ready),
+            )
+            done = _with(done, booked, more)
 
     async def _book(self, connection: str, ready: Sequence[Change], by: str) -> list[Change]:
         """Gives what is booked: one that cannot be is in nobody's way."""
@@ -87,14 +100,15 @@ class Adopt:
         return True
 
 
-def _with(done: Adopted, booked: Sequence[Change], too_new: int, beyond: int) -> Adopted:
+def _with(done: Adopted, booked: Sequence[Change], more: Adopted) -> Adopted:
     points = [one.points for one in booked]
     return Adopted(
         done.members + len(booked),
         done.given + sum(one for one in points if one > 0),
         done.taken - sum(one for one in points if one < 0),
-        done.too_new + too_new,
-        done.beyond + beyond,
+        done.too_new + more.too_new,
+        done.beyond + more.beyond,
+        done.left + more.left,
     )
 
 

@@ -109,6 +109,7 @@ def test_what_was_changed_at_the_vendor_is_booked_on_command(
         ("cart", "--adopt"),
         ("--adopt", "--by", "佐藤"),
         ("cart", "--by", "佐藤"),
+        ("cart", "--taken"),
         ("cart", "--adopt", "--by", "佐藤", "--last"),
         ("cart", "--adopt", "--by", "佐藤", "--repair"),
     ],
@@ -116,7 +117,7 @@ def test_what_was_changed_at_the_vendor_is_booked_on_command(
 def test_adopting_takes_a_connection_and_a_name_and_a_comparison_of_its_own(
     renkei: Command, said: tuple[str, ...]
 ) -> None:
-    assert "CONNECTION --adopt --by NAME" in renkei("reconcile", *said).refusal
+    assert "CONNECTION --adopt [--taken] --by NAME" in renkei("reconcile", *said).refusal
 
 
 @pytest.mark.parametrize(

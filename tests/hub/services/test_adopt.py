@@ -20,7 +20,7 @@ async def adopted(scene: Scene, connection: str = "cart") -> Adopted:
     await compared(scene, connection)
     await an_hour_passes(scene)
     await compared(scene, connection)
-    return await Adopt(scene.hub.booking).adopt(connection, "佐藤")
+    return await Adopt(scene.hub.booking).adopt(connection, "佐藤", taken=True)
 
 
 async def balance(scene: Scene) -> tuple[int, int]:
@@ -49,6 +49,20 @@ async def test_points_taken_at_the_vendor_are_taken_and_beyond_what_there_is_are
     sold.cart.points["c1"] = 30
     assert await adopted(sold) == Adopted(members=1, taken=70)
     assert await balance(sold) == (30, 0)
+
+
+async def test_points_taken_at_the_vendor_stay_unless_somebody_says_that_they_count(
+    sold: Scene,
+) -> None:
+    sold.cart.points["c1"] = 0
+    await compared(sold)
+    await an_hour_passes(sold)
+    await compared(sold)
+    assert await Adopt(sold.hub.booking).adopt("cart", "佐藤") == Adopted(left=1)
+    assert await balance(sold) == (100, 0)
+    taken = await Adopt(sold.hub.booking).adopt("cart", "佐藤", taken=True)
+    assert taken == Adopted(members=1, taken=100)
+    assert await balance(sold) == (0, 0)
 
 
 async def test_points_taken_at_the_vendor_are_some_that_count_there(sold: Scene) -> None:
