@@ -191,8 +191,8 @@ def _show_adopted(connection: str, done: "Adopted") -> None:
         )
     if done.left:
         say(
-            f"{done.left} members have fewer points there, and nothing is booked of it: it may be a "
-            "checkout that is no order yet; --taken books that, too"
+            f"{done.left} members have fewer points there, and nothing is booked of it: it may be "
+            "a checkout that is no order yet; --taken books that, too"
         )
     if done.beyond:
         say(f"{done.beyond} changes are not booked: no member can have or owe so many points")
