@@ -94,7 +94,7 @@ async def _all(
     from renkei.services.reconcile_now import ReconcileNow
     from renkei.worker import tools_of
 
-    service, adopting = ReconcileNow(tools_of(hub)), Adopt(hub.booking)
+    service, adopting = ReconcileNow(tools_of(hub)), Adopt(hub.booking, hub.connections)
     found: list[Compared | None] = []
     failed: dict[str, str] = {}
     for id in [connection] if connection else await service.connections():
@@ -186,8 +186,8 @@ def _show_adopted(connection: str, done: "Adopted") -> None:
     )
     if done.too_new:
         say(
-            f"{done.too_new} changes are too new to tell from a purchase, or a newer balance is on "
-            "its way there: once more in 10 minutes"
+            f"{done.too_new} changes are too new to tell from a purchase, are no more what they "
+            "were, or a newer balance is on its way there: once more in 10 minutes"
         )
     if done.left:
         say(

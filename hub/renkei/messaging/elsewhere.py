@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.messaging.queues import MOST
 from renkei.storage.trip import as_json
 
-PAGE = 200
+PAGE = 8
+"""Each is looked at once more at the vendor."""
 
 CHANGES = """
-SELECT subject, coalesce(vendor - written, 0), since, written IS NOT NULL FROM drift
-WHERE connection_id = :c AND what = 'member' AND kind = 'changed_elsewhere'
-  AND vendor IS NOT NULL AND subject > :after
+SELECT subject, coalesce(vendor - written, 0), since, written IS NOT NULL, vendor, external_id
+FROM drift d JOIN mirror m ON (m.connection_id, m.member_id) = (d.connection_id, d.subject)
+WHERE d.connection_id = :c AND what = 'member' AND kind = 'changed_elsewhere'
+  AND vendor IS NOT NULL AND external_id IS NOT NULL AND subject > :after
 ORDER BY subject LIMIT :limit"""
 
 # A purchase that nobody has read yet may be what changed the balance. What came later is no matter:
@@ -41,12 +43,15 @@ class Change(NamedTuple):
 
     A member and ``since`` name it, in whatever comparison it is found again. Not ``told``: the
     vendor had not been shown the newest balance, so how many points it were is not known.
+    ``shown`` is what the vendor showed of ``id``, its own customer.
     """
 
     member: str
     points: int
     since: datetime
     told: bool
+    shown: int
+    id: str
 
 
 async def changes(conn: AsyncConnection, connection: str, after: str) -> list[Change]:

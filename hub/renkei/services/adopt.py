@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from renkei.connections.calling import call
+from renkei.connections.opened import OpenConnection, OpenConnections
 from renkei.errors import BookingRefused, KeyReused
 from renkei.ledger.books import Channel
 from renkei.ledger.entry import digest_of, micros
@@ -42,13 +44,14 @@ class Adopt:
     """
 
     booking: Booking
+    connections: OpenConnections
 
     async def adopt(self, connection: str, by: str, *, taken: bool = False) -> Adopted:
         """``by`` is who decided it, ``taken`` whether what was taken counts as well.
 
         Raises BookingRefused while orders are not settled.
         """
-        database = self.booking.database
+        database, opened = self.booking.database, await self.connections.get(connection)
         async with database.begin() as conn:
             (newest,) = await reconciliations.newest(conn, connection)
             stood = newest.began_at - ORDER_ON_ITS_WAY
@@ -66,7 +69,9 @@ class Adopt:
             if not page:
                 return done
             after = page[-1].member
-            stand = [one for one in page if one.told and one.since <= stood]
+            old = [one for one in page if one.told and one.since <= stood]
+            shown = await together(_shown(opened, one) for one in old)
+            stand = [one for one, now in zip(old, shown, strict=True) if now == one.shown]
             ready = [one for one in stand if one.points > 0 or taken]
             booked = await self._book(connection, ready, by)
             more = Adopted(
@@ -98,6 +103,13 @@ class Adopt:
         except BookingRefused:
             return False
         return True
+
+
+async def _shown(opened: OpenConnection, change: Change) -> int:
+    """What the vendor shows now: the comparison of a large shop may have seen it hours ago."""
+    assert opened.balances is not None
+    what = f"connection {opened.id}: reading a balance"
+    return await call(what, opened.balances.read(change.id))
 
 
 def _with(done: Adopted, booked: Sequence[Change], more: Adopted) -> Adopted:

@@ -15,12 +15,16 @@ from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.point import ActivitySeen
 
 
+def adopt_of(scene: Scene) -> Adopt:
+    return Adopt(scene.hub.booking, scene.hub.connections)
+
+
 async def adopted(scene: Scene, connection: str = "cart") -> Adopted:
     """After the comparisons of two hours: what differs has stood for one."""
     await compared(scene, connection)
     await an_hour_passes(scene)
     await compared(scene, connection)
-    return await Adopt(scene.hub.booking).adopt(connection, "佐藤", taken=True)
+    return await adopt_of(scene).adopt(connection, "佐藤", taken=True)
 
 
 async def balance(scene: Scene) -> tuple[int, int]:
@@ -58,9 +62,9 @@ async def test_points_taken_at_the_vendor_stay_unless_somebody_says_that_they_co
     await compared(sold)
     await an_hour_passes(sold)
     await compared(sold)
-    assert await Adopt(sold.hub.booking).adopt("cart", "佐藤") == Adopted(left=1)
+    assert await adopt_of(sold).adopt("cart", "佐藤") == Adopted(left=1)
     assert await balance(sold) == (100, 0)
-    taken = await Adopt(sold.hub.booking).adopt("cart", "佐藤", taken=True)
+    taken = await adopt_of(sold).adopt("cart", "佐藤", taken=True)
     assert taken == Adopted(members=1, taken=100)
     assert await balance(sold) == (0, 0)
 
@@ -88,10 +92,21 @@ async def checked_in(scene: Scene) -> None:
     await rested(scene)
 
 
+async def test_a_change_that_was_taken_back_since_the_comparison_is_not_booked(sold: Scene) -> None:
+    sold.cart.points["c1"] = 150
+    await compared(sold)
+    await an_hour_passes(sold)
+    await compared(sold)
+    sold.cart.points["c1"] = 100
+    found = await adopt_of(sold).adopt("cart", "佐藤")
+    assert found == Adopted(too_new=1)
+    assert await balance(sold) == (100, 0)
+
+
 async def test_what_was_booked_is_not_booked_again(sold: Scene) -> None:
     sold.cart.points["c1"] = 150
     await adopted(sold)
-    assert await Adopt(sold.hub.booking).adopt("cart", "佐藤") == Adopted()
+    assert await adopt_of(sold).adopt("cart", "佐藤") == Adopted()
     assert await adopted(sold) == Adopted()
     assert await balance(sold) == (150, 0)
 
@@ -103,7 +118,7 @@ async def test_what_another_comparison_finds_before_it_is_booked_is_booked_once(
     await compared(sold)
     await an_hour_passes(sold)
     await compared(sold)
-    adopt, changes = Adopt(sold.hub.booking), elsewhere.changes
+    adopt, changes = adopt_of(sold), elsewhere.changes
 
     async def read_before_another_compares(*where: Any) -> Any:
         monkeypatch.setattr(elsewhere, "changes", changes)
@@ -147,11 +162,11 @@ async def test_more_points_than_can_be_counted_are_in_no_other_members_way(
 async def test_a_change_that_is_new_waits_since_it_may_be_a_purchase(sold: Scene) -> None:
     sold.cart.points["c1"] = 150
     await compared(sold)
-    assert await Adopt(sold.hub.booking).adopt("cart", "佐藤") == Adopted(too_new=1)
+    assert await adopt_of(sold).adopt("cart", "佐藤") == Adopted(too_new=1)
     await an_hour_passes(sold)
     sold.cart.points["c1"] = 90
     await compared(sold)
-    found = await Adopt(sold.hub.booking).adopt("cart", "佐藤")
+    found = await adopt_of(sold).adopt("cart", "佐藤")
     assert found == Adopted(too_new=1), "since it is another one"
     assert await balance(sold) == (100, 0)
 
