@@ -35,7 +35,20 @@ class CartQuote(Canonical):
         return self
 
 
-class ActivityTold(Canonical):
+class OfMember(Canonical):
+    """What is about one member: our id, or the channel's own id of its customer."""
+
+    member: Key | None = None
+    customer: Key | None = None
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.member is None) == (self.customer is None):
+            raise ValueError("give member or customer, and not both")
+        return self
+
+
+class ActivityTold(OfMember):
     """A member did something other than buying; ``key`` makes it count once in this channel.
 
     ``kind`` is the activity's name in the program, ``object`` what it was about (a product, a
@@ -43,18 +56,10 @@ class ActivityTold(Canonical):
     """
 
     key: Key
-    member: Key | None = None
-    customer: Key | None = None
     kind: Slug
     object: Text = ""
     receipt: Text = ""
     occurred_at: Instant
-
-    @model_validator(mode="after")
-    def _one_name(self) -> Self:
-        if (self.member is None) == (self.customer is None):
-            raise ValueError("give member or customer, and not both")
-        return self
 
 
 class FactTold(Canonical):
@@ -93,48 +98,23 @@ HoldSeconds = Annotated[int, Field(strict=True, ge=10, le=2_592_000)]
 """How long a cart may hold points: up to 30 days, as payment in a convenience store takes days."""
 
 
-class CartHold(Canonical):
+class CartHold(OfMember):
     """Set a member's points aside at checkout; ``key`` is made by the cart and names the hold."""
 
     key: Key
-    member: Key | None = None
-    customer: Key | None = None
     points: Annotated[int, Field(strict=True, ge=1, le=999_999_999)]
     ttl_seconds: HoldSeconds = 900
 
-    @model_validator(mode="after")
-    def _one_name(self) -> Self:
-        if (self.member is None) == (self.customer is None):
-            raise ValueError("give member or customer, and not both")
-        return self
 
-
-class RewardWanted(Canonical):
+class RewardWanted(OfMember):
     """Points of a member for a reward of their program; ``key`` makes it happen once here."""
 
     key: Key
-    member: Key | None = None
-    customer: Key | None = None
     reward: Slug
 
-    @model_validator(mode="after")
-    def _one_name(self) -> Self:
-        if (self.member is None) == (self.customer is None):
-            raise ValueError("give member or customer, and not both")
-        return self
 
-
-class RewardUnwanted(Canonical):
+class RewardUnwanted(OfMember):
     """Whose coupon it is that was exchanged for points, and goes back unused."""
-
-    member: Key | None = None
-    customer: Key | None = None
-
-    @model_validator(mode="after")
-    def _one_name(self) -> Self:
-        if (self.member is None) == (self.customer is None):
-            raise ValueError("give member or customer, and not both")
-        return self
 
 
 class CartExtend(Canonical):
