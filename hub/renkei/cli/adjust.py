@@ -5,18 +5,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.members import Who
 from renkei.cli.moments import DAYS, in_japan
 from renkei.cli.screen import as_json, local, say
-from renkei.cli.words import said
+from renkei.cli.words import named, said
+from renkei_contracts.base import MAX_AMOUNT
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
-    from renkei_contracts.point import Adjustment, Corrected
+    from renkei_contracts.point import Corrected
 
 
 def adjust(
@@ -26,9 +26,10 @@ def adjust(
         str, typer.Option(help="why; kept sealed, for the member's key only", callback=said)
     ],
     by: Annotated[str, typer.Option(help="who decided; kept sealed as well", callback=said)],
-    give: Annotated[int, typer.Option(min=0, help="points to give")] = 0,
+    give: Annotated[int, typer.Option(min=0, max=MAX_AMOUNT, help="points to give")] = 0,
     take: Annotated[
-        int, typer.Option(min=0, help="points to take, of those that can be spent")
+        int,
+        typer.Option(min=0, max=MAX_AMOUNT, help="points to take, of those that can be spent"),
     ] = 0,
     until: Annotated[
         datetime | None,
@@ -37,7 +38,8 @@ def adjust(
         ),
     ] = None,
     key: Annotated[
-        str | None, typer.Option(help="makes it happen once, however often it is sent")
+        str | None,
+        typer.Option(help="makes it happen once, however often it is sent", callback=named),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
@@ -46,34 +48,29 @@ def adjust(
         raise typer.BadParameter("say how many points: either --give or --take")
     if take and until is not None:
         raise typer.BadParameter("--until is for points that are given")
-    last = in_japan(until)
-    ends = last + timedelta(days=1) if last else None
     key = f"adjust-{secrets.token_hex(8)}" if key is None else key
-
-    async def book(hub: "Hub") -> "tuple[str, Corrected]":
-        from renkei.services.corrections import Adjust
-        from renkei.services.members import find_member
-
-        if ends is not None and ends <= hub.clock():
-            raise typer.BadParameter(f"--until {local(last)}: these points would be over already")
-        who = await find_member(hub.booking, member)
-        ask = _asked(member=who, key=key, points=give - take, reason=reason, by=by, expires_at=ends)
-        return who, await hub.booking.committer.submit(Adjust(ask, hub.ring))
-
-    who, done = with_hub(invocation(context).settings(), book)
+    who, done = with_hub(
+        invocation(context).settings(),
+        lambda hub: _book(hub, member, give - take, until, key=key, reason=reason, by=by),
+    )
     if json:
         as_json({"member": who, "key": key, **done.model_dump(mode="json")})
     else:
         say(f"{who}: {done.points:+d} points, {done.spendable} to spend (key {key})")
 
 
-def _asked(**fields: object) -> "Adjustment":
-    """The adjustment; raises BadParameter where it cannot be one."""
+async def _book(
+    hub: "Hub", name: str, points: int, until: datetime | None, *, key: str, reason: str, by: str
+) -> "tuple[str, Corrected]":
+    """Gives the member who was meant, and what it came to."""
+    from renkei.services.corrections import Adjust
+    from renkei.services.members import find_member
     from renkei_contracts.point import Adjustment
 
-    try:
-        return Adjustment.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise typer.BadParameter(f"{where}: {first['msg']}") from None
+    last = in_japan(until)
+    ends = last + timedelta(days=1) if last else None
+    if ends is not None and ends <= hub.clock():
+        raise typer.BadParameter(f"--until {local(last)}: these points would be over already")
+    who = await find_member(hub.booking, name)
+    ask = Adjustment(member=who, key=key, points=points, reason=reason, by=by, expires_at=ends)
+    return who, await hub.booking.committer.submit(Adjust(ask, hub.ring))

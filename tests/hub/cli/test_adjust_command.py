@@ -87,7 +87,7 @@ def test_given_points_can_be_spent_to_the_end_of_their_last_day(
         ((), "either --give or --take"),
         (("--give", "5", "--take", "5"), "either --give or --take"),
         (("--take", "5", "--until", "2099-03-31"), "--until is for points that are given"),
-        (("--give", "9007199254740993"), "points"),
+        (("--give", "9007199254740993"), "less than or equal to 999999999999"),
         (("--give", "5", "--key", ""), "key"),
         (("--give", "5", "--until", "0001-01-01"), "must lie in"),
         (("--give", "5", "--until", "2001-01-01"), "over already"),
