@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
@@ -169,9 +170,8 @@ async def claim(
     Not what has to be written alone. Commits: what was taken is everybody's to see.
     """
     values = {"c": connection, "owner": owner, "now": now, "limit": limit, "lease": lease}
-    return await take(
-        conn, CLAIM, SUSPECTS_WAIT, values, lambda row: _claimed(row, owner, now + lease)
-    )
+    made = partial(_claimed, owner=owner, until=now + lease)
+    return await take(conn, CLAIM, SUSPECTS_WAIT, values, made)
 
 
 async def claim_suspect(
@@ -179,9 +179,8 @@ async def claim_suspect(
 ) -> Claimed | None:
     """Take one that is due and has to be written alone; None: there is none. Commits."""
     values = {"c": connection, "owner": owner, "now": now, "limit": 1, "lease": LEASE}
-    return await take_one(
-        conn, CLAIM_SUSPECTS, values, lambda row: _claimed(row, owner, now + LEASE)
-    )
+    made = partial(_claimed, owner=owner, until=now + LEASE)
+    return await take_one(conn, CLAIM_SUSPECTS, values, made)
 
 
 def _claimed(row: Any, owner: str, until: datetime) -> Claimed:
