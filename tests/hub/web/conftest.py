@@ -298,6 +298,21 @@ def publish(hub: Hub) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def new_application(hub: Hub, register: Register, publish: Callable[..., Any]) -> Any:
+    """Makes an application of the connection ``signing``, whose program has these rules."""
+
+    async def new_application(rules: dict[str, Any]) -> Register:
+        await publish(rules)
+        async with hub.database.begin() as conn:
+            credential = await terminals.add_application(
+                conn, hub.ring, new_id, hub.clock(), connection="signing", name="site"
+            )
+        return Register(register.http, credential)
+
+    return new_application
+
+
+@pytest.fixture
 def new_sale() -> Callable[..., dict[str, Any]]:
     """Makes the body of a sale."""
     return sale

@@ -1,16 +1,13 @@
 """/v1 as a merchant's own cart or app sees it: the same rules as a till's and a settlement's."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from renkei.bootstrap import Hub, new_id
-from renkei.services import terminals
+from renkei.bootstrap import Hub
 from renkei.services.corrections import Adjust
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.order import Order
@@ -37,17 +34,9 @@ LINES = [{"id": "1", "quantity": 1, "amount": 11_000, "tax_rate": 1000}]
 
 
 @pytest.fixture
-async def application(hub: Hub, register: Any, regular: Any) -> Any:
+async def application(new_application: Any, regular: Any) -> Any:
     """The site of the connection ``signing``, under a program with campaigns and activities."""
-    async with hub.database.begin() as conn:
-        await conn.execute(
-            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
-            {"d": json.dumps(PROGRAM)},
-        )
-        credential = await terminals.add_application(
-            conn, hub.ring, new_id, hub.clock(), connection="signing", name="site"
-        )
-    return type(register)(register.http, credential)
+    return await new_application(PROGRAM)
 
 
 def told(key: str = "k1", **more: Any) -> dict[str, Any]:

@@ -1,15 +1,12 @@
 """/v1/rewards as an app sees it: points become a coupon once, and come back while it is unused."""
 
 import asyncio
-import json
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from renkei.bootstrap import Hub, new_id
-from renkei.services import terminals
+from renkei.bootstrap import Hub
 from renkei.services.corrections import Adjust
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.point import Adjustment
@@ -34,17 +31,9 @@ PROGRAM = {
 
 
 @pytest.fixture
-async def site(hub: Hub, register: Any, regular: Any) -> Any:
+async def site(new_application: Any, regular: Any) -> Any:
     """An app of the connection ``signing``; its customer c1 has 500 points."""
-    async with hub.database.begin() as conn:
-        await conn.execute(
-            text("INSERT INTO program_version VALUES ('default', 2, '1970-01-02Z', :d)"),
-            {"d": json.dumps(PROGRAM)},
-        )
-        credential = await terminals.add_application(
-            conn, hub.ring, new_id, hub.clock(), connection="signing", name="app"
-        )
-    return type(register)(register.http, credential)
+    return await new_application(PROGRAM)
 
 
 def wanted(reward: str = "drink", key: str = "k1", **more: Any) -> dict[str, Any]:
