@@ -128,7 +128,7 @@ def _rows(found: "Sequence[Compared]") -> list[dict[str, Any]]:
         | {"agrees": one.outcome.agrees, "explained_percent": one.outcome.explained}
         | {"differing": [asdict(each) for each in one.differing]}
         | {"repaired": asdict(one.repaired) if one.repaired else None}
-        | {"adopted": asdict(one.adopted) if one.adopted else None}
+        | {"adopted": one.adopted._asdict() if one.adopted else None}
         for one in found
     ]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from renkei.connections.calling import call
 from renkei.connections.opened import OpenConnection, OpenConnections
 from renkei.errors import BookingRefused, KeyReused
 from renkei.ledger.books import Channel
@@ -14,12 +14,12 @@ from renkei.messaging.elsewhere import Change
 from renkei.services.booking import Booking
 from renkei.services.corrections import Adjust
 from renkei.services.lanes import together
+from renkei.services.reconcile import points_shown
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.point import Adjustment
 
 
-@dataclass(frozen=True)
-class Adopted:
+class Adopted(NamedTuple):
     """Members whose points were changed there, the points given and taken, who must wait, who would
     have or owe more points than can be counted, and from whom points were taken and not booked."""
 
@@ -70,16 +70,19 @@ class Adopt:
                 return done
             after = page[-1].member
             old = [one for one in page if one.told and one.since <= stood]
-            shown = await together(_shown(opened, one) for one in old)
-            stand = [one for one, now in zip(old, shown, strict=True) if now == one.shown]
+            stand = await _still(opened, old)
             ready = [one for one in stand if one.points > 0 or taken]
             booked = await self._book(connection, ready, by)
+            points = [one.points for one in booked]
             more = Adopted(
+                members=len(booked),
+                given=sum(one for one in points if one > 0),
+                taken=-sum(one for one in points if one < 0),
                 too_new=len(page) - len(stand),
                 beyond=len(ready) - len(booked),
                 left=len(stand) - len(ready),
             )
-            done = _with(done, booked, more)
+            done = Adopted(*map(sum, zip(done, more, strict=True)))
 
     async def _book(self, connection: str, ready: Sequence[Change], by: str) -> list[Change]:
         """Gives what is booked: one that cannot be is in nobody's way."""
@@ -105,23 +108,12 @@ class Adopt:
         return True
 
 
-async def _shown(opened: OpenConnection, change: Change) -> int:
-    """What the vendor shows now: the comparison of a large shop may have seen it hours ago."""
-    assert opened.balances is not None
-    what = f"connection {opened.id}: reading a balance"
-    return await call(what, opened.balances.read(change.id))
-
-
-def _with(done: Adopted, booked: Sequence[Change], more: Adopted) -> Adopted:
-    points = [one.points for one in booked]
-    return Adopted(
-        done.members + len(booked),
-        done.given + sum(one for one in points if one > 0),
-        done.taken - sum(one for one in points if one < 0),
-        done.too_new + more.too_new,
-        done.beyond + more.beyond,
-        done.left + more.left,
-    )
+async def _still(opened: OpenConnection, page: Sequence[Change]) -> list[Change]:
+    """Those that are what they were: the comparison of a large shop may have been hours ago."""
+    if opened.balances is None:
+        return []
+    now = await together(points_shown(opened, opened.balances, one.id) for one in page)
+    return [one for one, shown in zip(page, now, strict=True) if shown == one.shown]
 
 
 def _adjustment(connection: str, change: Change, by: str) -> Adjustment:

@@ -149,25 +149,27 @@ class Reconcile:
         self, opened: OpenConnection, balances: Balances, named: Sequence[tuple[str, str | None]]
     ) -> dict[str, int | None]:
         """What the vendor shows for each, all within the lease."""
-        asked = (self._points(opened, balances, id) for _, id in named)
+        asked = (points_shown(opened, balances, id) for _, id in named)
         what = f"connection {opened.id}: reading a page of balances"
         points = await call(what, together(asked), seconds=self.SECONDS)
         return {member: shown for (member, _), shown in zip(named, points, strict=True)}
 
-    async def _points(
-        self, opened: OpenConnection, balances: Balances, id: str | None
-    ) -> int | None:
-        """None where it shows none: one customer's trouble is not the others'."""
-        if id is None:
-            return None
-        try:
-            return await call(f"connection {opened.id}: reading a balance", balances.read(id))
-        except (TryLater, Reauthorize):
-            raise
-        except Exception as error:
-            log_or_raise(error, connection=opened.id)
-            log.info("balance_not_there", connection=opened.id, reason=reason_of(error))
-            return None
+
+async def points_shown(opened: OpenConnection, balances: Balances, id: str | None) -> int | None:
+    """What the vendor shows; None where it shows none: one customer's trouble is not the others'.
+
+    Raises what concerns the whole connection.
+    """
+    if id is None:
+        return None
+    try:
+        return await call(f"connection {opened.id}: reading a balance", balances.read(id))
+    except (TryLater, Reauthorize):
+        raise
+    except Exception as error:
+        log_or_raise(error, connection=opened.id)
+        log.info("balance_not_there", connection=opened.id, reason=reason_of(error))
+        return None
 
 
 def comparable(vendor: Vendor) -> bool:

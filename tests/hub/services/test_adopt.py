@@ -12,6 +12,7 @@ from renkei.services.activity import BookActivity
 from renkei.services.adopt import Adopt, Adopted
 from renkei.services.members import explain, find_member
 from renkei_contracts.base import MAX_AMOUNT
+from renkei_contracts.errors import NotFound
 from renkei_contracts.point import ActivitySeen
 
 
@@ -101,6 +102,16 @@ async def test_a_change_that_was_taken_back_since_the_comparison_is_not_booked(s
     found = await adopt_of(sold).adopt("cart", "佐藤")
     assert found == Adopted(too_new=1)
     assert await balance(sold) == (100, 0)
+
+
+async def test_a_customer_who_is_gone_since_the_comparison_is_in_nobodys_way(sold: Scene) -> None:
+    sold.cart.points["c1"] = 150
+    await compared(sold)
+    await an_hour_passes(sold)
+    await compared(sold)
+    sold.cart.failures.append(NotFound("no such customer"))
+    assert await adopt_of(sold).adopt("cart", "佐藤") == Adopted(too_new=1)
+    assert await adopt_of(sold).adopt("cart", "佐藤") == Adopted(members=1, given=50)
 
 
 async def test_what_was_booked_is_not_booked_again(sold: Scene) -> None:
