@@ -53,6 +53,7 @@ class Cloud:
     members: dict[str, Member] = field(default_factory=dict)
     points: dict[str, int] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
     acts_before_failing: bool = False
     calls: list[str] = field(default_factory=list)
     cards: dict[str, str] = field(default_factory=dict)
@@ -117,7 +118,8 @@ class Reader:
         items = sorted(self.things.values(), key=lambda one: one.changed_at)
         page = tuple(items[start : start + 2])
         more = start + 2 < len(items)
-        return Page(page, str(start + 2) if more else None)
+        rejected = tuple(self.cloud.unreadable) if self.kind == "order" else ()
+        return Page(page, str(start + 2) if more else None, rejected)
 
 
 @dataclass

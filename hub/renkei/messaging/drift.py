@@ -147,6 +147,11 @@ def of_listed(listed: Listed, now: datetime) -> Drift | None:
     return None
 
 
+def of_unread(order: str, kept: datetime | None, now: datetime) -> Drift:
+    """An order of the vendor's list that nobody could understand, so nobody knows its state."""
+    return Drift("order", order, "missing" if kept is None else "stale", 0, None, now)
+
+
 def agreed(shown: Iterable[Shown]) -> int:
     """Points that the books and the vendor both have."""
     return sum(min(one.balance, one.seen) for one in shown if one.seen is not None)

@@ -18,10 +18,10 @@ from renkei.messaging import compared, drift, polls, reconciliations
 from renkei.messaging.compared import Row
 from renkei.messaging.drift import Drift, Listed, Shown, Tally
 from renkei.messaging.polls import Claimed
-from renkei.messaging.reason import reason_of
+from renkei.messaging.reason import ID_LENGTH, reason_of, storable
 from renkei.services.lanes import Tools, log_or_raise, together
 from renkei_contracts.capability import Balances
-from renkei_contracts.errors import Reauthorize, TryLater
+from renkei_contracts.errors import PayloadInvalid, Reauthorize, TryLater
 from renkei_contracts.toolkit.japanese import JST
 from renkei_contracts.vendor import Vendor
 
@@ -33,6 +33,10 @@ NIGHT_MINUTES = 180
 
 BACK = timedelta(days=2)
 """So much of what the last comparison read of the vendor's orders is read again."""
+
+MOST_SHOWN = 2**53
+"""Larger balances are no numbers of points: JSON has them rounded, and differences of them are not
+to be kept."""
 
 PHASES = ("orders", "books", "members")
 END = ""
@@ -107,12 +111,15 @@ class Reconcile:
         asked = opened.orders.changed(claimed.window, at or None)
         page = await call(what, asked, seconds=self.SECONDS)
         await self.tools.trouble.worked(opened)
+        unread = [storable(id, ID_LENGTH) for id, _ in page.rejected]
+        ids = [*(one.ref.id for one in page.items), *unread]
         async with self.tools.database.begin() as conn:
-            kept = await compared.clocks(conn, opened.id, [one.ref.id for one in page.items])
+            kept = await compared.clocks(conn, opened.id, ids)
         now = self.tools.clock()
         listed = [Listed(one.ref.id, one.changed_at, kept.get(one.ref.id)) for one in page.items]
         found = [one for each in listed if (one := drift.of_listed(each, now))]
-        return Page(page.cursor, Tally(listed=len(listed)), found)
+        found += [drift.of_unread(id, kept.get(id), now) for id in unread]
+        return Page(page.cursor, Tally(listed=len(ids)), found)
 
     async def _books(self, opened: OpenConnection, at: str) -> Page:
         """What was posted for each order against what it was settled for."""
@@ -163,13 +170,16 @@ async def points_shown(opened: OpenConnection, balances: Balances, id: str | Non
     if id is None:
         return None
     try:
-        return await call(f"connection {opened.id}: reading a balance", balances.read(id))
+        points = await call(f"connection {opened.id}: reading a balance", balances.read(id))
+        if abs(points) > MOST_SHOWN:
+            raise PayloadInvalid(f"it shows {points:,} points, more than can be counted")
     except (TryLater, Reauthorize):
         raise
     except Exception as error:
         log_or_raise(error, connection=opened.id)
         log.info("balance_not_there", connection=opened.id, reason=reason_of(error))
         return None
+    return points
 
 
 def comparable(vendor: Vendor) -> bool:

@@ -150,6 +150,25 @@ async def test_an_order_that_cannot_be_read_is_a_dead_letter_and_not_missing_for
     assert (await compared(sold)).agrees
 
 
+async def test_an_order_of_the_list_that_nobody_understands_leaves_the_books_unproven(
+    sold: Scene,
+) -> None:
+    sold.cart.unreadable = [("o1", "no total"), ("o9\x00", "no total")]
+    found = await compared(sold)
+    assert (differing(found), found.explained) == ({"missing": 1, "stale": 1}, "99.99")
+    sold.cart.unreadable = []
+    assert (await compared(sold)).agrees
+
+
+@pytest.mark.parametrize("points", [10**20, -(10**20)])
+async def test_a_balance_that_cannot_be_is_that_customers_trouble_alone(
+    sold: Scene, points: int
+) -> None:
+    sold.cart.points["c1"] = points
+    found = await compared(sold)
+    assert (differing(found), found.tally.unexplained) == ({"missing": 1}, 100)
+
+
 async def test_an_order_that_the_vendor_lists_no_more_is_not_missing(sold: Scene) -> None:
     sold.cart.orders["o2"] = bought("o2", tick=-TWO_HOURS)
     await compared(sold)
