@@ -138,7 +138,10 @@ def dead_letters(dead: Sequence[Dead], given_up: Sequence[str] = ()) -> Finding:
         return Finding("dead letters", True, "none")
     counts = ", ".join(f"{one.number} {NAMES[one.queue]} of {one.connection}" for one in dead)
     said = f"given up: {counts}" + (f" ({'; '.join(given_up)})" if given_up else "")
-    mend = "`renkei queue --dead` says which and why; once that is mended, `renkei replay`"
+    mend = (
+        "`renkei queue --dead` says which and why; once that is mended, `renkei replay`, "
+        "or `renkei dismiss` what is never needed"
+    )
     return Finding("dead letters", False, said, mend)
 
 

@@ -1,4 +1,4 @@
-"""``renkei queue`` and ``renkei replay``: what was given up or waits, and having it tried again."""
+"""``renkei queue``, ``replay`` and ``dismiss``: what was given up or waits, tried again or left."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.moments import INSTANTS, in_japan
 from renkei.cli.screen import as_json, local, say, table
+from renkei.cli.words import said
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -77,6 +78,26 @@ def replay(
         as_json({"replayed": back})
     else:
         say(f"{back} put back: `renkei serve` tries {'it' if back == 1 else 'them'} again")
+
+
+def dismiss(
+    context: typer.Context,
+    names: Annotated[
+        list[str], typer.Argument(help="connection/name, as `renkei queue --dead` lists them")
+    ],
+    by: Annotated[str, typer.Option(help="who decided; kept with it as said", callback=said)],
+    reason: Annotated[
+        str, typer.Option(help="why it is never needed; kept as well", callback=said)
+    ],
+    json: Json = False,
+) -> None:
+    """Leave deliveries and readings that were given up for good: they are tried no more."""
+    settings = invocation(context).settings()
+    left = with_hub(settings, lambda hub: _service(hub).dismiss(names, by, reason))
+    if json:
+        as_json({"dismissed": left})
+    else:
+        say(f"{left} left for good")
 
 
 async def _listed(

@@ -1,4 +1,4 @@
-"""What was given up, and what waits to be tried: listed one by one, and put back on command.
+"""What was given up, and what waits to be tried: listed, and put back or left for good on command.
 
 A name is (connection, name): a delivery's is its key, a reading's ``kind/id``, a balance's its
 member, a hold's code is named ``member/version``, as whoever knows the code itself can spend it.
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 MOST = 1_000
 """Of each queue so many are listed, of deliveries so many of each connection."""
 
+DAY: Final = "due AT TIME ZONE 'Asia/Tokyo'"
 SHOPS: Final = "CAST(:shops AS text[])"
 OBJECT: Final = "kind || '/' || object_id"
 HOLD: Final = "member_id || '/' || version"
@@ -144,19 +145,48 @@ SELECT (SELECT count(*) FROM done), {own} FROM meant ORDER BY {own} DESC LIMIT 1
 
 BACK: Final = {queue: _back(*parts) for queue, parts in _QUEUES.items()}
 
+# Of a delivery its key stays, and what became of it: sent again, it is a duplicate. An object is
+# forgotten: whatever tells of it again has it read again. Such an order is not missing any more.
+DISMISS: Final = (
+    """
+WITH meant AS (
+    SELECT delivery_key FROM delivery
+    WHERE state = 'dead' AND connection_id = :c AND delivery_key = ANY(CAST(:names AS text[]))
+    ORDER BY delivery_key FOR UPDATE)
+UPDATE delivery d SET state = 'ignored', reason = :why, due = :now
+FROM meant WHERE d.connection_id = :c AND d.delivery_key = meant.delivery_key
+RETURNING d.delivery_key""",
+    f"""
+WITH meant AS (
+    SELECT kind, object_id FROM changed_object
+    WHERE dead AND connection_id = :c AND {OBJECT} = ANY(CAST(:names AS text[]))
+    ORDER BY kind, object_id FOR UPDATE),
+missed AS (
+    DELETE FROM drift USING meant WHERE connection_id = :c AND what = 'order' AND hub = 0
+      AND meant.kind = 'order' AND subject = meant.object_id)
+DELETE FROM changed_object d USING meant
+WHERE d.connection_id = :c AND (d.kind, d.object_id) = (meant.kind, meant.object_id)
+RETURNING meant.kind || '/' || meant.object_id""",
+)
+
 STANDS: Final = f"""
 SELECT CASE state WHEN 'new' THEN 'it waits to be read'
-                  ELSE 'it was read ' || to_char(due AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD') END
+                  WHEN 'dead' THEN 'it was given up'
+                  WHEN 'done' THEN 'it was read ' || to_char({DAY}, 'YYYY-MM-DD')
+                  ELSE 'it was left ' || to_char({DAY}, 'YYYY-MM-DD')
+                       || coalesce(' (' || reason || ')', '') END
        || CASE body WHEN '' THEN ', and its body is not kept any more' ELSE '' END
 FROM delivery WHERE connection_id = :c AND delivery_key = :name
 UNION ALL
-SELECT 'it waits to be read at the vendor' FROM changed_object
-WHERE connection_id = :c AND {OBJECT} = :name
+SELECT CASE WHEN dead THEN 'it was given up' ELSE 'it waits to be read at the vendor' END
+FROM changed_object WHERE connection_id = :c AND {OBJECT} = :name
 UNION ALL
-SELECT 'the balance is shown, or waits to be' FROM mirror
+SELECT CASE WHEN parked THEN 'a balance can only be replayed'
+            ELSE 'the balance is shown, or waits to be' END FROM mirror
 WHERE connection_id = :c AND member_id = :name
 UNION ALL
-SELECT 'it is ' || state FROM hold_code WHERE connection_id = :c AND {HOLD} = :name LIMIT 1"""
+SELECT CASE state WHEN 'failed' THEN 'a code can only be replayed' ELSE 'it is ' || state END
+FROM hold_code WHERE connection_id = :c AND {HOLD} = :name LIMIT 1"""
 
 
 class Letter(NamedTuple):
@@ -194,6 +224,17 @@ async def put_back(
     found: list[str] = []
     for one in BACK.values():
         found += (await conn.execute(text(one.named), values)).scalars().all()
+    return found
+
+
+async def dismiss(
+    conn: AsyncConnection, connection: str, names: Sequence[str], why: str, now: datetime
+) -> list[str]:
+    """Leave these for good, of what was to be read and given up; gives their names."""
+    values = {"c": connection, "names": list(names), "why": why, "now": now}
+    found: list[str] = []
+    for statement in DISMISS:
+        found += (await conn.execute(text(statement), values)).scalars().all()
     return found
 
 

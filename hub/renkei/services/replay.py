@@ -4,7 +4,7 @@ What a delivery tells is booked by what it names: an order's older state changes
 newer one was seen, and a state that is booked already is booked no second time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,13 +15,16 @@ from renkei.connections.opened import OpenConnections
 from renkei.errors import RequestInvalid
 from renkei.messaging import dead_letters
 from renkei.messaging.dead_letters import Letter
+from renkei.messaging.reason import storable
 from renkei.services.booking import EVER
 from renkei.storage.engine import Database
+
+_Act = Callable[[AsyncConnection, str, Sequence[str]], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Lists what was given up or waits, and puts back what was given up."""
+    """Lists what was given up or waits; puts back what was given up, or leaves it for good."""
 
     connections: OpenConnections
     database: Database
@@ -44,19 +47,39 @@ class Replay:
 
         Raises UnknownConnection; RequestInvalid for the first that was not given up.
         """
+
+        async def back(conn: AsyncConnection, connection: str, some: Sequence[str]) -> list[str]:
+            return await dead_letters.put_back(conn, connection, some, self.clock())
+
+        return await self._all_or_none(names, back)
+
+    async def dismiss(self, names: Sequence[str], by: str, reason: str) -> int:
+        """Leave these deliveries and readings for good, all or none; gives how many.
+
+        ``by`` and ``reason`` are kept with a delivery; a reading is forgotten. Raises
+        UnknownConnection; RequestInvalid for the first that was not given up, or is neither.
+        """
+        why = storable(f"dismissed by {by}: {reason}")
+
+        async def left(conn: AsyncConnection, connection: str, some: Sequence[str]) -> list[str]:
+            return await dead_letters.dismiss(conn, connection, some, why, self.clock())
+
+        return await self._all_or_none(names, left)
+
+    async def _all_or_none(self, names: Sequence[str], act: _Act) -> int:
         wanted: dict[str, list[str]] = {}
         for full in dict.fromkeys(names):
             connection, _, name = full.partition("/")
             wanted.setdefault(connection, []).append(name)
         for connection in wanted:
             await self.connections.require(connection)
-        back = 0
+        done = 0
         async with self.database.begin() as conn:
             for connection, some in sorted(wanted.items()):
-                found = await dead_letters.put_back(conn, connection, some, self.clock())
+                found = await act(conn, connection, some)
                 await _require_all(conn, connection, some, found)
-                back += len(found)
-        return back
+                done += len(found)
+        return done
 
     async def everything(self, connections: Sequence[str], since: datetime | None = None) -> int:
         """Put back all that was given up at these connections, batch by batch; gives how many.
@@ -96,7 +119,7 @@ async def _require_all(
     if not missing:
         return
     stands = await dead_letters.stands(conn, connection, missing[0])
-    why = f"was not given up: {stands}" if stands else "nothing has this name"
+    why = stands or "nothing has this name"
     raise RequestInvalid(
         "name", f"{connection}/{missing[0]}", f"{why}; see `renkei queue --dead`; nothing was done"
     )

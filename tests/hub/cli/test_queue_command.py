@@ -84,10 +84,35 @@ def test_only_those_that_came_in_since_a_day_are_put_back(renkei: Command) -> No
 
 
 def test_what_was_not_given_up_is_refused_in_one_line(renkei: Command) -> None:
-    assert "was not given up: it waits to be read" in renkei("replay", "cart/d3").refusal
+    assert "it waits to be read" in renkei("replay", "cart/d3").refusal
     assert "nothing has this name" in renkei("replay", "cart/d9").refusal
     assert "nothing has this name" in renkei("replay", "cart").refusal
     assert "no connection nowhere" in renkei("replay", "nowhere/d1").refusal
     assert "no connection nowhere" in renkei("queue", "nowhere").refusal
     refused = renkei("replay", "cart/d1", "--since", "2026-11-03").refusal
     assert "--since goes with --all-dead" in refused
+
+
+def test_what_will_never_be_needed_is_left_for_good(renkei: Command) -> None:
+    decided = ("--by", "佐藤", "--reason", "注文は店で削除済み")
+    assert "1 left for good" in renkei("dismiss", "cart/d1", *decided).out
+    assert renkei("dismiss", "cart/d2", *decided, "--json").document == {"dismissed": 1}
+    assert "nothing was given up" in renkei("queue", "--dead").out
+    again = renkei("replay", "cart/d1").refusal
+    assert "it was left" in again
+    assert "(dismissed by 佐藤: 注文は店で削除済み)" in again
+
+
+@pytest.mark.parametrize("empty", ["--by", "--reason"])
+def test_who_leaves_something_for_good_says_who_and_why(renkei: Command, empty: str) -> None:
+    said = {"--by": "佐藤", "--reason": "gone"} | {empty: " "}
+    options = [word for pair in said.items() for word in pair]
+    assert "must say something" in renkei("dismiss", "cart/d1", *options).refusal
+    assert len(renkei("queue", "--dead", "--json").document["given_up"]) == 2
+
+
+def test_what_waits_is_not_left(renkei: Command) -> None:
+    refused = renkei("dismiss", "cart/d1", "cart/d3", "--by", "佐藤", "--reason", "gone").refusal
+    assert "cart/d3" in refused
+    assert "it waits to be read" in refused
+    assert len(renkei("queue", "--dead", "--json").document["given_up"]) == 2, "all or none"

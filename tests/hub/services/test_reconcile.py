@@ -15,6 +15,7 @@ from renkei.messaging.compared import Row
 from renkei.messaging.reconciliations import Outcome
 from renkei.services.reconcile import Reconcile, at_rest, next_night
 from renkei.services.reconcile_now import TRIES, ReconcileNow, Repaired
+from renkei.services.replay import Replay
 from renkei.worker import tools_of
 from renkei_contracts.errors import AuthenticationFailed, NotFound, Rejected, Unavailable
 from renkei_contracts.ids import ExternalRef
@@ -147,6 +148,22 @@ async def test_an_order_that_cannot_be_read_is_a_dead_letter_and_not_missing_for
         await sold.due_now("changed_object")
         await sold.work("changed")
     assert (await sold.one("SELECT object_id, dead FROM changed_object")) == ("o2", True)
+    assert (await compared(sold)).agrees
+
+
+async def test_an_order_that_is_left_for_good_is_not_missing(sold: Scene) -> None:
+    sold.cart.orders["o2"] = bought("o2", tick=-TWO_HOURS)
+    await compared(sold)
+    passes(sold, timedelta(days=3))
+    await compared(sold)
+    del sold.cart.orders["o2"]
+    await on_command(sold).repair("cart")
+    for _ in range(retry.TRIES):
+        await sold.due_now("changed_object")
+        await sold.work("changed")
+    hub = sold.hub
+    left = Replay(hub.connections, hub.database, hub.clock)
+    assert await left.dismiss(["cart/order/o2"], "佐藤", "deleted there") == 1
     assert (await compared(sold)).agrees
 
 

@@ -204,3 +204,43 @@ async def test_a_balance_that_could_not_be_shown_is_written_again(scene: Scene) 
     assert await replay(scene).everything(["cart"]) == 1
     await scene.settle_down()
     assert scene.cart.points == {"c1": 100}
+
+
+async def test_a_delivery_that_is_left_for_good_is_a_duplicate_when_it_comes_again(
+    scene: Scene,
+) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(body(bought()), "d1")
+    await do(scene, BURY)
+    assert await replay(scene).dismiss(["cart/d1"], "佐藤", "deleted there") == 1
+    assert await replay(scene).dead("cart") == await replay(scene).waiting("cart") == []
+    await scene.deliver(body(bought()), "d1")
+    await scene.settle_down()
+    assert scene.cart.points == {}
+    with pytest.raises(RequestInvalid, match=r"it was left .*dismissed by 佐藤: deleted there"):
+        await replay(scene).dismiss(["cart/d1"], "佐藤", "deleted there")
+
+
+async def test_an_order_that_is_left_for_good_is_read_where_something_tells_of_it_again(
+    scene: Scene,
+) -> None:
+    scene.cart.failures.append(Rejected("broken there"))
+    await scene.deliver(b"")
+    await scene.settle_down()
+    assert await replay(scene).dismiss(["cart/order/o1"], "佐藤", "deleted there") == 1
+    assert await replay(scene).dead("cart") == []
+    scene.cart.members["c1"], scene.cart.orders["o1"] = hanako(), bought()
+    await scene.deliver(b"", "told again")
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 100}
+
+
+async def test_a_balance_is_never_left_for_good(scene: Scene) -> None:
+    scene.cart.members["c1"] = hanako()
+    await scene.deliver(body(bought()), "d1")
+    await scene.settle_down()
+    await do(scene, "UPDATE mirror SET parked = true, last_error = 'no'")
+    member = await scene.member()
+    with pytest.raises(RequestInvalid, match="a balance can only be replayed"):
+        await replay(scene).dismiss([f"cart/{member}"], "佐藤", "gone")
+    assert [one.name for one in await replay(scene).dead("cart")] == [member]
