@@ -2,18 +2,22 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from renkei.cli.invocation import Invocation
 from renkei.cli.running import missing_fast_parts
-from renkei.config import Settings
+from renkei.config import ENV_PREFIX, Settings
 from renkei.errors import ConfigInvalid
 from renkei.registry import load_registry
 
 KEY_FILE = "secret.key"
+
+ALIKE = 0.85
+"""From how alike on a name in the environment is taken for a setting's that is written wrongly."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def examine(given: Invocation) -> list[Finding]:
         settings = given.load()
     except ConfigInvalid as error:
         return [Finding("settings", False, str(error), "correct it, and run doctor again")]
-    findings = [Finding("settings", True, "complete"), data_folder(settings.data_dir)]
+    findings = [environment(os.environ), data_folder(settings.data_dir)]
     findings += [fast_parts(), *plugins(settings)]
     findings.append(secret_key(settings))
     if all(finding.ok for finding in findings if finding.check == "data folder"):
@@ -51,6 +55,15 @@ def examine(given: Invocation) -> list[Finding]:
 
         findings += database(settings)
     return findings
+
+
+def environment(names: Iterable[str]) -> Finding:
+    """The settings, and what in the environment looks like one and is none."""
+    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    ours = [name for name in sorted(names) if name.startswith(ENV_PREFIX) and name not in known]
+    meant = {name: near for name in ours if (near := get_close_matches(name, known, 1, ALIKE))}
+    wrong = [f"{name} sets nothing: perhaps {near[0]} is meant" for name, near in meant.items()]
+    return judged("settings", wrong, "correct its name, or remove it", "complete")
 
 
 def data_folder(folder: Path) -> Finding:

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -62,9 +62,26 @@ def read(toml: str) -> Program:
     except tomllib.TOMLDecodeError as error:
         raise ProgramInvalid([str(error)]) from None
     try:
-        return Program.model_validate_json(json.dumps(document, default=_plain))
+        program = Program.model_validate_json(json.dumps(document, default=_plain))
     except ValidationError as error:
         raise ProgramInvalid([_fault(one) for one in error.errors(include_url=False)]) from None
+    if halves := [*_halves(program)]:
+        raise ProgramInvalid(halves)
+    return program
+
+
+def _halves(program: Program) -> Iterator[str]:
+    """Sections that allow nothing, perhaps by mistake, as a part is left out; 0 would say so.
+
+    What is published already may have them.
+    """
+    for place, section, needed in (
+        ("offline", program.offline, {"points", "hours"}),
+        ("override", program.override, {"points", "per_day"}),
+    ):
+        if section.model_fields_set and (missing := needed - section.model_fields_set):
+            named = " and ".join(sorted(missing))
+            yield f"{place}: without {named}; 0 says that nothing is allowed"
 
 
 class Cart(Order):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from renkei.cli import doctor_database as looks
-from renkei.cli.doctor_checks import data_folder, fast_parts, secret_key
+from renkei.cli.doctor_checks import data_folder, environment, fast_parts, secret_key
 from renkei.cli.doctor_queues import watched
 from renkei.config import Settings
 from renkei.storage.embedded import EmbeddedServer
@@ -45,6 +45,14 @@ def test_a_new_database_has_nothing_to_mend(running: Connection) -> None:
     )
     findings = [*(check(running) for check in checks), *watched(running)]
     assert [finding for finding in findings if not finding.ok] == []
+
+
+def test_a_setting_whose_name_is_written_wrongly_is_found() -> None:
+    finding = environment(["RENKEI_KEEPDAYS", "RENKEI_PORT", "HOME"])
+    assert not finding.ok
+    assert finding.said == "RENKEI_KEEPDAYS sets nothing: perhaps RENKEI_KEEP_DAYS is meant"
+    ours = ["RENKEI_CONFIG", "RENKEI_DEBUG", "RENKEI_CONNECT_SECRET", "RENKEI_TILL_SECRET"]
+    assert environment([*ours, "RENKEI_TEST_PROCESSES", "RENKEI_FAULT_RUNS"]).ok
 
 
 def test_running_as_the_owner_is_found(owner: Connection) -> None:

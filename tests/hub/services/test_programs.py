@@ -57,6 +57,20 @@ def test_a_document_that_is_no_program_says_where(toml: str, fault: str) -> None
     assert fault in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("toml", "fault"),
+    [
+        ("[offline]\npoints = 1000", "offline: without hours; 0 says that nothing is allowed"),
+        ("[offline]\ngrace_hours = 4", "offline: without hours and points;"),
+        ("[override]\npoints = 100", "override: without per_day; 0 says"),
+    ],
+)
+def test_half_a_section_that_would_allow_nothing_is_refused(toml: str, fault: str) -> None:
+    with pytest.raises(ProgramInvalid, match=fault):
+        read(toml)
+    assert not read("[offline]\npoints = 0\nhours = 24").offline.allowed
+
+
 def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(ProgramInvalid) as refusal:
         read("[earn]\npoints = 0\nper_yen = 0")
