@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bench.fill import identity_of, member_id
 from renkei.messaging.inbox import Incoming
-from renkei.services.settle import SettleOrder
+from renkei.services.orders.settle import SettleOrder
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.order import LineItem, Order, OrderState

@@ -17,7 +17,7 @@ from bench.pace import spread
 from bench.served import MEMBERS, TILLS, Served, served
 from bench.statistics import p99_ms
 from bench.tills import Shop, Till, tills
-from renkei.services.stores import set_store
+from renkei.services.setup.stores import set_store
 
 CHANGES = "/pos/v1/changes"
 TYPES = "rule,store,coupon"

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from renkei.ledger.keys import IdentityKey
 from renkei.loyalty.program import Program
-from renkei.services import installation
+from renkei.services.setup import installation
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 

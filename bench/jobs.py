@@ -15,7 +15,7 @@ from bench.events import BODY, HEADERS
 from bench.ground import Ground, Hub, rate
 from renkei.messaging import inbox
 from renkei.messaging.inbox import Ended, Incoming
-from renkei.services.read_deliveries import CLAIMS
+from renkei.services.flow.read_deliveries import CLAIMS
 from renkei_contracts.delivery import Delivery
 
 SHOP = "jobs"

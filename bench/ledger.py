@@ -15,9 +15,9 @@ from bench.ground import Ground, Hub, median_ms, rate
 from renkei.ledger.books import Channel
 from renkei.ledger.verify import verify_database
 from renkei.services.booking import Booking
-from renkei.services.hold import PlaceHold, ReleaseHold, parse_hold_id
-from renkei.services.members import explain
-from renkei.services.sale import CommitSale
+from renkei.services.members.members import explain
+from renkei.services.points.hold import PlaceHold, ReleaseHold, parse_hold_id
+from renkei.services.till.sale import CommitSale
 from renkei_contracts.order import LineItem, TillKey
 from renkei_contracts.till import CommitRequest, HoldRequest
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from bench.ground import Ground
 from bench.programs import LINE_CONDITIONS, ORDER_CONDITIONS
 from renkei.loyalty.program import Program
-from renkei.services.backtest import back_test
+from renkei.services.setup.backtest import back_test
 
 NAME, SHOP = "replay", "replay"
 SHOPS = {SHOP: 1_000}

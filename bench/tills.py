@@ -17,8 +17,8 @@ from bench.ground import Ground
 from bench.served import MEMBERS, SECRET, SHOP, TILLS, Served, served
 from bench.vendor import signed
 from renkei.bootstrap import new_id
-from renkei.services.register_tills import register
-from renkei.services.terminals import ADD_CREDENTIAL, NewCredential, new_credential
+from renkei.services.till.register_tills import register
+from renkei.services.till.terminals import ADD_CREDENTIAL, NewCredential, new_credential
 from renkei.storage.engine import Database
 from renkei_contracts.order import LineItem, TillKey
 from renkei_contracts.terminal import NewTill

@@ -18,15 +18,15 @@ from renkei.errors import ConfigInvalid
 from renkei.messaging.delivery_counts import DeliveryCounts
 from renkei.messaging.inbox import Incoming, sender_of, store_batch
 from renkei.registry import Registry, load_registry
-from renkei.services import installation
 from renkei.services.batch import ledger_lanes
 from renkei.services.booking import Booking
-from renkei.services.callers import Callers
 from renkei.services.command import Command
-from renkei.services.connect import Connecting
-from renkei.services.feed_head import FeedHead
-from renkei.services.receive import Receiver
-from renkei.services.till import TillService
+from renkei.services.flow.receive import Receiver
+from renkei.services.setup import installation
+from renkei.services.setup.connect import Connecting
+from renkei.services.till.callers import Callers
+from renkei.services.till.feed_head import FeedHead
+from renkei.services.till.till import TillService
 from renkei.storage import embedded
 from renkei.storage.committer import Committer, GroupCommitter
 from renkei.storage.embedded_keeper import kept_up

@@ -22,17 +22,17 @@ from renkei.messaging import polls
 from renkei.messaging.due import Lane, due
 from renkei.messaging.reason import place_of, reason_of
 from renkei.services.booking import Booking
-from renkei.services.create_member import CreateMember
-from renkei.services.endings import Endings
-from renkei.services.ingest import Ingest
-from renkei.services.issue_codes import IssueCodes
-from renkei.services.lanes import Tools
-from renkei.services.push import Push
-from renkei.services.read_changed import ReadChanged
-from renkei.services.read_deliveries import ReadDeliveries
-from renkei.services.read_polls import ReadPolls
-from renkei.services.trouble import Trouble
-from renkei.services.watch_deliveries import WatchDeliveries
+from renkei.services.flow.endings import Endings
+from renkei.services.flow.ingest import Ingest
+from renkei.services.flow.issue_codes import IssueCodes
+from renkei.services.flow.lanes import Tools
+from renkei.services.flow.push import Push
+from renkei.services.flow.read_changed import ReadChanged
+from renkei.services.flow.read_deliveries import ReadDeliveries
+from renkei.services.flow.read_polls import ReadPolls
+from renkei.services.flow.trouble import Trouble
+from renkei.services.flow.watch_deliveries import WatchDeliveries
+from renkei.services.members.create_member import CreateMember
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei.storage.stalled import end_stalled

@@ -19,8 +19,8 @@ from renkei.config import Settings
 from renkei.messaging.due import due
 from renkei.registry import Registry
 from renkei.services.booking import Booking
-from renkei.services.corrections import ImportBalance
-from renkei.services.members import list_members
+from renkei.services.members.members import list_members
+from renkei.services.points.corrections import ImportBalance
 from renkei.storage.engine import APP_ROLE
 from renkei.worker import Worker
 from renkei_contracts.connection import Connection

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from renkei.ledger.books import Channel
 from renkei.messaging import polls, reconciliations
 from renkei.messaging.reconciliations import Outcome
-from renkei.services.rewards import ExchangeReward
+from renkei.services.points.rewards import ExchangeReward
 from renkei_contracts.point import RewardExchange
 
 

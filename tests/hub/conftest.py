@@ -13,11 +13,11 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 from sqlalchemy import text
 
-from renkei.services import installation
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.setup import installation
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing

@@ -18,8 +18,8 @@ from renkei.messaging.due import Lane
 from renkei.messaging.inbox import Incoming
 from renkei.messaging.lost import ALONE, ENDS_WORKERS, MOST_LOST
 from renkei.messaging.retry import TRIES
-from renkei.services.members import balance
-from renkei.services.replay import Replay
+from renkei.services.flow.replay import Replay
+from renkei.services.members.members import balance
 from renkei.worker import Pace, Worker
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import (

@@ -20,8 +20,8 @@ from renkei.clock import utcnow
 from renkei.config import Settings
 from renkei.ledger.verify import verify
 from renkei.registry import Registry
-from renkei.services import own_cart
-from renkei.services.till_terminal import Terminal
+from renkei.services.apps import own_cart
+from renkei.services.till.till_terminal import Terminal
 from renkei.storage.engine import APP_ROLE
 from renkei.web.app import build_app
 from renkei_contracts.application import CartHold, CartHoldAnswer

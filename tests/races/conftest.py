@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from renkei.services import installation
 from renkei.services.booking import Booking
+from renkei.services.setup import installation
 from renkei.storage.engine import APP_ROLE
 
 # The tests have no packages: what they share is loaded from beside this file.

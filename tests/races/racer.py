@@ -23,12 +23,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.errors import BookingRefused, TillRefused
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
-from renkei.services.coupons import IssueCoupon
-from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.quota import ClaimQuota
-from renkei.services.rewards import ExchangeReward
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.merge import MergeMembers, UnmergeMember
+from renkei.services.points.coupons import IssueCoupon
+from renkei.services.points.quota import ClaimQuota
+from renkei.services.points.rewards import ExchangeReward
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database, open_database
 from renkei.storage.sealed import KeyRing

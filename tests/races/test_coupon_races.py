@@ -20,7 +20,7 @@ from race import (
 from sqlalchemy import text
 
 from renkei.services.booking import Booking
-from renkei.services.coupons import IssueCoupon
+from renkei.services.points.coupons import IssueCoupon
 from renkei_contracts.order import OrderState
 from renkei_contracts.point import CouponGrant
 

@@ -28,8 +28,8 @@ from race import (
 from sqlalchemy import text
 
 from renkei.services.booking import Booking
-from renkei.services.members import balance, list_members
-from renkei.services.quota import OpenQuota
+from renkei.services.members.members import balance, list_members
+from renkei.services.points.quota import OpenQuota
 from renkei_contracts.order import Order, OrderState
 
 Run = Callable[..., Race]

@@ -5,7 +5,10 @@ from typing import Any
 
 from renkei.ledger import journal
 from renkei.ledger.target import Settled
-from renkei.services import attempt, hold, sale, settle
+from renkei.services import attempt
+from renkei.services.orders import settle
+from renkei.services.points import hold
+from renkei.services.till import sale
 from renkei.simulation import workers
 from renkei.simulation.workers import Post
 

@@ -63,8 +63,8 @@ async def _book(
     hub: "Hub", name: str, points: int, until: datetime | None, *, key: str, reason: str, by: str
 ) -> "tuple[str, Corrected]":
     """Gives the member who was meant, and what it came to."""
-    from renkei.services.corrections import Adjust
-    from renkei.services.members import find_member
+    from renkei.services.members.members import find_member
+    from renkei.services.points.corrections import Adjust
     from renkei_contracts.point import Adjustment
 
     last = in_japan(until)

@@ -10,7 +10,7 @@ from renkei.cli.terminal import show_credential
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
-    from renkei.services.terminals import NewCredential
+    from renkei.services.till.terminals import NewCredential
 
 commands = typer.Typer(help="The merchant's own carts, apps and sites that may ask the hub.")
 
@@ -37,7 +37,8 @@ def add(
 
 
 async def _added(hub: "Hub", connection: str, name: str, *, own_cart: bool) -> "NewCredential":
-    from renkei.services import installation, terminals
+    from renkei.services.setup import installation
+    from renkei.services.till import terminals
 
     async with hub.database.begin() as conn:
         if own_cart:

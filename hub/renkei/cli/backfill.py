@@ -13,7 +13,7 @@ from renkei.cli.screen import as_json, local, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
-    from renkei.services.backfill import Progress
+    from renkei.services.flow.backfill import Progress
 
 
 def backfill(
@@ -36,7 +36,7 @@ def backfill(
 
 
 async def _done(hub: "Hub", connection: str, since: datetime | None) -> "list[Progress]":
-    from renkei.services.backfill import Backfill
+    from renkei.services.flow.backfill import Backfill
 
     service = Backfill(hub.connections, hub.database, hub.clock)
     if since is not None:

@@ -17,8 +17,8 @@ from renkei_contracts.vendor import Vendor
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.cli.connection_settings import Ask
-    from renkei.services.connect import Connected
-    from renkei.services.consent import ByHand
+    from renkei.services.setup.connect import Connected
+    from renkei.services.setup.consent import ByHand
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
@@ -45,7 +45,7 @@ def connect(
 ) -> None:
     """Connect a shop: its settings are asked for, checked at the vendor, and kept sealed."""
     from renkei.cli.connection_settings import gather
-    from renkei.services.consent import ByHand
+    from renkei.services.setup.consent import ByHand
 
     settings = invocation(context).settings()
     plugin = load_registry(settings.disabled_plugins).vendor(vendor)

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from renkei.errors import ConfigInvalid
-from renkei.services.connect import PATH_SECRET
+from renkei.services.setup.connect import PATH_SECRET
 
 ENV_PREFIX = "RENKEI_CONNECT_"
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from renkei.cli.demo_watch import LOOK_EVERY
 from renkei.cli.terminal import added
-from renkei.services import members as member_service
+from renkei.services.members import members as member_service
 from renkei_contracts.stage import TillAccess
 from renkei_contracts.till import MemberAnswer
 from renkei_contracts.toolkit.till_signature import sign

@@ -8,7 +8,7 @@ from renkei.cli.demo_watch import Seen
 from renkei.cli.members import show_lines
 from renkei.cli.screen import say, table
 from renkei.ledger.verify import Report as Verified
-from renkei.services.members import Line
+from renkei.services.members.members import Line
 
 CHANNELS = ("ledger", "cart", "till")
 

@@ -24,7 +24,7 @@ from renkei.cli.running import run_async
 from renkei.cli.screen import Progress, as_json
 from renkei.config import Settings
 from renkei.listening import listen, url_of
-from renkei.services import members as member_service
+from renkei.services.members import members as member_service
 from renkei.serving import running, stop_on_signals
 from renkei.storage import embedded
 from renkei.worker import Pace

@@ -13,7 +13,7 @@ from renkei.cli.screen import as_json, errors, local, say, table
 from renkei_contracts.toolkit.japanese import JST
 
 if TYPE_CHECKING:
-    from renkei.services.facts import NewFact, Stating
+    from renkei.services.setup.facts import NewFact, Stating
 
 commands = typer.Typer(help="Dated facts with their source, as campaigns speak of them.")
 
@@ -47,8 +47,8 @@ def state(
     json: Json = False,
 ) -> None:
     """State a fact for sales from now on; what was stated first for a place and day stays."""
-    from renkei.services.facts import NewFact
     from renkei.services.rules import asked
+    from renkei.services.setup.facts import NewFact
 
     fields = {"name": name, "value": value, "area": area, "store": store, "source": source}
     new = [asked(NewFact, day=one, **fields) for one in _days(day, until)]
@@ -58,8 +58,8 @@ def state(
 @commands.command("import")
 def import_(context: typer.Context, file: File, json: Json = False) -> None:
     """State every row of a file: name, area or store, day, value, source."""
-    from renkei.services.facts import HEADINGS, NewFact
-    from renkei.services.spreadsheets import read_rows
+    from renkei.services.setup.facts import HEADINGS, NewFact
+    from renkei.services.setup.spreadsheets import read_rows
 
     _state(context, read_rows(file, NewFact, HEADINGS), json=json)
 
@@ -73,7 +73,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """Show what was stated, the earliest day first."""
-    from renkei.services.facts import listed
+    from renkei.services.setup.facts import listed
 
     day = since.date() if since else _today()
     found = with_hub(
@@ -90,7 +90,7 @@ def list_(
 
 
 def _state(context: typer.Context, facts: "list[NewFact]", *, json: bool) -> None:
-    from renkei.services.facts import state
+    from renkei.services.setup.facts import state
 
     done = with_hub(invocation(context).settings(), lambda hub: state(hub.database, facts))
     if json:

@@ -11,7 +11,7 @@ from renkei.cli.invocation import invocation
 from renkei.cli.screen import as_json, say, table
 
 if TYPE_CHECKING:
-    from renkei.services.take_journal import Taken
+    from renkei.services.till.take_journal import Taken
 
 commands = typer.Typer(help="Sales of tills that only export files.")
 
@@ -30,7 +30,7 @@ def import_(
     json: Annotated[bool, typer.Option("--json", help="for a program")] = False,
 ) -> None:
     """Book the sales of a file that are not known yet; docs/pos-v1.md names the columns."""
-    from renkei.services.take_journal import TakeJournal
+    from renkei.services.till.take_journal import TakeJournal
 
     taken = with_hub(
         invocation(context).settings(),

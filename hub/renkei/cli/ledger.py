@@ -45,7 +45,7 @@ def verify(
 async def verified(hub: "Hub", name: str | None = None) -> "Report":
     """The report, on one consistent view of the database; UnknownMember for a name of nobody."""
     from renkei.ledger.verify import verify_database
-    from renkei.services.members import find_member
+    from renkei.services.members.members import find_member
 
     member = await find_member(hub.booking, name) if name else None
     with working("recomputing the ledger"):

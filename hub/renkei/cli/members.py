@@ -14,7 +14,7 @@ from renkei.cli.screen import as_json, local, say, table
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.ledger.history import Standing
-    from renkei.services.members import Line, MemberBalance
+    from renkei.services.members.members import Line, MemberBalance
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 Who = Annotated[str, typer.Argument(metavar="MEMBER", help="member id or card number")]
@@ -28,7 +28,7 @@ def members(
     json: Json = False,
 ) -> None:
     """List members with their balances, the newest first; names are masked."""
-    from renkei.services.members import list_members
+    from renkei.services.members.members import list_members
 
     found = with_hub(invocation(context).settings(), lambda hub: list_members(hub.booking, limit))
     if json:
@@ -91,20 +91,20 @@ def _show_standing(
 async def _standing(
     hub: "Hub", name: str, at: datetime | None, known_at: datetime | None
 ) -> "Standing":
-    from renkei.services import members as service
+    from renkei.services.members import members as service
 
     member = await service.find_member(hub.booking, name)
     return await service.balance_at(hub.booking, member, at or hub.clock(), known_at)
 
 
 async def _balance(hub: "Hub", name: str) -> "MemberBalance":
-    from renkei.services import members as service
+    from renkei.services.members import members as service
 
     return await service.balance(hub.booking, await service.find_member(hub.booking, name))
 
 
 async def _explain(hub: "Hub", name: str) -> "tuple[str, list[Line]]":
-    from renkei.services import members as service
+    from renkei.services.members import members as service
 
     member = await service.find_member(hub.booking, name)
     await service.balance(hub.booking, member)  # a member without movements is not an unknown one

@@ -24,8 +24,8 @@ def group() -> None:
 @commands.command("import")
 def import_(context: typer.Context, file: File, json: Json = False) -> None:
     """State the products of a file: jan, sku, title, classes; they count for sales from now on."""
-    from renkei.services.products import HEADINGS, Product, state
-    from renkei.services.spreadsheets import read_rows
+    from renkei.services.setup.products import HEADINGS, Product, state
+    from renkei.services.setup.spreadsheets import read_rows
 
     products = read_rows(file, Product, HEADINGS)
     new = with_hub(invocation(context).settings(), lambda hub: state(hub.database, products))
@@ -43,7 +43,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show products as they were last stated."""
-    from renkei.services.products import listed
+    from renkei.services.setup.products import listed
 
     found = with_hub(invocation(context).settings(), lambda hub: listed(hub.database, code, limit))
     if json:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.loyalty.evaluation import Evaluation
     from renkei.loyalty.program import Program
-    from renkei.services.backtest import BackTest
-    from renkei.services.programs import Cart, Published
+    from renkei.services.setup.backtest import BackTest
+    from renkei.services.setup.programs import Cart, Published
 
 commands = typer.Typer(help="The rules of a program: write, check, publish, compare, try.")
 
@@ -41,7 +41,7 @@ def new(
     preset: Annotated[str, typer.Option(help=f"what to begin with: {PRESETS}")] = "plain",
 ) -> None:
     """Print a preset: `renkei program new > program.toml`."""
-    from renkei.services.programs import preset as text_of
+    from renkei.services.setup.programs import preset as text_of
 
     print(text_of(preset), end="")  # noqa: T201 - it goes into a file
 
@@ -80,7 +80,7 @@ def publish(
 @commands.command("diff")
 def diff(context: typer.Context, file: File, json: Json = False) -> None:
     """Show what the file changes of the newest published version."""
-    from renkei.services.programs import differences
+    from renkei.services.setup.programs import differences
 
     draft = _read(file)
     published = with_hub(invocation(context).settings(), lambda hub: _newest(hub, draft.id))
@@ -102,7 +102,7 @@ def dry_run(
 
     The cart may say who buys: "member": {"tier": "gold", "birthday": "2000-11-27"}.
     """
-    from renkei.services.programs import read_cart
+    from renkei.services.setup.programs import read_cart
 
     draft, order = _read(file), read_cart(_text(cart))
     result = with_hub(invocation(context).settings(), lambda hub: _try(hub, draft, order))
@@ -143,7 +143,7 @@ def backtest(
 
 
 def _read(file: Path) -> "Program":
-    from renkei.services.programs import read
+    from renkei.services.setup.programs import read
 
     return read(_text(file))
 
@@ -160,24 +160,24 @@ def _text(file: Path) -> str:
 
 
 async def _try(hub: "Hub", draft: "Program", order: "Cart") -> "Evaluation":
-    from renkei.services import programs
+    from renkei.services.setup import programs
 
     return await programs.dry_run(hub.database, draft, order)
 
 
 async def _publish(hub: "Hub", program: "Program", since: datetime | None) -> "Published":
-    from renkei.services import programs
+    from renkei.services.setup import programs
 
     return await programs.publish(hub.database, program, since)
 
 
 async def _newest(hub: "Hub", program: str) -> "Program":
-    from renkei.services import programs
+    from renkei.services.setup import programs
 
     return await programs.newest(hub.database, program)
 
 
 async def _back_test(hub: "Hub", draft: "Program", since: datetime, *, by_now: bool) -> "BackTest":
-    from renkei.services.backtest import back_test
+    from renkei.services.setup.backtest import back_test
 
     return await back_test(hub.database, draft, since, by_now=by_now)

@@ -16,7 +16,7 @@ from renkei.cli.words import said
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.messaging.dead_letters import Letter
-    from renkei.services.replay import Replay
+    from renkei.services.flow.replay import Replay
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
@@ -117,7 +117,7 @@ def _say_what_is_left_out(lists: "Iterable[Sequence[Letter]]") -> None:
 
 
 def _service(hub: "Hub") -> "Replay":
-    from renkei.services.replay import Replay
+    from renkei.services.flow.replay import Replay
 
     return Replay(hub.connections, hub.database, hub.clock)
 

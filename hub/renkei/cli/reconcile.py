@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.messaging.drift import Drift
     from renkei.messaging.reconciliations import Outcome
-    from renkei.services.adopt import Adopt, Adopted
-    from renkei.services.reconcile_now import ReconcileNow, Repaired
+    from renkei.services.flow.adopt import Adopt, Adopted
+    from renkei.services.flow.reconcile_now import ReconcileNow, Repaired
 
 SHOWN = 20
 """What differs is listed up to so many of a connection, the longest standing first."""
@@ -90,8 +90,8 @@ async def _all(
     hub: "Hub", connection: str | None, wanted: Wanted
 ) -> "tuple[list[Compared], dict[str, str]]":
     """Each connection's, and why others were not compared: a vendor that is down hides no other."""
-    from renkei.services.adopt import Adopt
-    from renkei.services.reconcile_now import ReconcileNow
+    from renkei.services.flow.adopt import Adopt
+    from renkei.services.flow.reconcile_now import ReconcileNow
     from renkei.worker import tools_of
 
     service, adopting = ReconcileNow(tools_of(hub)), Adopt(hub.booking, hub.connections)

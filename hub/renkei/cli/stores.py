@@ -30,7 +30,7 @@ def set_(
     json: Json = False,
 ) -> None:
     """Set it for sales from now on; what is not given stays."""
-    from renkei.services.stores import minutes_after_midnight, set_store
+    from renkei.services.setup.stores import minutes_after_midnight, set_store
 
     connection, _, name = store.partition("/")
     minutes = minutes_after_midnight(day_ends) if day_ends is not None else None
@@ -48,7 +48,7 @@ def set_(
 @commands.command("list")
 def list_(context: typer.Context, json: Json = False) -> None:
     """Show every store that was set."""
-    from renkei.services.stores import listed
+    from renkei.services.setup.stores import listed
 
     found = with_hub(invocation(context).settings(), lambda hub: listed(hub.database))
     if json:

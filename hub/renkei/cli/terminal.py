@@ -16,8 +16,8 @@ from renkei.cli.screen import as_json, local, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
-    from renkei.services.credentials import ListedTerminal
-    from renkei.services.terminals import NewCredential
+    from renkei.services.till.credentials import ListedTerminal
+    from renkei.services.till.terminals import NewCredential
 
 commands = typer.Typer(help="The registers that may ask the hub.")
 
@@ -160,7 +160,7 @@ async def added(
     hub: "Hub", connection: str, store: str, till: str, allow: Sequence[str] | None = None
 ) -> "NewCredential":
     """A credential for the till; raises UnknownConnection."""
-    from renkei.services import terminals
+    from renkei.services.till import terminals
 
     async with hub.database.begin() as conn:
         return await terminals.add(
@@ -178,7 +178,7 @@ async def added(
 async def _gateway_added(
     hub: "Hub", connection: str, name: str, allow: Sequence[str] | None
 ) -> "NewCredential":
-    from renkei.services import terminals
+    from renkei.services.till import terminals
 
     async with hub.database.begin() as conn:
         return await terminals.add_gateway(
@@ -193,7 +193,7 @@ async def _gateway_added(
 
 
 async def _rotated(hub: "Hub", terminal: str, overlap: timedelta) -> "NewCredential":
-    from renkei.services import credentials
+    from renkei.services.till import credentials
 
     async with hub.database.begin() as conn:
         return await credentials.rotate(
@@ -202,7 +202,7 @@ async def _rotated(hub: "Hub", terminal: str, overlap: timedelta) -> "NewCredent
 
 
 async def _switched(hub: "Hub", terminal: str, *, on: bool) -> None:
-    from renkei.services import credentials
+    from renkei.services.till import credentials
 
     async with hub.database.begin() as conn:
         if on:
@@ -212,14 +212,14 @@ async def _switched(hub: "Hub", terminal: str, *, on: bool) -> None:
 
 
 async def _listed(hub: "Hub", connection: str | None) -> "list[ListedTerminal]":
-    from renkei.services import credentials
+    from renkei.services.till import credentials
 
     async with hub.database.begin() as conn:
         return await credentials.listed(conn, connection, hub.clock())
 
 
 async def _imported(hub: "Hub", connection: str, file: Path, credentials: Path) -> int:
-    from renkei.services.register_tills import TillImport
+    from renkei.services.till.register_tills import TillImport
 
     work = TillImport(hub.database, hub.ring, hub.booking.new_id, hub.clock(), connection)
     return await work.run(file, credentials)

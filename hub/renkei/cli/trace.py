@@ -10,7 +10,7 @@ from renkei.cli.screen import as_json, local, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
-    from renkei.services.order_trace import OrderTrace
+    from renkei.services.orders.order_trace import OrderTrace
 
 
 def trace(
@@ -30,8 +30,8 @@ def trace(
 
 
 async def _found(hub: "Hub", order: str) -> "OrderTrace":
-    from renkei.services.order_trace import FindOrder
-    from renkei.services.told_of import ToldOf
+    from renkei.services.orders.order_trace import FindOrder
+    from renkei.services.orders.told_of import ToldOf
 
     return await FindOrder(hub.database, ToldOf(hub.connections, hub.ring))(order)
 

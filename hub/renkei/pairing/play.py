@@ -20,8 +20,8 @@ from renkei.pairing.scene import CART, TILL, Scene, Side
 from renkei.pairing.state import State
 from renkei.pairing.step import Step
 from renkei.registry import Registry
-from renkei.services import terminals
-from renkei.services.till_terminal import Terminal
+from renkei.services.till import terminals
+from renkei.services.till.till_terminal import Terminal
 from renkei.storage.scratch import Scratch
 from renkei_contracts.stage import CartStage, StageContext, TillAccess, TillStage, Webhook
 from renkei_contracts.vendor import Vendor

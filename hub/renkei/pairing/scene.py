@@ -9,8 +9,8 @@ from sqlalchemy import text
 from renkei.pairing.house import House
 from renkei.pairing.reading import read_books, read_names
 from renkei.pairing.state import Names, State, state_of
-from renkei.services.lookup import customer_of, members_by
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.lookup import customer_of, members_by
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.stage import STRAIGHT, CartStage, Item, Mischief, Shopper, TillStage
 from renkei_contracts.till import ResolveMember

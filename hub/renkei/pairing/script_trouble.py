@@ -6,9 +6,9 @@ from renkei.pairing.goods import CUP, MOVED, POT, SWEETS, TEA, VASE
 from renkei.pairing.scene import Scene, pieces
 from renkei.pairing.script import TWICE
 from renkei.pairing.step import Script, need
-from renkei.services.corrections import Adjust
-from renkei.services.late_link import LinkOrder
-from renkei.services.merge import MergeMembers
+from renkei.services.members.merge import MergeMembers
+from renkei.services.orders.late_link import LinkOrder
+from renkei.services.points.corrections import Adjust
 from renkei_contracts.point import Adjustment
 
 SCRIPT = Script()

@@ -13,13 +13,13 @@ from renkei.identity.normalize import normalized
 from renkei.ledger.keys import IdentityKey
 from renkei.ledger.world import ProgramVersion
 from renkei.services.command import Command
-from renkei.services.enrol import Enrol, EnrolAnswer
-from renkei.services.expire import ExpireLots
-from renkei.services.hold import LapseHolds
-from renkei.services.hold_codes import Paid, codes_of, paid_with
+from renkei.services.members.enrol import Enrol, EnrolAnswer
+from renkei.services.members.tiers import ReachTiers
+from renkei.services.orders.settle import SettleAnswer, SettleOrder
+from renkei.services.points.expire import ExpireLots
+from renkei.services.points.hold import LapseHolds
+from renkei.services.points.hold_codes import Paid, codes_of, paid_with
 from renkei.services.rules import rules_of
-from renkei.services.settle import SettleAnswer, SettleOrder
-from renkei.services.tiers import ReachTiers
 from renkei.storage.committer import Committer
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
@@ -113,7 +113,7 @@ class Booking:
         delivery_key: str | None,
         member: str | None = None,
     ) -> SettleAnswer:
-        """Book an order as it is now (services/settle.py); ``member``: it is known to be theirs."""
+        """Book an order as it is now (orders/settle.py); ``member``: it is known to be theirs."""
         command = await self.settling(
             order, read_at=read_at, delivery_key=delivery_key, member=member
         )
@@ -158,7 +158,7 @@ class Booking:
     async def enrol(
         self, member: Member, *, creates_at: Iterable[str] = (), mirrors_at: Iterable[str] = ()
     ) -> EnrolAnswer:
-        """Link or create a member (services/enrol.py), then settle the orders that waited."""
+        """Link or create a member (members/enrol.py), then settle the orders that waited."""
         own = Identity(
             kind=IdentityKind.VENDOR_CUSTOMER,
             scope=member.ref.connection,

@@ -12,11 +12,11 @@ from renkei.ledger.staged import NewRefund
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.refunds import effective
 from renkei.services.command import Command
-from renkei.services.merge import MergeMembers
-from renkei.services.order_of_sale import order_of
-from renkei.services.quota import ClaimQuota
-from renkei.services.refund import BookRefund
-from renkei.services.sale import CommitSale
+from renkei.services.members.merge import MergeMembers
+from renkei.services.orders.order_of_sale import order_of
+from renkei.services.orders.refund import BookRefund
+from renkei.services.points.quota import ClaimQuota
+from renkei.services.till.sale import CommitSale
 from renkei.simulation.evidence import Evidence
 from renkei.simulation.office import Deed
 from renkei.simulation.people import member_of

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from renkei.services.command import Command
-from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
-from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.quota import ClaimQuota, OpenQuota
+from renkei.services.members.merge import MergeMembers, UnmergeMember
+from renkei.services.points.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
+from renkei.services.points.quota import ClaimQuota, OpenQuota
 from renkei.simulation.people import member_id
 from renkei.simulation.stage import RING
 from renkei_contracts.point import Adjustment, BalanceImport, PointsExchange, WriteOff

@@ -22,15 +22,15 @@ from renkei.ledger.world import Known, Needs
 from renkei.services.attempt import Attempt
 from renkei.services.batch import run_batch
 from renkei.services.command import Command, further_needs
-from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
-from renkei.services.enrol import Enrol
-from renkei.services.expire import ExpireLots
-from renkei.services.hold import LapseHolds, PlaceHold, ReleaseHold
-from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.quota import ClaimQuota, OpenQuota
-from renkei.services.refund import BookRefund
-from renkei.services.sale import CommitSale
-from renkei.services.settle import SettleAnswer, SettleOrder
+from renkei.services.members.enrol import Enrol
+from renkei.services.members.merge import MergeMembers, UnmergeMember
+from renkei.services.orders.refund import BookRefund
+from renkei.services.orders.settle import SettleAnswer, SettleOrder
+from renkei.services.points.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
+from renkei.services.points.expire import ExpireLots
+from renkei.services.points.hold import LapseHolds, PlaceHold, ReleaseHold
+from renkei.services.points.quota import ClaimQuota, OpenQuota
+from renkei.services.till.sale import CommitSale
 from renkei.simulation.stage import RING
 from renkei.storage.engine import Database
 from renkei.storage.trip import Statement

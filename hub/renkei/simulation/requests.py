@@ -11,9 +11,9 @@ from typing import Any
 from renkei.ledger.invariants import Finding
 from renkei.ledger.keys import OrderKey
 from renkei.services.command import Command
-from renkei.services.corrections import Adjust, Correction, ExchangePoints
-from renkei.services.hold import PlaceHold, parse_hold_id
-from renkei.services.sale import CommitSale
+from renkei.services.points.corrections import Adjust, Correction, ExchangePoints
+from renkei.services.points.hold import PlaceHold, parse_hold_id
+from renkei.services.till.sale import CommitSale
 from renkei.simulation.evidence import Books, Evidence
 from renkei.simulation.recording import Outcome
 from renkei.simulation.tills import hold_name, sale_name

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from renkei.errors import ConfigInvalid
 from renkei.loyalty.program import Program
-from renkei.services import installation
+from renkei.services.setup import installation
 from renkei.simulation.rounds import BEGIN
 from renkei.storage.engine import open_database
 from renkei.storage.scratch import Scratch

@@ -12,7 +12,7 @@ from typing import Literal
 
 from renkei.loyalty.program import Program
 from renkei.loyalty.terms import Earn, Expiry
-from renkei.services.refund import BookRefund
+from renkei.services.orders.refund import BookRefund
 from renkei.simulation.office import Deed, Office
 from renkei.simulation.orders import OrderHistory
 from renkei.simulation.people import seen_at

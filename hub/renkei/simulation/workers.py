@@ -18,8 +18,8 @@ from renkei import failpoints
 from renkei.bootstrap import new_id, new_serial
 from renkei.services.booking import Booking
 from renkei.services.command import Command
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei.simulation.recording import Outcome, plain, refusal, run_recorded
 from renkei.simulation.schedule import Errand, Jobs, Tell, Turn
 from renkei.simulation.stage import RING

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from renkei.identity.cards import card_number
-from renkei.services.corrections import Adjust
+from renkei.services.points.corrections import Adjust
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.point import Adjustment

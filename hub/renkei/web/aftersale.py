@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import ValidationError
 
-from renkei.services.aftersale import AfterSale
+from renkei.services.till.aftersale import AfterSale
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
 from renkei.web.manner import KEYED, How
 from renkei.web.problems import documented, refused

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from renkei.services.allowance import Allowances
+from renkei.services.till.allowance import Allowances
 from renkei.web.auth import SCHEMES, TerminalRoute, Writer
 from renkei.web.manner import KEYED, How
 from renkei.web.problems import documented

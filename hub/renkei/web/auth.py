@@ -11,8 +11,8 @@ from fastapi.security import APIKeyHeader, HTTPBearer, OAuth2, SecurityScopes
 from starlette.requests import Request
 from starlette.responses import Response
 
-from renkei.services.terminals import TerminalAccess
-from renkei.services.till_terminal import Terminal
+from renkei.services.till.terminals import TerminalAccess
+from renkei.services.till.till_terminal import Terminal
 from renkei.web.body import StrictRequest
 from renkei.web.problems import refused
 from renkei.web.proof import authenticate

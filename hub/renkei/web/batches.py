@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from renkei.services.offline import Offline, rejected
+from renkei.services.till.offline import Offline, rejected
 from renkei.web.auth import SCHEMES, LinesRoute, Writer
 from renkei.web.body import strict_json
 from renkei.web.failures import FAULTS_SHOWN, pointer_to

@@ -7,8 +7,8 @@ from pydantic import AfterValidator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from renkei.services.feed import Feed, cursor_of
-from renkei.services.till_terminal import Terminal
+from renkei.services.till.feed import Feed, cursor_of
+from renkei.services.till.till_terminal import Terminal
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, access_of
 from renkei.web.feed_table import table
 from renkei.web.problems import documented

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.requests import Request
 
-from renkei.services.manner import Manner
+from renkei.services.till.manner import Manner
 from renkei.web.auth import Writer
 from renkei.web.problems import refused
 

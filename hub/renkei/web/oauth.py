@@ -20,8 +20,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from renkei.services.access_tokens import TOKEN_SECONDS, issue, scopes_asked
-from renkei.services.terminals import TerminalAccess
+from renkei.services.till.access_tokens import TOKEN_SECONDS, issue, scopes_asked
+from renkei.services.till.terminals import TerminalAccess
 from renkei.web.problems import documented
 from renkei.web.proof import KEY_ID, UNKNOWN
 from renkei.web.served import ServedHub, TheHub

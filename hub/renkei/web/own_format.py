@@ -19,10 +19,10 @@ from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
 from renkei.connections.store import SLUG
 from renkei.errors import TillRefused, UnknownConnection
-from renkei.services.own_format import obey, scope_for, terminal_of, till_said
-from renkei.services.receive import require_genuine
-from renkei.services.terminals import TerminalAccess
-from renkei.services.till_terminal import Terminal
+from renkei.services.flow.receive import require_genuine
+from renkei.services.till.own_format import obey, scope_for, terminal_of, till_said
+from renkei.services.till.terminals import TerminalAccess
+from renkei.services.till.till_terminal import Terminal
 from renkei.web.access import tell_bug
 from renkei.web.auth import tell_who
 from renkei.web.failures import refusal_of

@@ -13,8 +13,8 @@ import structlog
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from renkei.services import access_tokens, terminals
-from renkei.services.terminals import TerminalAccess
+from renkei.services.till import access_tokens, terminals
+from renkei.services.till.terminals import TerminalAccess
 from renkei.signing import seconds
 from renkei.web.problems import refused
 from renkei.web.served import ServedHub

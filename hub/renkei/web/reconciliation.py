@@ -1,10 +1,10 @@
-"""/pos/v1/reconciliations: a till's day against the hub's (services/reconciliation.py)."""
+"""/pos/v1/reconciliations: a till's day against the hub's (services/till/reconciliation.py)."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from renkei.services.reconciliation import Reconciliation
+from renkei.services.till.reconciliation import Reconciliation
 from renkei.web.auth import SCHEMES, Reader, TerminalRoute, Writer
 from renkei.web.manner import Training
 from renkei.web.problems import documented

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from renkei.clock import Clock
 from renkei.config import Settings
 from renkei.connections.opened import OpenConnections
-from renkei.services.callers import Callers
-from renkei.services.feed_head import FeedHead
-from renkei.services.receive import Receiver
-from renkei.services.till import TillService
+from renkei.services.flow.receive import Receiver
+from renkei.services.till.callers import Callers
+from renkei.services.till.feed_head import FeedHead
+from renkei.services.till.till import TillService
 from renkei.storage.committer import Committer
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing

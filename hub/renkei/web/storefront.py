@@ -15,8 +15,8 @@ from renkei.connections.calling import ask
 from renkei.connections.opened import OpenConnection
 from renkei.connections.store import SLUG
 from renkei.errors import UnknownConnection
-from renkei.services import storefront
-from renkei.services.till_terminal import Terminal
+from renkei.services.apps import storefront
+from renkei.services.till.till_terminal import Terminal
 from renkei.web.problems import documented, refused
 from renkei.web.served import ServedHub, TheHub
 from renkei.web.trace import trace_of

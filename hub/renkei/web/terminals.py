@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from renkei.services.register_tills import register
+from renkei.services.till.register_tills import register
 from renkei.web.auth import SCHEMES, Registrar, TerminalRoute
 from renkei.web.problems import documented
 from renkei.web.served import TheHub

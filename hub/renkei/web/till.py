@@ -1,4 +1,4 @@
-"""/pos/v1: what a register asks and books; every answer comes from services/till.py."""
+"""/pos/v1: what a register asks and books; every answer comes from services/till/till.py."""
 
 from typing import Annotated
 

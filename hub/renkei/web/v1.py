@@ -1,10 +1,10 @@
-"""/v1: what a merchant's own cart, app or site asks and tells (services/application.py)."""
+"""/v1: what a merchant's own cart, app or site asks and tells (services/apps/application.py)."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from renkei.services import app_rewards, application, own_cart
+from renkei.services.apps import app_rewards, application, own_cart
 from renkei.web.auth import (
     SCHEMES,
     ActivityTeller,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from renkei.services.terminals import APPLICATION_SCOPES
+from renkei.services.till.terminals import APPLICATION_SCOPES
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.engine import APP_ROLE
 

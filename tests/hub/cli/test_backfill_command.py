@@ -11,7 +11,7 @@ from renkei.bootstrap import key_ring
 from renkei.config import Settings
 from renkei.connections.store import NewConnection, insert
 from renkei.registry import Registry
-from renkei.services import installation
+from renkei.services.setup import installation
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.engine import APP_ROLE, open_database
 from renkei_contracts.reference.cart import VENDOR

@@ -10,7 +10,7 @@ from acme import Cloud, vendor
 from renkei.connections.opened import OpenConnections
 from renkei.connections.store import NewConnection, insert
 from renkei.registry import Registry
-from renkei.services import installation
+from renkei.services.setup import installation
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 

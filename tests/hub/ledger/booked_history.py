@@ -11,13 +11,13 @@ from sqlalchemy import text
 from renkei.ledger.books import Channel
 from renkei.ledger.closing import seal
 from renkei.services.booking import Booking
-from renkei.services.corrections import Adjust, ImportBalance, WriteOffDebt
-from renkei.services.hold import PlaceHold
-from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.quota import ClaimQuota, OpenQuota
-from renkei.services.refund import BookRefund
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.merge import MergeMembers, UnmergeMember
+from renkei.services.orders.refund import BookRefund
+from renkei.services.points.corrections import Adjust, ImportBalance, WriteOffDebt
+from renkei.services.points.hold import PlaceHold
+from renkei.services.points.quota import ClaimQuota, OpenQuota
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei.storage.engine import open_database
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from renkei.ledger.verify import verify
 from renkei.loyalty.program import Program
 from renkei.services.booking import Booking
-from renkei.services.members import MemberBalance, balance
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.members import MemberBalance, balance
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState, TillKey

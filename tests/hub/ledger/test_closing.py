@@ -11,7 +11,7 @@ from renkei.ledger.closing import leaf, merkle_root, seal
 from renkei.ledger.seals import Tree
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
-from renkei.services.corrections import Adjust
+from renkei.services.points.corrections import Adjust
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.point import Adjustment

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from renkei.ledger.books import Lot
 from renkei.ledger.history import HoldPart, Moved, Standing, balance_at
 from renkei.services.booking import Booking
-from renkei.services.corrections import Adjust, ImportBalance
-from renkei.services.members import balance_at as member_balance_at
+from renkei.services.members.members import balance_at as member_balance_at
+from renkei.services.points.corrections import Adjust, ImportBalance
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.point import Adjustment, BalanceImport

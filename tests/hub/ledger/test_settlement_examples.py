@@ -13,10 +13,10 @@ from example_shop import Shop, line, order, paying, ref, returned, tokyo
 from sqlalchemy import text
 
 from renkei.errors import TillRefused
-from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.quota import ClaimQuota, OpenQuota
-from renkei.services.refund import BookRefund
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.merge import MergeMembers, UnmergeMember
+from renkei.services.orders.refund import BookRefund
+from renkei.services.points.quota import ClaimQuota, OpenQuota
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.order import OrderState, Refund, RefundLine
 from renkei_contracts.till import HoldRequest, QuoteRequest
 

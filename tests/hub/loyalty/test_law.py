@@ -6,7 +6,7 @@ import pytest
 
 from renkei.loyalty.law import warnings
 from renkei.loyalty.program import DEFAULT, Program
-from renkei.services.programs import preset, read
+from renkei.services.setup.programs import preset, read
 
 
 def found(**parts: Any) -> dict[str, str]:

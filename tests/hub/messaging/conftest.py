@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.connections.store import NewConnection, insert
-from renkei.services import installation
+from renkei.services.setup import installation
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 

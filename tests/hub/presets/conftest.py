@@ -16,17 +16,17 @@ from renkei.ledger.verify import verify
 from renkei.ledger.world import Known, Needs
 from renkei.loyalty.program import Program
 from renkei.loyalty.tiers import looks_back, tier_at
-from renkei.services.activity import BookActivity
 from renkei.services.attempt import Attempt
 from renkei.services.booking import Booking
 from renkei.services.command import Command, further_needs
-from renkei.services.expire import ExpireLots
-from renkei.services.member_facts import past_of
-from renkei.services.programs import preset, read
-from renkei.services.rewards import ExchangeReward
-from renkei.services.tiers import ReachTiers
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.activity import BookActivity
+from renkei.services.members.member_facts import past_of
+from renkei.services.members.tiers import ReachTiers
+from renkei.services.points.expire import ExpireLots
+from renkei.services.points.rewards import ExchangeReward
+from renkei.services.setup.programs import preset, read
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei.storage.committer import Committer
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member

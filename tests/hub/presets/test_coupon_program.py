@@ -9,10 +9,10 @@ import pytest
 from renkei.errors import TillRefused
 from renkei.ledger.books import Channel
 from renkei.loyalty.program import Program
-from renkei.services.application import quote
-from renkei.services.coupon_holds import HoldCoupon
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.apps.application import quote
+from renkei.services.points.coupon_holds import HoldCoupon
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.application import CartQuote
 from renkei_contracts.order import LineItem
 from renkei_contracts.till import CouponHoldRequest

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from renkei.errors import TillRefused
-from renkei.services.till import TillService
+from renkei.services.till.till import TillService
 
 PRESET = "good-program"
 

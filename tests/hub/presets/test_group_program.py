@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from renkei.errors import BookingRefused
 from renkei.loyalty.program import Program
-from renkei.services.corrections import ExchangePoints
-from renkei.services.members import explain
-from renkei.services.till import TillService
+from renkei.services.members.members import explain
+from renkei.services.points.corrections import ExchangePoints
+from renkei.services.till.till import TillService
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import Tender

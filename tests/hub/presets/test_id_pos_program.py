@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
-from renkei.services.merge import MergeMembers
-from renkei.services.till import TillService
+from renkei.services.members.merge import MergeMembers
+from renkei.services.till.till import TillService
 from renkei_contracts.member import Grade, Identity, IdentityKind
 
 PRESET = "id-pos-program"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from renkei.services.till import TillService
+from renkei.services.till.till import TillService
 
 PRESET = "mile-program"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from renkei.cli.program import PRESETS
-from renkei.services import programs
-from renkei.services.programs import preset, read
+from renkei.services.setup import programs
+from renkei.services.setup.programs import preset, read
 
 NAMES = sorted(one.name.removesuffix(".toml") for one in programs.PRESETS.iterdir())
 DOCS = Path(__file__).parents[3] / "docs" / "programs.md"

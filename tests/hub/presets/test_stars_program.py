@@ -6,9 +6,9 @@ import pytest
 
 from renkei.errors import BookingRefused
 from renkei.loyalty.law import warnings
-from renkei.services.programs import preset, read
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.setup.programs import preset, read
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.order import LineItem, Tender
 from renkei_contracts.till import QuoteRequest
 

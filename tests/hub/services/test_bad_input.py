@@ -23,15 +23,15 @@ from renkei.errors import (
     UnknownQuota,
 )
 from renkei.services.booking import Booking
-from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
-from renkei.services.expire import ExpireLots
-from renkei.services.hold import LapseHolds
-from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.quota import ClaimQuota, OpenQuota
-from renkei.services.refund import BookRefund
+from renkei.services.members.merge import MergeMembers, UnmergeMember
+from renkei.services.orders.refund import BookRefund
+from renkei.services.points.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
+from renkei.services.points.expire import ExpireLots
+from renkei.services.points.hold import LapseHolds
+from renkei.services.points.quota import ClaimQuota, OpenQuota
 from renkei.services.rules import asked
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.errors import RenkeiError
 from renkei_contracts.member import Member
 from renkei_contracts.order import Order, Refund

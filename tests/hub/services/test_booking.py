@@ -12,10 +12,10 @@ from sqlalchemy import text
 from renkei.errors import TillRefused, UnknownMember
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
-from renkei.services.enrol import Enrol
-from renkei.services.members import balance, explain, find_member, list_members
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.enrol import Enrol
+from renkei.services.members.members import balance, explain, find_member, list_members
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState

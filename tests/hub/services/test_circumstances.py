@@ -13,16 +13,16 @@ from renkei.errors import RequestInvalid, UnknownConnection
 from renkei.ledger import loading
 from renkei.ledger.verify import verify
 from renkei.loyalty.program import Program
-from renkei.services.backtest import back_test
 from renkei.services.booking import Booking
-from renkei.services.facts import NewFact
-from renkei.services.facts import state as state_facts
-from renkei.services.members import explain
-from renkei.services.products import Product, listed
-from renkei.services.products import state as state_products
-from renkei.services.stores import minutes_after_midnight, set_store
-from renkei.services.till import TillService
-from renkei.services.till_terminal import Terminal
+from renkei.services.members.members import explain
+from renkei.services.setup.backtest import back_test
+from renkei.services.setup.facts import NewFact
+from renkei.services.setup.facts import state as state_facts
+from renkei.services.setup.products import Product, listed
+from renkei.services.setup.products import state as state_products
+from renkei.services.setup.stores import minutes_after_midnight, set_store
+from renkei.services.till.till import TillService
+from renkei.services.till.till_terminal import Terminal
 from renkei.storage.trip import Answer, Statement, travel
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from renkei.services.feed_head import LOOKS_BACK, FeedHead
+from renkei.services.till.feed_head import LOOKS_BACK, FeedHead
 
 RULES, STORES = frozenset({"rule"}), frozenset({"store"})
 

@@ -12,9 +12,9 @@ from renkei.ledger.loading import load, load_at_once, names_its_members
 from renkei.ledger.world import World
 from renkei.services.booking import Booking
 from renkei.services.command import further_needs
-from renkei.services.members import balance
-from renkei.services.refund import BookRefund
-from renkei.services.stores import set_store
+from renkei.services.members.members import balance
+from renkei.services.orders.refund import BookRefund
+from renkei.services.setup.stores import set_store
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState, Refund, RefundLine

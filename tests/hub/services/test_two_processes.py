@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.ledger import journal
 from renkei.services.batch import run_batch
 from renkei.services.booking import Booking
-from renkei.services.members import balance
+from renkei.services.members.members import balance
 from renkei.storage.committer import GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.trip import Answer, Statement, travel

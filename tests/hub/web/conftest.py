@@ -22,8 +22,8 @@ from renkei.bootstrap import Hub, new_id, open_hub
 from renkei.clock import Clock, utcnow
 from renkei.config import Settings
 from renkei.registry import Registry
-from renkei.services import terminals
-from renkei.services.terminals import NewCredential
+from renkei.services.till import terminals
+from renkei.services.till.terminals import NewCredential
 from renkei.storage.engine import APP_ROLE
 from renkei.web.app import build_app
 from renkei_contracts.connection import Connection

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 
 from renkei.bootstrap import Hub
 from renkei.cli import doctor_database as looks
-from renkei.services.watch_deliveries import WATCH_LOCK, WatchDeliveries
+from renkei.services.flow.watch_deliveries import WATCH_LOCK, WatchDeliveries
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.engine import APP_ROLE
 from renkei.web.app import build_app

@@ -10,8 +10,8 @@ from joserfc.jwk import KeySet
 from sqlalchemy import text
 
 from renkei.ledger.verify import verify
-from renkei.services.allowance import GiveAllowance
-from renkei.services.till_terminal import Terminal
+from renkei.services.till.allowance import GiveAllowance
+from renkei.services.till.till_terminal import Terminal
 from renkei_contracts.allowance import AllowanceRequest
 
 ALLOWANCES = "/pos/v1/allowances"

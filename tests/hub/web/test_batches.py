@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from renkei.services.offline import gaps, waves
+from renkei.services.till.offline import gaps, waves
 from renkei_contracts.batch import RECORD, SequenceGap
 
 BATCHES = "/pos/v1/batches"

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from renkei.loyalty.calendar import day_of
-from renkei.services.stores import set_store
+from renkei.services.setup.stores import set_store
 
 SALES = "/pos/v1/transactions"
 JST = ZoneInfo("Asia/Tokyo")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from renkei.services.till_refunds import counted_sale
+from renkei.services.till.till_refunds import counted_sale
 
 SALES = "/pos/v1/transactions"
 HOLDS = "/pos/v1/holds"
@@ -62,7 +62,7 @@ class TestCrossing:
         def look(*asked: Any) -> Any:
             return next(looks) if looks.__length_hint__() else counted_sale(*asked)
 
-        monkeypatch.setattr("renkei.services.till_refunds.counted_sale", look)
+        monkeypatch.setattr("renkei.services.till.till_refunds.counted_sale", look)
 
     @pytest.mark.usefixtures("unseen")
     async def test_a_refund_that_crosses_its_sale_is_counted(

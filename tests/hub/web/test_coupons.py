@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from renkei.services.coupons import IssueCoupon
+from renkei.services.points.coupons import IssueCoupon
 from renkei_contracts.point import CouponGrant
 
 RESOLVE = "/pos/v1/members:resolve"

@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from renkei.bootstrap import Hub, new_id
 from renkei.clock import Clock, utcnow
-from renkei.services import credentials, terminals
-from renkei.services.look_ups import MISSES
-from renkei.services.terminals import NewCredential
+from renkei.services.members.look_ups import MISSES
+from renkei.services.till import credentials, terminals
+from renkei.services.till.terminals import NewCredential
 from renkei_contracts.errors import SettingsInvalid
 
 TOKEN = "/pos/v1/oauth/token"
@@ -145,7 +145,7 @@ class TestToken:
     async def test_a_token_of_another_kind_or_hub_is_none(
         self, client: httpx.AsyncClient, register: Any, regular: Any, hub: Any
     ) -> None:
-        from renkei.services.look_ups import draw_qr
+        from renkei.services.members.look_ups import draw_qr
 
         good = (await bearer(client, register.credential))["Authorization"]
         head, claims, signature = good.removeprefix("Bearer ").split(".")

@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 from renkei.ledger.journal import FEED_LANE
 from renkei.ledger.statements import FEED
 from renkei.loyalty.program import Program
-from renkei.services import credentials
-from renkei.services.feed import cursor_of, position
-from renkei.services.merge import MergeMembers
-from renkei.services.programs import publish
-from renkei.services.stores import set_store
+from renkei.services.members.merge import MergeMembers
+from renkei.services.setup.programs import publish
+from renkei.services.setup.stores import set_store
+from renkei.services.till import credentials
+from renkei.services.till.feed import cursor_of, position
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 
@@ -146,7 +146,7 @@ class TestCheapPolls:
         self, register: Any, regular: Any, hub: Any, monkeypatch: Any
     ) -> None:
         await set_store(hub.database, "pos", "shibuya", "tokyo", 120)
-        monkeypatch.setattr("renkei.services.feed.FARTHEST", 1)
+        monkeypatch.setattr("renkei.services.till.feed.FARTHEST", 1)
         page: dict[str, Any] = {"next_cursor": cursor_of(0), "has_more": True}
         pages = []
         while page["has_more"]:

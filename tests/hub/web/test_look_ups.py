@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from sqlalchemy import text
 
-from renkei.services.look_ups import MISSES, draw_qr
+from renkei.services.members.look_ups import MISSES, draw_qr
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Identity, IdentityKind, Member
 

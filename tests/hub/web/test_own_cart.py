@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from renkei.bootstrap import Hub, new_id
 from renkei.ledger.verify import verify
-from renkei.services import installation, terminals
+from renkei.services.setup import installation
+from renkei.services.till import terminals
 
 MEMBERS, HOLDS, ORDERS = "/v1/members", "/v1/holds", "/v1/orders"
 START = datetime.now(UTC)

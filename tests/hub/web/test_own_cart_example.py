@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from renkei.bootstrap import Hub, new_id
 from renkei.ledger.verify import verify
-from renkei.services import installation, terminals
+from renkei.services.setup import installation
+from renkei.services.till import terminals
 from renkei_contracts.twin.server import serve
 
 FILE = Path(__file__).parents[3] / "docs" / "examples" / "own_cart.py"

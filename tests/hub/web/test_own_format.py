@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 
 from renkei.bootstrap import Hub, new_id
 from renkei.errors import Busy
-from renkei.services import credentials, terminals
-from renkei.services.terminals import NewCredential
-from renkei.services.watch_deliveries import WatchDeliveries
+from renkei.services.flow.watch_deliveries import WatchDeliveries
+from renkei.services.till import credentials, terminals
+from renkei.services.till.terminals import NewCredential
 from renkei_contracts.connection import Connection
 from renkei_contracts.delivery import Delivery
 from renkei_contracts.errors import PayloadInvalid

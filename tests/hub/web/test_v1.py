@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from renkei.bootstrap import Hub
-from renkei.services.corrections import Adjust
+from renkei.services.points.corrections import Adjust
 from renkei_contracts.base import MAX_AMOUNT
 from renkei_contracts.order import Order
 from renkei_contracts.point import Adjustment

@@ -18,9 +18,9 @@ from renkei.ledger.books import Group, HoldName
 from renkei.ledger.history import Moved, balance_at
 from renkei.ledger.target import Settled
 from renkei.services.attempt import Attempt
-from renkei.services.corrections import Correction
-from renkei.services.hold import PlaceHold
-from renkei.services.sale import CommitSale
+from renkei.services.points.corrections import Correction
+from renkei.services.points.hold import PlaceHold
+from renkei.services.till.sale import CommitSale
 
 MEMBERS = ("mem_a", "mem_b", "mem_c")
 CART, SHOP = "cart", "shop"

@@ -16,9 +16,9 @@ from renkei.ledger.world import ConnectionFacts, Needs, ProgramVersion, World
 from renkei.loyalty.program import Program
 from renkei.services.attempt import Attempt
 from renkei.services.command import Command
-from renkei.services.expire import ExpireLots
-from renkei.services.hold import LapseHolds
 from renkei.services.keep import keep
+from renkei.services.points.expire import ExpireLots
+from renkei.services.points.hold import LapseHolds
 from renkei_contracts.errors import RenkeiError
 
 PROGRAM = Program(per_yen=100, usable="next_day", expires_months=5, restore_days=30)

@@ -9,9 +9,12 @@ from renkei.ledger import entry, holds, lots, settlement, transaction
 from renkei.ledger.books import Group, Lot, consumption_order
 from renkei.ledger.quotas import Quota
 from renkei.ledger.target import Settled
-from renkei.services import attempt, corrections, hold, sale, settle
+from renkei.services import attempt
 from renkei.services.attempt import Attempt
-from renkei.services.sale import CommitSale
+from renkei.services.orders import settle
+from renkei.services.points import corrections, hold
+from renkei.services.till import sale
+from renkei.services.till.sale import CommitSale
 
 Fault = Callable[[pytest.MonkeyPatch], None]
 

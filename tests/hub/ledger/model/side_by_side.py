@@ -12,14 +12,14 @@ from reference_ledger import Answer
 from reference_points import Refunded, State
 
 from renkei.ledger.books import Channel
-from renkei.services.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
-from renkei.services.expire import ExpireLots
-from renkei.services.hold import LapseHolds, PlaceHold, ReleaseHold, hold_id, parse_hold_id
-from renkei.services.merge import MergeMembers, UnmergeMember
-from renkei.services.quota import ClaimQuota, OpenQuota
-from renkei.services.refund import BookRefund
-from renkei.services.sale import CommitSale
-from renkei.services.settle import SettleOrder
+from renkei.services.members.merge import MergeMembers, UnmergeMember
+from renkei.services.orders.refund import BookRefund
+from renkei.services.orders.settle import SettleOrder
+from renkei.services.points.corrections import Adjust, ExchangePoints, ImportBalance, WriteOffDebt
+from renkei.services.points.expire import ExpireLots
+from renkei.services.points.hold import LapseHolds, PlaceHold, ReleaseHold, hold_id, parse_hold_id
+from renkei.services.points.quota import ClaimQuota, OpenQuota
+from renkei.services.till.sale import CommitSale
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.point import Adjustment, BalanceImport, PointsExchange, WriteOff
 from renkei_contracts.till import HoldRequest

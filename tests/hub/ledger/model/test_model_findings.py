@@ -9,7 +9,7 @@ from reference_points import State
 from side_by_side import CART, SHOP, START, SideBySide
 
 from renkei.ledger.chart import Account
-from renkei.services.settle import SettleOrder
+from renkei.services.orders.settle import SettleOrder
 
 DAY = timedelta(days=1)
 A, B = "mem_a", "mem_b"

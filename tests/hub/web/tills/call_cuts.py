@@ -8,7 +8,7 @@ import pytest
 from cut_calls import Call, Shop
 
 from renkei import failpoints
-from renkei.services.hold import LapseHolds
+from renkei.services.points.hold import LapseHolds
 
 
 class Died(BaseException):

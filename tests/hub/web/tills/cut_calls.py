@@ -10,7 +10,7 @@ import pytest
 from till_acts import SALES, Said, key_of
 from till_stage import START, Caller, Stage
 
-from renkei.services.coupons import IssueCoupon
+from renkei.services.points.coupons import IssueCoupon
 from renkei.storage import trip
 from renkei_contracts.point import CouponGrant
 

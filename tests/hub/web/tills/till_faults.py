@@ -10,10 +10,12 @@ from reference_allowances import GRACE
 from renkei.ledger import balance
 from renkei.ledger.books import Lot
 from renkei.ledger.lots import spendable
-from renkei.services import allowance, hold, sale, settle
 from renkei.services.attempt import Attempt
-from renkei.services.offline import Numbered
-from renkei.services.sale import CommitSale
+from renkei.services.orders import settle
+from renkei.services.points import hold
+from renkei.services.till import allowance, sale
+from renkei.services.till.offline import Numbered
+from renkei.services.till.sale import CommitSale
 from renkei_contracts.ids import ExternalRef
 
 Fault = Callable[[pytest.MonkeyPatch], None]
@@ -97,7 +99,7 @@ def a_late_use_is_told_to_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_count_pays_for_two_sales(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("renkei.services.allowance_use._misuse", lambda *_: None)
+    patch.setattr("renkei.services.points.allowance_use._misuse", lambda *_: None)
     patch.setattr(sale, "note_use", lambda *_: None)
 
 

@@ -18,8 +18,8 @@ from sqlalchemy import create_engine, text
 from renkei.bootstrap import Hub, new_id, open_hub
 from renkei.config import Settings
 from renkei.registry import Registry
-from renkei.services import terminals
 from renkei.services.batch import ledger_lanes
+from renkei.services.till import terminals
 from renkei.storage.engine import APP_ROLE
 from renkei.web.app import build_app
 from renkei_contracts.ids import ExternalRef

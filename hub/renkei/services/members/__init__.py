@@ -1,0 +1,1 @@
+"""Members: who they are, what they have, what they did beside buying."""

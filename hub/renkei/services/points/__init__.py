@@ -1,0 +1,1 @@
+"""Points beside orders: set aside, corrected, expired, exchanged; coupons and quotas."""

@@ -1,0 +1,1 @@
+"""What a merchant sets up: connections, programs, stores, products, facts."""
