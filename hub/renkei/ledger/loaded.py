@@ -31,6 +31,7 @@ def known_in(names: Found) -> Known:
         connections={row[0]: ConnectionFacts(*row[1:]) for row in names["connections"]},
         orders={(row[0], row[1]): _order_row(row) for row in names["orders"]},
         identities={(row[0], row[1], row[2]): (row[3], row[4]) for row in names["identities"]},
+        sales={tuple(row[:6]): row[6] for row in names["sales"]},
     )
 
 
@@ -45,7 +46,7 @@ def world_in(names: Found, known: Known, found: Found) -> World:
         ],
         periods={(row[0], row[1]) for row in found["periods"]},
         orders={**known.orders},
-        sales={tuple(row[:6]): row[6] for row in names["sales"]},
+        sales={**known.sales},
         identities={**known.identities},
         books=books_in(found),
         settled=settled_in(names["settled"]),

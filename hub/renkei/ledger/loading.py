@@ -51,8 +51,8 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
 
 
 def names_its_members(needs: Needs) -> bool:
-    """Whether the batch names its members itself, and none by what proves them."""
-    return bool(needs.members) and not needs.identities
+    """Whether the batch names its members itself, and none by what proves or did something."""
+    return bool(needs.members) and not needs.identities and not needs.of_others
 
 
 async def load_at_once(conn: AsyncConnection, needs: Needs, further: Further) -> World | None:

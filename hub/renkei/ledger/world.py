@@ -35,7 +35,8 @@ class Needs:
     """What one command must have locked and loaded before it decides.
 
     ``since``: when its event happened, so that lots which expired after it are loaded, too.
-    ``keys_of``: members for whom something personal will be sealed.
+    ``keys_of``: members for whom something personal will be sealed. ``of_others``: it is about an
+    order that is known already, as a rule, and does not say whose it is.
     """
 
     connections: frozenset[str] = frozenset()
@@ -56,6 +57,7 @@ class Needs:
     keys_of: frozenset[str] = frozenset()
     pasts: frozenset[PastOf] = frozenset()
     since: datetime | None = None
+    of_others: bool = False
 
     @staticmethod
     def of_all(every: "Sequence[Needs]") -> "Needs":
@@ -66,13 +68,13 @@ class Needs:
             if said:  # most are empty
                 sets[name] = said[0].union(*said[1:])
         since = min((one.since for one in every if one.since is not None), default=None)
-        return Needs(**sets, since=since)
+        return Needs(**sets, since=since, of_others=any(one.of_others for one in every))
 
     def __or__(self, other: "Needs") -> "Needs":
         return Needs.of_all((self, other))
 
 
-SETS_OF_NEEDS = tuple(one.name for one in fields(Needs) if one.name != "since")
+SETS_OF_NEEDS = tuple(one.name for one in fields(Needs) if one.name not in ("since", "of_others"))
 
 
 class ConnectionFacts(NamedTuple):
@@ -105,6 +107,7 @@ class Known:
     connections: Mapping[str, ConnectionFacts]
     orders: "Mapping[OrderKey, OrderRow]"
     identities: Mapping[IdentityKey, tuple[str, str]]
+    sales: Mapping[SaleKey, str]
 
 
 class KnownHold(NamedTuple):

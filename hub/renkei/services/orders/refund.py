@@ -10,7 +10,7 @@ from renkei.ledger.staged import Alert, NewRefund, OrderRow
 from renkei.ledger.world import Known, Needs
 from renkei.loyalty.refunds import effective, exceeding
 from renkei.services.attempt import Attempt
-from renkei.services.orders.same_sale import awaited
+from renkei.services.orders.same_sale import awaited, tell_of_copy
 from renkei.services.orders.seen_order import known_order, restated
 from renkei.services.orders.settle import SettleAnswer, SettleOrder
 from renkei.services.rules import require_plausible
@@ -54,6 +54,7 @@ class BookRefund:
             connections=frozenset({self.order[0]}),
             orders=frozenset({self.order}),
             since=self.refund.occurred_at,
+            of_others=True,
         )
 
     def further(self, known: Known) -> Needs:
@@ -97,14 +98,12 @@ class BookRefund:
 
     def _warn(self, attempt: Attempt, row: OrderRow, order: Order) -> None:
         if row.same is not None:
-            message = f"refund {self.refund.ref} is of a copy; {row.same[1]} is what counts"
-            self._alert(attempt, row, "refund_of_copy", message)
+            tell_of_copy(attempt, self.alert_id, self.order, row.same, str(self.refund.ref))
         before = effective(order, attempt.world.refunds.get(self.order, ()))
         faults = exceeding(before, self.refund)
         if faults:
             message = f"refund {self.refund.ref}: {'; '.join(faults[:3])}"
-            self._alert(attempt, row, "refund_exceeds", message)
-
-    def _alert(self, attempt: Attempt, row: OrderRow, kind: str, message: str) -> None:
-        alert = Alert(f"{self.alert_id}.{kind}", kind, row.member, self.order, message)
-        attempt.staged.alerts.append(alert)
+            alert = Alert(
+                f"{self.alert_id}.exceeds", "refund_exceeds", row.member, self.order, message
+            )
+            attempt.staged.alerts.append(alert)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from renkei.ledger.keys import OrderKey, SaleKey
-from renkei.ledger.staged import OrderRow
+from renkei.ledger.staged import Alert, OrderRow
 from renkei.services.attempt import Attempt
 from renkei_contracts.order import Order, OrderState, TillKey
 
@@ -21,6 +21,16 @@ class Seen(NamedTuple):
     same: OrderKey | None = None
     doubt: OrderKey | None = None
     evidence: str = ""
+
+
+def tell_of_copy(
+    attempt: Attempt, alert_id: str, copy: OrderKey, counted: OrderKey, refund: str
+) -> None:
+    """A person must look: what is refunded at one vendor is counted at another, which may not hear
+    of it, or tell of it as well."""
+    message = f"refund {refund} is of a copy; {'/'.join(counted)} is what counts"
+    number = f"{alert_id}.{len(attempt.staged.alerts)}"
+    attempt.staged.alerts.append(Alert(number, "refund_of_copy", None, copy, message))
 
 
 def same_sale(attempt: Attempt, order: Order, row: OrderRow | None, member: str | None) -> Seen:

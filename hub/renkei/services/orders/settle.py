@@ -25,7 +25,7 @@ from renkei.services.orders.budgets import bounded
 from renkei.services.orders.order_coupons import issue_coupons, terms_used, use_coupons
 from renkei.services.orders.order_holds import parts_claimed, paying
 from renkei.services.orders.restated_order import RestatedOrder
-from renkei.services.orders.same_sale import Seen, same_sale, seen_before
+from renkei.services.orders.same_sale import Seen, same_sale, seen_before, tell_of_copy
 from renkei.services.orders.seen_order import compare, content_of, known_order, record, refunds_of
 from renkei.services.points.allowance_use import carry_on, hold_facts, open_parts
 from renkei.services.points.hold import book_lapses
@@ -101,6 +101,8 @@ class SettleOrder(RestatedOrder):
             issue_coupons(attempt, self.order, None, (), None, self.alert_id)
         if seen.same:
             self._give_hold_back(attempt, member, frozen, new)
+            if row is None or row.awaited or row.same is None:
+                self._tell_of_refunds(attempt, seen.same)
             return self._alias(attempt, seen)
         if seen.doubt:
             return self._doubt(attempt, row, seen.doubt)
@@ -185,6 +187,12 @@ class SettleOrder(RestatedOrder):
         parts = self._hold_parts(attempt, member) if member else ()
         if member and parts and not self.allowance:
             self._post(attempt, member, nothing(frozen, attempt.now), row, parts)
+
+    def _tell_of_refunds(self, attempt: Attempt, counted: OrderKey) -> None:
+        """What was refunded before it was known to be another vendor's order."""
+        if counted[0] != self.key[0]:
+            for one in refunds_of(attempt, self.order):
+                tell_of_copy(attempt, self.alert_id, self.key, counted, one.key[2])
 
     def _alias(self, attempt: Attempt, seen: Seen) -> SettleAnswer:
         """Counted where it was seen first; if only one of the two is cancelled, a person looks."""

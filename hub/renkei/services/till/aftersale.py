@@ -26,6 +26,8 @@ from renkei.services.till.till_refunds import (
     RefundSale,
     counted_sale,
     refund_of,
+    sale_in,
+    told_sale,
     void_of,
 )
 from renkei.services.till.till_terminal import Terminal
@@ -199,14 +201,14 @@ class AttachMember:
 
     def further(self, known: Known) -> Needs:
         """What settling it for the member needs."""
-        rows = (row for row in known.orders.values() if row.key[0] == self.connection)
-        return Needs.of_all([Needs(), *(self._link(row.key).further(known) for row in rows)])
+        row = sale_in(known, self.connection, self.ask.sale)
+        return self._link(row.key).further(known) if row else Needs()
 
     def decide(self, attempt: Attempt) -> SaleAnswer:
         """Refused where the sale has not come, or is somebody else's."""
         if not attempt.knows(self.ask.member):
             raise refused("member_not_found", self.ask.member)
-        row = counted_sale(attempt, self.connection, self.ask.sale)
+        row = told_sale(attempt, self.connection, self.ask.sale)
         if row is None:
             raise refused("sale_not_found", str(self.ask.sale))
         mates = attempt.group_of(self.ask.member).members

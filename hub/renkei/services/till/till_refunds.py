@@ -1,14 +1,16 @@
 """Voids and refunds told by a register: facts about a sale, which may not have come yet."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from renkei.ledger.balance import channel_balance
 from renkei.ledger.books import Channel
 from renkei.ledger.entry import digest_of
 from renkei.ledger.holds import as_if_lapsed
-from renkei.ledger.keys import OrderKey, RequestKey
+from renkei.ledger.keys import OrderKey, RequestKey, SaleKey
 from renkei.ledger.staged import Alert, NewRefund, OrderRow
 from renkei.ledger.target import Settled
 from renkei.ledger.world import Known, Needs
@@ -16,7 +18,7 @@ from renkei.loyalty.program import Program
 from renkei.loyalty.receipt import PARKED, refund_receipt
 from renkei.loyalty.refunds import beyond, effective, exceeding
 from renkei.services.attempt import Attempt
-from renkei.services.orders.same_sale import awaited, sale_key
+from renkei.services.orders.same_sale import awaited, sale_key, tell_of_copy
 from renkei.services.orders.seen_order import known_order, refund_place, refunds_of, restated
 from renkei.services.orders.settle import SettleAnswer, SettleOrder
 from renkei.services.points.hold import first_answer
@@ -61,13 +63,16 @@ class RefundSale:
             sales=frozenset({sale_key(self.channel.connection, self.sale)}),
             requests=frozenset({self.request}),
             since=self.refund.occurred_at,
+            of_others=True,
         )
 
     def further(self, known: Known) -> Needs:
         """What settling the sale anew needs, if it is there."""
-        rows = [row for row in known.orders.values() if not row.awaited]
-        again = (self.again(row) for row in rows if row.key[0] == self.channel.connection)
-        return Needs.of_all([Needs(), *(one.needs() | one.further(known) for one in again)])
+        row = sale_in(known, self.channel.connection, self.sale)
+        if row is None:
+            return Needs()
+        again = self.again(row)
+        return again.needs() | again.further(known)
 
     def decide(self, attempt: Attempt) -> RefundAnswer:
         """Keep it; settle the sale anew if it is there."""
@@ -81,7 +86,7 @@ class RefundSale:
             return first
         require_plausible("occurred_at", self.refund.occurred_at, attempt.now)
         attempt.connection(self.channel.connection)
-        row = counted_sale(attempt, self.channel.connection, self.sale)
+        row = told_sale(attempt, self.channel.connection, self.sale)
         answer = self._park(attempt) if row is None else self._book(attempt, row)
         attempt.remember(self.request, digest, answer)
         return answer
@@ -97,6 +102,8 @@ class RefundSale:
         order = restated(row)
         stood = effective(order, refunds_of(attempt, order))
         self._require_fits(attempt, row, self._faults(stood))
+        if row.same is not None:
+            tell_of_copy(attempt, self.alert_id, row.key, row.same, str(self.refund.ref))
         self._keep(attempt)
         settled = self.again(row).post(attempt, row, row.member, row.digest)
         return self._answer(attempt, "booked", settled, before)
@@ -191,7 +198,7 @@ class CountRefunds:
 
     def decide(self, attempt: Attempt) -> None:
         """Nothing where the sale is still to come; a refund it has counted changes nothing."""
-        row = counted_sale(attempt, self.told.channel.connection, self.told.sale)
+        row = told_sale(attempt, self.told.channel.connection, self.told.sale)
         if row is not None:
             self.told.again(row).post(attempt, row, row.member, row.digest)
 
@@ -212,12 +219,34 @@ def _tell(attempt: Attempt, alert_id: str, sale: OrderRow, message: str) -> None
     attempt.staged.alerts.append(alert)
 
 
+def sale_in(known: Known, connection: str, sale: TillKey) -> OrderRow | None:
+    """The same as ``told_sale``, of what is known before a batch decides."""
+    return _told(known.orders.get, known.sales, connection, sale)
+
+
+def told_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow | None:
+    """A till's sale as its connection has it, under whatever name; None where it has not come yet.
+
+    It may be a copy of another connection's order.
+    """
+    return _told(partial(known_order, attempt), attempt.world.sales, connection, sale)
+
+
 def counted_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow | None:
-    """The order at which a till's sale is counted; None where it has not come yet."""
-    ref = attempt.world.sales.get(sale_key(connection, sale), str(sale))
-    row = known_order(attempt, (connection, ref))
-    if row is not None and row.same is not None:
-        row = known_order(attempt, row.same)
+    """The order at which a till's sale is counted, wherever; None where it has not come yet."""
+    row = told_sale(attempt, connection, sale)
+    return row if row is None or row.same is None else known_order(attempt, row.same)
+
+
+def _told(
+    order: Callable[[OrderKey], OrderRow | None],
+    sales: Mapping[SaleKey, str],
+    connection: str,
+    sale: TillKey,
+) -> OrderRow | None:
+    row = order((connection, sales.get(sale_key(connection, sale), str(sale))))
+    if row is not None and row.same is not None and row.same[0] == connection:
+        row = order(row.same)
     return None if row is None or row.awaited else row
 
 

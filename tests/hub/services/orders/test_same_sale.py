@@ -11,9 +11,11 @@ from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.members.members import balance
 from renkei.services.orders.late_link import DecideDoubt
+from renkei.services.till.till_refunds import CountRefunds, refund_of
+from renkei_contracts.aftersale import RefundRequest
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
-from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.order import LineItem, Order, OrderState, RefundLine, TillKey
 
 PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
 
@@ -194,3 +196,37 @@ async def test_a_live_copy_of_a_cancelled_order_is_told_to_a_person(
     async with booking.database.begin() as conn:
         kinds = (await conn.execute(text("SELECT kind FROM alert"))).scalars().all()
     assert kinds == ["same_sale_differs"]
+
+
+SALE = TillKey(store="shibuya", till="1", business_date=PLACED.date(), receipt_number="1")
+OF_ALL = RefundRequest(
+    receipt=SALE.model_copy(update={"receipt_number": "2"}),
+    sale=SALE,
+    refunded_at=PLACED + timedelta(hours=1),
+    lines=(RefundLine(id="1", quantity=1, amount=11_000),),
+)
+
+
+@pytest.mark.parametrize("first", ["the sale", "the refund"])
+async def test_a_refund_of_a_copy_takes_nothing_and_is_told_to_a_person(
+    booking: Booking, member: str, first: str
+) -> None:
+    await settle(booking, seen("cart", "o1"))
+    copy = seen("shop", "p1", after=2, till=SALE)
+    refund = refund_of(OF_ALL, "shop", "alr_1", "shibuya")
+    if first == "the sale":
+        assert await settle(booking, copy) == "alias"
+        answer = await booking.committer.submit(refund)
+        assert (answer.outcome, answer.member) == ("booked", member)
+        assert (answer.earned_back, answer.spendable) == (0, 100)
+    else:
+        assert (await booking.committer.submit(refund)).outcome == "parked"
+        assert await settle(booking, copy) == "alias"
+        await booking.committer.submit(CountRefunds(refund))
+        await settle(booking, copy.model_copy(update={"changed_at": PLACED + timedelta(hours=2)}))
+    assert await left(booking, member) == 100
+    async with booking.database.begin() as conn:
+        told = (await conn.execute(text("SELECT kind, message FROM alert"))).all()
+    (alert,) = told
+    assert alert.kind == "refund_of_copy"
+    assert alert.message.endswith("is of a copy; cart/o1 is what counts")
