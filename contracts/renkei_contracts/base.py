@@ -43,7 +43,8 @@ def _countable(day: D) -> D:
 
 
 def _to_utc(instant: datetime) -> datetime:
-    return _countable(instant).astimezone(UTC)
+    """Judged before as well, where UTC may have no such year; and after, as it is kept and read."""
+    return _countable(_countable(instant).astimezone(UTC))
 
 
 Text = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
