@@ -1,9 +1,11 @@
 """What must always hold of holds, and of the allowances they fund (see invariants.py)."""
 
+from renkei.ledger.micros import MICROS
+
 HOLDS: tuple[tuple[str, str], ...] = (
     (
         "a hold is what its transaction set aside",
-        """SELECT member_id, 'hold of transaction ' || version, CASE WHEN h.amount IS NULL THEN
+        f"""SELECT member_id, 'hold of transaction ' || version, CASE WHEN h.amount IS NULL THEN
                'the transaction has no hold' ELSE 'held ' || h.amount || ' for ' || h.scope || '/'
                || h.key || ' until ' || h.lapses_at || ', booked ' || coalesce(p.n, 0) || ' for '
                || coalesce(p.key, 'nothing') || ' ' || coalesce(p.facts::text, '') END
@@ -15,7 +17,7 @@ HOLDS: tuple[tuple[str, str], ...] = (
              USING (member_id, version)
            WHERE (h.amount, h.scope || '/' || h.key) IS DISTINCT FROM (p.n, p.key)
               OR p.facts IS NOT NULL AND (p.facts ->> 'lapses_at', p.facts ->> 'connection') <>
-                 ((extract(epoch FROM h.lapses_at) * 1000000)::bigint::text, h.connection_id)""",
+                 ({MICROS.format("h.lapses_at")}::text, h.connection_id)""",
     ),
     (
         "a hold has its request, and its first part",

@@ -248,6 +248,36 @@ TAMPERINGS = (
         "what is stored",
     ),
     Case(
+        "settled_stack_no_database_can_read",
+        (r"""UPDATE settled SET used = '{"a"\: "\u0000"}' WHERE order_ref = 'o1'""",),
+        STACKS,
+        "what is stored",
+    ),
+    Case(
+        "lot_for_ever",
+        set_value("lot", "expires_at = 'infinity'", "lot = 3"),
+        CHAIN,
+        "{hanako} transaction 3",
+    ),
+    Case(
+        "lot_usable_since_ever",
+        set_value("lot", "usable_from = '-infinity'", "lot = 3"),
+        CHAIN,
+        "{hanako} transaction 3",
+    ),
+    Case(
+        "hold_for_ever",
+        set_value("hold", "lapses_at = 'infinity'", "key = 'h2'"),
+        HOLD,
+        "{hanako} hold of transaction 7",
+    ),
+    Case(
+        "sealed_for_ever",
+        ("UPDATE period SET sealed_at = 'infinity' WHERE sealed_at IS NOT NULL",),
+        ROOTS,
+        "program default period 2026-10",
+    ),
+    Case(
         "order_revision_changed",
         ("UPDATE order_revision SET document = '{}' WHERE order_ref = 'o1'",),
         "an order stands as its newest revision",
@@ -462,23 +492,29 @@ TAMPERINGS = (
     ),
     *(
         Case(
-            f"txn_{column}",
+            f"txn_{column}_{n}",
             set_value("txn", f"{column} = {value}", "version = 5"),
             CHAIN,
             "{hanako} transaction 5",
         )
-        for column, value in (
-            ("event_at", "event_at - interval '1 second'"),
-            ("recorded_at", "recorded_at + interval '1 microsecond'"),
-            ("period", "'2026-10'"),
-            ("content", '\'{"reasons": ["gift"]}\''),
-            ("kind", "'adjust'"),
-            ("key", "'another'"),
-            ("program_version", "2"),
-            ("order_ref", "'o1'"),
-            ("delivery_key", "'dlv_9'"),
-            ("group_root", "'mem_9'"),
-            ("note_digest", "'digest'"),
+        for n, (column, value) in enumerate(
+            (
+                ("event_at", "event_at - interval '1 second'"),
+                ("recorded_at", "recorded_at + interval '1 microsecond'"),
+                ("period", "'2026-10'"),
+                ("content", '\'{"reasons": ["gift"]}\''),
+                ("content", r"""'{"reasons"\: ["\ud800"]}'"""),
+                ("content", "(repeat('[', 3000) || repeat(']', 3000))::json"),
+                ("content", "repeat('9', 5000)::json"),
+                ("kind", "'adjust'"),
+                ("key", "'another'"),
+                ("program_version", "2"),
+                ("order_ref", "'o1'"),
+                ("order_ref", "NULL"),
+                ("delivery_key", "'dlv_9'"),
+                ("group_root", "'mem_9'"),
+                ("note_digest", "'digest'"),
+            )
         )
     ),
 )
