@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from renkei.ledger.coupon_checks import COUPONS, NO_EXCHANGE
-from renkei.ledger.guards import UNGUARDED
+from renkei.ledger.guards import UNGUARDED, UNKEYED
 from renkei.ledger.hold_checks import HOLDS
 from renkei.ledger.queries import SAYS_SO, SHOWN
 from renkei.ledger.rules import RULES
@@ -348,6 +348,11 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "what is posted is never changed",
         UNGUARDED,
+        per_member=False,
+    ),
+    Invariant(
+        "what must be there once cannot be there twice",
+        UNKEYED,
         per_member=False,
     ),
 )

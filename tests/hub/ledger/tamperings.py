@@ -33,6 +33,7 @@ REQUEST = "a request and its answer are as they were recorded"
 MERGED = "a member is merged into whom the newest merge says, and never in a circle"
 BALANCE = "a member's balances are the sums of their lots, and debt of its allocations"
 GUARD = "what is posted is never changed"
+ONCE = "what must be there once cannot be there twice"
 
 NOBODY, SALE = "NULL, NULL", "'cart', 'o1'"
 

@@ -15,6 +15,7 @@ from tamperings import (
     COUNTERS,
     GUARD,
     MOVED,
+    ONCE,
     PROGRAM,
     SETTLED,
     TAMPERINGS,
@@ -232,6 +233,8 @@ async def test_a_clock_that_went_back_is_found_even_where_the_chain_was_forged(
         "ALTER TABLE posting ENABLE ALWAYS TRIGGER frozen",
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
         " AS $$ BEGIN RETURN NULL; END $$",
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN IF false THEN RAISE EXCEPTION 'no'; END IF; RETURN NULL; END $$",
     ],
 )
 async def test_a_guard_that_was_taken_down_is_found(
@@ -253,6 +256,11 @@ async def test_a_guard_that_was_taken_down_is_found(
         "ALTER TABLE delivery ENABLE ALWAYS TRIGGER emptied",
         "CREATE OR REPLACE FUNCTION only_empty() RETURNS trigger LANGUAGE plpgsql"
         " AS $$ BEGIN RETURN new; END $$",
+        "CREATE OR REPLACE FUNCTION only_empty() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN IF false THEN RAISE EXCEPTION 'no'; END IF; RETURN new; END $$",
+        "CREATE OR REPLACE TRIGGER emptied BEFORE UPDATE OF headers, tries ON delivery"
+        " FOR EACH ROW EXECUTE FUNCTION only_empty();"
+        "ALTER TABLE delivery ENABLE ALWAYS TRIGGER emptied",
     ],
 )
 async def test_the_guard_of_deliveries_bytes_that_was_taken_down_is_found(
@@ -263,8 +271,71 @@ async def test_the_guard_of_deliveries_bytes_that_was_taken_down_is_found(
     assert (GUARD, "table delivery trigger emptied") in found
 
 
+async def test_a_guard_of_other_columns_is_found(behind: AsyncConnection) -> None:
+    """As many of them, but what a lot was granted is free to change."""
+    facts = (
+        "member_id, lot, version, origin, connection_id, order_ref, parent_lot, open, granted_at,"
+        " grant_year, net_base, yen_value, company_id, store, usable_from, expires_at, point_type,"
+        " only_at, slides_months"
+    )
+    await behind.execute(
+        text(
+            f"CREATE OR REPLACE TRIGGER frozen BEFORE UPDATE OF {facts}"
+            " OR DELETE OR TRUNCATE ON lot"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();"
+            "ALTER TABLE lot ENABLE ALWAYS TRIGGER frozen"
+        )
+    )
+    found = {(one.invariant, one.subject) for one in (await verify(behind)).findings}
+    assert (GUARD, "table lot trigger frozen") in found
+
+
+MORE = (
+    "CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+    "CREATE TRIGGER more BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION more()"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "subject"),
+    [
+        (MORE.format("request_key"), "table request_key trigger more"),
+        (MORE.format("member"), "table member trigger more"),
+        ("CREATE RULE no AS ON UPDATE TO settled DO INSTEAD NOTHING", "table settled rule no"),
+        ("ALTER TABLE member ENABLE ROW LEVEL SECURITY", "table member row security"),
+    ],
+)
+async def test_what_else_acts_on_the_books_is_found(
+    behind: AsyncConnection, statement: str, subject: str
+) -> None:
+    await behind.execute(text(statement))
+    found = {(one.invariant, one.subject) for one in (await verify(behind)).findings}
+    assert (GUARD, subject) in found
+
+
+@pytest.mark.parametrize(
+    ("statement", "subject"),
+    [
+        ("ALTER TABLE request_key DROP CONSTRAINT request_key_pkey", "request_key key scope key"),
+        ("ALTER TABLE coupon_move DROP CONSTRAINT coupon_move_pkey", "coupon_move key code n"),
+        ("DROP INDEX identity_proven", "identity key kind scope blind"),
+        (
+            "DROP INDEX identity_proven;"
+            "CREATE INDEX identity_proven ON identity (kind, scope, blind)",
+            "identity key kind scope blind",
+        ),
+    ],
+)
+async def test_a_key_without_its_unique_index_is_found(
+    behind: AsyncConnection, statement: str, subject: str
+) -> None:
+    await behind.execute(text(statement))
+    found = {(one.invariant, one.subject) for one in (await verify(behind)).findings}
+    assert (ONCE, f"table {subject}") in found
+
+
 async def test_every_invariant_is_broken_by_some_tampering() -> None:
-    broken = {case.invariant for case in TAMPERINGS} | {CLOCK, GUARD}
+    broken = {case.invariant for case in TAMPERINGS} | {CLOCK, GUARD, ONCE}
     known = {one.name for one in INVARIANTS} | set(REPLAYED)
     assert known - broken == set()
 
