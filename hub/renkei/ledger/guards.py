@@ -143,7 +143,8 @@ SELECT 'table ' || x.name, y.what || ' ' || y.name, 'it is not the hub''s: it ma
 FROM (VALUES {_words(*sorted({*FROZEN_TABLES, *(table for table, _ in KEYS)}))}) AS x(name),
 LATERAL (
   SELECT 'trigger', g.tgname FROM pg_trigger g
-  WHERE g.tgrelid = to_regclass(x.name) AND NOT g.tgisinternal AND g.tgname <> 'frozen'
+  WHERE g.tgrelid = to_regclass(x.name) AND NOT g.tgisinternal
+    AND g.tgname NOT IN ('frozen', 'digested')
     AND (x.name, g.tgname) NOT IN (('delivery', 'emptied'), ('program_version', 'told'),
                                    ('store_setting', 'told'), ('member_profile', 'told'))
   UNION ALL SELECT 'rule', r.rulename FROM pg_rewrite r WHERE r.ev_class = to_regclass(x.name)

@@ -68,10 +68,12 @@ HOLDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "an allowance is what its hold set aside",
-        """SELECT a.member_id, 'allowance ' || a.allowance_id,
-             'of ' || a.points || ', set aside ' || coalesce(h.n, 0)
-           FROM allowance a LEFT JOIN
-             (SELECT scope, key, sum(p.amount) n FROM hold JOIN posting p USING (member_id, version)
+        """SELECT coalesce(a.member_id, h.member_id),
+             coalesce('allowance ' || a.allowance_id, h.scope || ' ' || h.key),
+             'of ' || coalesce(a.points, 0) || ', set aside ' || coalesce(h.n, 0)
+           FROM allowance a FULL JOIN
+             (SELECT scope, key, min(lead_member) AS member_id, sum(p.amount) n
+              FROM hold JOIN posting p USING (member_id, version)
               WHERE scope LIKE 'allowance/%' AND p.rule = 'hold.place' GROUP BY 1, 2) h
              ON (h.scope, h.key) = ('allowance/' || a.terminal_id, a.key)
            WHERE a.points IS DISTINCT FROM h.n""",

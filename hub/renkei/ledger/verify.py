@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from renkei.ledger.chain import ENTRIES, UNBOOKED, Walk
 from renkei.ledger.invariants import INVARIANTS, REPLAYED, SMALL, STACKS, Finding, Invariant
+from renkei.ledger.row_checks import UTC
 from renkei.ledger.seals import SEALS, Seal, Seals
 from renkei.ledger.stacks import MOVES, Replay
 from renkei.storage.stream import stream
@@ -92,6 +93,7 @@ async def _state(
 ) -> list[Finding]:
     """What the statements find that are waiting still."""
     await conn.execute(text(ROOM))
+    await conn.execute(text(UTC))
     return [found for one in waiting for found in await _broken(conn, one, member)]
 
 

@@ -35,6 +35,19 @@ BALANCE = "a member's balances are the sums of their lots, and debt of its alloc
 GUARD = "what is posted is never changed"
 ONCE = "what must be there once cannot be there twice"
 
+ADDED = "a row that was added is as it was recorded"
+VERSIONS = "a program's versions are numbered without a gap, as many as the feed told of"
+TOLD_COUPON = "a coupon of which the feed told is there, with all of its moves"
+KEY_OF = "a sale at a till is found by its natural key"
+
+TELL_OF_COUPON = """WITH h AS (UPDATE feed_head SET seq = seq + 1 RETURNING seq)
+INSERT INTO feed SELECT 0, seq, 'coupon', '28', 0 FROM h"""
+COUPON = (
+    "INSERT INTO coupon VALUES"
+    " ('28', :hanako, 'default', 1, 'c', 'o', NULL, NULL, 0, now(), NULL, now())"
+)
+FIRST_SALE, SECOND_SALE = "|shibuya|1|2026-11-01|0|1", "|shibuya|1|2026-03-01|0|2"
+
 NOBODY, SALE = "NULL, NULL", "'cart', 'o1'"
 
 TAMPERINGS = (
@@ -483,6 +496,79 @@ TAMPERINGS = (
         ),
         "an exchange has its request, and its points as long as its coupon is not taken back",
         "{hanako} coupon 28",
+    ),
+    Case("coupon_deleted", (TELL_OF_COUPON,), TOLD_COUPON, "coupon 28"),
+    Case(
+        "coupon_move_deleted",
+        (COUPON, TELL_OF_COUPON, TELL_OF_COUPON),
+        TOLD_COUPON,
+        "coupon 28",
+    ),
+    Case(
+        "program_version_deleted",
+        ("DELETE FROM program_version",),
+        VERSIONS,
+        "program default version 0",
+    ),
+    Case(
+        "program_version_skipped",
+        ("INSERT INTO program_version SELECT program_id, 3, now(), document FROM program_version",),
+        VERSIONS,
+        "program default version 3",
+    ),
+    Case(
+        "copy_without_evidence",
+        ("UPDATE orders SET same_connection = 'cart', same_ref = 'o2' WHERE order_ref = 'o1'",),
+        "an order that is counted elsewhere says why",
+        "order cart/o1",
+    ),
+    Case(
+        "copy_that_counts_again",
+        ("INSERT INTO same_as VALUES ('cart', 'o1', 'cart', 'o2', 'natural key', now())",),
+        "an order that is counted elsewhere says why",
+        "order cart/o1",
+    ),
+    Case(
+        "natural_key_deleted",
+        (f"DELETE FROM order_key WHERE order_ref = '{FIRST_SALE}'",),
+        KEY_OF,
+        f"order pos/{FIRST_SALE}",
+    ),
+    Case(
+        "natural_key_of_another_sale",
+        (f"UPDATE order_key SET order_ref = '{SECOND_SALE}' WHERE order_ref = '{FIRST_SALE}'",),
+        "a natural key is that of its sale",
+        f"order pos/{SECOND_SALE}",
+    ),
+    Case(
+        "allowance_deleted",
+        set_value("hold", "scope = 'allowance/trm_1'", "key = 'h2'"),
+        "an allowance is what its hold set aside",
+        "{hanako} allowance/trm_1 h2",
+    ),
+    Case(
+        "tier_reached_deleted",
+        set_value("txn", "kind = 'tier', key = 'gold/ever'", "version = 5"),
+        "points for a tier have their mark that it was reached",
+        "{hanako} transaction 5",
+    ),
+    Case(
+        "order_of_a_program_without_its_version",
+        ("UPDATE orders SET program_version = NULL WHERE order_ref = 'o1'",),
+        "an order stands as its newest revision",
+        "order cart/o1 revision 1",
+    ),
+    Case(
+        "order_of_another_program",
+        ("UPDATE orders SET program_id = NULL WHERE order_ref = 'o1'",),
+        "an order is evaluated by one version of the program",
+        "{hanako} transaction 1",
+    ),
+    Case(
+        "digest_missing",
+        ("UPDATE refund SET row_digest = NULL WHERE order_ref = 'j1'",),
+        ADDED,
+        "refund cart/j1/cart/r1",
     ),
     Case("merge_deleted", ("DELETE FROM member_merge WHERE n = 2",), MERGED, "{jiro} merged"),
     Case(
