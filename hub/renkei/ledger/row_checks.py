@@ -9,6 +9,8 @@ DIGESTED = {
     "refund": "connection_id order_ref refund_ref",
     "same_as": "connection_id order_ref",
     "member_merge": "member_id n",
+    "activity": "member_id at",
+    "quota_claim": "scope period claimant n",
     "tier_reached": "member_id tier period",
     "hold_extension": "member_id version n",
     "coupon": "code",

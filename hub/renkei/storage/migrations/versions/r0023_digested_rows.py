@@ -10,6 +10,8 @@ DIGESTED = (
     "refund",
     "same_as",
     "member_merge",
+    "activity",
+    "quota_claim",
     "tier_reached",
     "hold_extension",
     "coupon",
