@@ -43,7 +43,12 @@ def _countable(day: D) -> D:
 
 
 def _to_utc(instant: datetime) -> datetime:
-    return _countable(instant).astimezone(UTC)
+    """Its year is judged in UTC, as it is kept and read again."""
+    try:
+        utc = instant.astimezone(UTC)
+    except OverflowError:
+        utc = instant.replace(tzinfo=UTC)  # the first or the last day of every calendar
+    return _countable(utc)
 
 
 Text = Annotated[str, Field(max_length=500), AfterValidator(_storable)]

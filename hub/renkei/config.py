@@ -102,17 +102,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", "migration_url")
     @classmethod
     def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is None:
-            return None
-        scheme, _, rest = url.get_secret_value().partition("://")
-        if scheme not in ("postgresql", "postgres", "postgresql+psycopg") or not rest:
-            raise ValueError("must be postgresql://user:password@host/database")
-        complete = f"postgresql+psycopg://{rest}"
-        try:
-            make_url(complete)
-        except (ArgumentError, ValueError):
-            raise ValueError("must be postgresql://user:password@host:port/database") from None
-        return SecretStr(complete)
+        return SecretStr(driven(url.get_secret_value())) if url is not None else None
 
     @field_validator("secret_key")
     @classmethod
@@ -134,6 +124,19 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """Whether the hub runs its own PostgreSQL."""
         return self.database_url is None
+
+
+def driven(url: str) -> str:
+    """The address of a database with the driver that the hub uses; raises ValueError."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg") or not rest:
+        raise ValueError("must be postgresql://user:password@host/database")
+    complete = f"postgresql+psycopg://{rest}"
+    try:
+        make_url(complete)
+    except (ArgumentError, ValueError):
+        raise ValueError("must be postgresql://user:password@host:port/database") from None
+    return complete
 
 
 def key_bytes(key: SecretStr) -> bytes:

@@ -47,6 +47,19 @@ def test_a_birthday_on_a_leap_day_is_one(said: str) -> None:
     assert TypeAdapter(Birthday).validate_python(said) == said
 
 
+@pytest.mark.parametrize("said", ["1970-01-01T08:59:59+09:00", "2200-12-31T23:59:59-01:00"])
+def test_an_instant_lies_in_years_that_can_be_read_again_as_it_is_kept(said: str) -> None:
+    """In UTC it is of the year before or after."""
+    with pytest.raises(ValidationError, match="must lie in the years"):
+        TypeAdapter(Instant).validate_python(said)
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00+09:00", "9999-12-31T23:59-01:00"])
+def test_an_instant_beyond_every_calendar_in_utc_is_refused(said: str) -> None:
+    with pytest.raises(ValidationError, match="must lie in the years"):
+        TypeAdapter(Instant).validate_python(said)
+
+
 def test_instants_are_kept_in_utc() -> None:
     assert Order.model_validate(ORDER).placed_at == datetime(2026, 11, 26, 3, tzinfo=UTC)
 

@@ -47,8 +47,8 @@ def simulate(
 
     if order == "clean" and (traffic != "facts" or faults):
         raise ConfigInvalid("--order clean is for --traffic facts and without --faults")
-    if record is not None and not record.absolute().parent.is_dir():
-        raise ConfigInvalid(f"{record.parent} is no folder; the record would be lost")
+    if record is not None:
+        _require_room(record)
     scenario = recorded_scenario(replay) if replay else Scenario(seed, events, members, traffic)
     how = Conduct(1 if order == "clean" else workers, order, faults)
     with _stage(scenario, database_url, durable=faults) as stage, working("simulating"):
@@ -67,12 +67,45 @@ def _stage(scenario: "Scenario", database_url: str | None, *, durable: bool) -> 
     from renkei.storage.scratch import scratch
 
     if database_url is not None:
-        url = f"postgresql+psycopg://{database_url.partition('://')[2]}"
+        url = _reachable(database_url)
         migrate(url)
         yield prepare(url, url, scenario.program())
         return
     with scratch(durable=durable) as server, scratch_stage(server, scenario.program()) as stage:
         yield stage
+
+
+def _require_room(record: Path) -> None:
+    """Raise ConfigInvalid where no record could be written; found after it, the run was in vain."""
+    from renkei.errors import ConfigInvalid
+
+    if not record.absolute().parent.is_dir():
+        raise ConfigInvalid(f"{record.parent} is no folder; the record would be lost")
+    try:
+        record.open("a").close()
+    except OSError as error:
+        raise ConfigInvalid(f"the record {record} cannot be written: {error.strerror}") from error
+
+
+def _reachable(url: str) -> str:
+    """The address as the hub uses it; raises BadParameter or DatabaseUnreachable."""
+    from renkei.cli.running import run_async
+    from renkei.config import driven
+    from renkei.storage.engine import open_database, require_reachable
+
+    try:
+        database = open_database(driven(url))
+    except ValueError as error:
+        raise typer.BadParameter(f"--database-url {error}") from None
+
+    async def look() -> None:
+        try:
+            await require_reachable(database, "--database-url")
+        finally:
+            await database.close()
+
+    run_async(look())
+    return driven(url)
 
 
 def _show(result: "Result", *, json: bool) -> None:

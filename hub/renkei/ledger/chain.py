@@ -13,13 +13,12 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from renkei.ledger.invariants import CHAIN, CLOCK, NUMBERING, Finding
+from renkei.ledger.micros import MICROS
 from renkei.ledger.seals import Seals
 from renkei.storage.stream import EPOCH
 
 END = 1 << 62
 """Later than every instant."""
-
-MICROS = "(extract(epoch FROM {}) * 1000000)::bigint"
 
 
 def _or_null(value: str) -> str:
@@ -133,13 +132,21 @@ class Walk:
             self._found(CHAIN, version, "it has no link")
         elif prev != self._hash:
             self._found(CHAIN, version, "it does not follow the one before it")
-        elif sha256(prev + spelled(row).encode()).digest() != digest:
+        elif _hashed(prev, row) != digest:
             self._found(CHAIN, version, "its content does not match its hash")
         self._version, self._hash, self._recorded_at = version, digest or b"", recorded_at
 
     def _found(self, invariant: str, version: int, detail: str) -> None:
         subject = f"{self._member} transaction {version}"
         self.findings.append(Finding(invariant, subject, detail))
+
+
+def _hashed(prev: bytes, row: Any) -> bytes | None:
+    """None for content that no entry can have: the database keeps what Python cannot read."""
+    try:
+        return sha256(prev + spelled(row).encode()).digest()
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def spelled(row: Any) -> str:

@@ -1,4 +1,4 @@
-"""What must always hold of coupons: names and statements for ledger/invariants.py."""
+"""What must always hold of coupons and tiers: names and statements for ledger/invariants.py."""
 
 COUPONS = (
     (
@@ -11,6 +11,13 @@ COUPONS = (
                     = (s.member_id, s.connection_id, s.order_ref, one ->> 0)))
               FROM json_array_elements(CASE json_typeof(s.typed) WHEN 'array' THEN s.typed
                                        ELSE '[]' END) AS one))""",
+    ),
+    (
+        "points for a tier have their mark that it was reached",
+        """SELECT t.member_id, 'transaction ' || t.version, t.key || ' is not marked as reached'
+           FROM txn t WHERE kind = 'tier' AND NOT EXISTS
+             (SELECT FROM tier_reached r
+              WHERE (r.member_id, r.tier || '/' || r.period) = (t.group_root, t.key))""",
     ),
     (
         "an exchange has its request, and its points as long as its coupon is not taken back",

@@ -1,9 +1,11 @@
 """What must always hold of holds, and of the allowances they fund (see invariants.py)."""
 
+from renkei.ledger.micros import MICROS
+
 HOLDS: tuple[tuple[str, str], ...] = (
     (
         "a hold is what its transaction set aside",
-        """SELECT member_id, 'hold of transaction ' || version, CASE WHEN h.amount IS NULL THEN
+        f"""SELECT member_id, 'hold of transaction ' || version, CASE WHEN h.amount IS NULL THEN
                'the transaction has no hold' ELSE 'held ' || h.amount || ' for ' || h.scope || '/'
                || h.key || ' until ' || h.lapses_at || ', booked ' || coalesce(p.n, 0) || ' for '
                || coalesce(p.key, 'nothing') || ' ' || coalesce(p.facts::text, '') END
@@ -15,7 +17,7 @@ HOLDS: tuple[tuple[str, str], ...] = (
              USING (member_id, version)
            WHERE (h.amount, h.scope || '/' || h.key) IS DISTINCT FROM (p.n, p.key)
               OR p.facts IS NOT NULL AND (p.facts ->> 'lapses_at', p.facts ->> 'connection') <>
-                 ((extract(epoch FROM h.lapses_at) * 1000000)::bigint::text, h.connection_id)""",
+                 ({MICROS.format("h.lapses_at")}::text, h.connection_id)""",
     ),
     (
         "a hold has its request, and its first part",
@@ -66,10 +68,12 @@ HOLDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "an allowance is what its hold set aside",
-        """SELECT a.member_id, 'allowance ' || a.allowance_id,
-             'of ' || a.points || ', set aside ' || coalesce(h.n, 0)
-           FROM allowance a LEFT JOIN
-             (SELECT scope, key, sum(p.amount) n FROM hold JOIN posting p USING (member_id, version)
+        """SELECT coalesce(a.member_id, h.member_id),
+             coalesce('allowance ' || a.allowance_id, h.scope || ' ' || h.key),
+             'of ' || coalesce(a.points, 0) || ', set aside ' || coalesce(h.n, 0)
+           FROM allowance a FULL JOIN
+             (SELECT scope, key, min(lead_member) AS member_id, sum(p.amount) n
+              FROM hold JOIN posting p USING (member_id, version)
               WHERE scope LIKE 'allowance/%' AND p.rule = 'hold.place' GROUP BY 1, 2) h
              ON (h.scope, h.key) = ('allowance/' || a.terminal_id, a.key)
            WHERE a.points IS DISTINCT FROM h.n""",

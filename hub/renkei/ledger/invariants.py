@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from renkei.ledger.coupon_checks import COUPONS, NO_EXCHANGE
-from renkei.ledger.guards import UNGUARDED
+from renkei.ledger.guards import UNGUARDED, UNKEYED
 from renkei.ledger.hold_checks import HOLDS
 from renkei.ledger.queries import SAYS_SO, SHOWN
+from renkei.ledger.row_checks import ROWS
 from renkei.ledger.rules import RULES
 from renkei.ledger.statements import REQUEST_DIGEST, REVISION_DIGEST
 
@@ -205,7 +206,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         f"""SELECT 'order ' || o.connection_id || '/' || o.order_ref, 'revision ' || o.revision,
               'the order, its document and the revision differ'
             FROM orders o JOIN order_revision r USING (connection_id, order_ref, revision)
-            WHERE o.clock < r.clock OR o.document::text <> r.document::text AND
+            WHERE o.clock < r.clock OR num_nonnulls(o.program_id, o.program_version) = 1
+               OR o.document::text <> r.document::text AND
                   o.document::jsonb - 'changed_at' <> r.document::jsonb - 'changed_at'
                OR NOT ({SAYS_SO}) AND (o.clock, o.placed_at, o.customer_id) IS DISTINCT FROM
                  ((o.document ->> 'changed_at')::timestamptz, (o.document ->> 'placed_at')
@@ -258,6 +260,7 @@ INVARIANTS: tuple[Invariant, ...] = (
              (SELECT FROM request_key r WHERE (r.scope, r.key) = (t.kind, t.key))""",
     ),
     *(Invariant(name, statement) for name, statement in COUPONS),
+    *(Invariant(name, statement, per_member=False) for name, statement in ROWS),
     Invariant(
         "an order is evaluated by one version of the program",
         """SELECT t.member_id, 'transaction ' || t.version,
@@ -266,7 +269,7 @@ INVARIANTS: tuple[Invariant, ...] = (
              || coalesce(o.program_id, 'none') || ' ' || coalesce(o.program_version, 0)
            FROM txn t JOIN orders o USING (connection_id, order_ref)
            WHERE t.program_version <> o.program_version OR o.program_version IS NOT NULL
-             AND t.program_id <> o.program_id""",
+             AND t.program_id IS DISTINCT FROM o.program_id""",
     ),
     Invariant(
         "a quota's use is the sum of its claims, and never above its limit",
@@ -345,9 +348,6 @@ INVARIANTS: tuple[Invariant, ...] = (
             FROM mirror r JOIN newest m USING (member_id)
             WHERE r.wanted_version <> m.shown OR r.written_version > m.shown""",
     ),
-    Invariant(
-        "what is posted is never changed",
-        UNGUARDED,
-        per_member=False,
-    ),
+    Invariant("what is posted is never changed", UNGUARDED, per_member=False),
+    Invariant("what must be there once cannot be there twice", UNKEYED, per_member=False),
 )

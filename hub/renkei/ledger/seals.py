@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from renkei.ledger.closing import leaf, node
 from renkei.ledger.invariants import ROOTS, Finding
+from renkei.ledger.micros import MICROS
 
-SEALS = """
-SELECT program_id, period, (extract(epoch FROM sealed_at) * 1000000)::bigint, merkle_root
+SEALS = f"""
+SELECT program_id, period, {MICROS.format("sealed_at")}, merkle_root
 FROM period WHERE sealed_at IS NOT NULL AND merkle_root IS NOT NULL
 ORDER BY program_id, sealed_at, period"""
 

@@ -94,7 +94,7 @@ class Replay:
         for lot in sorted(self._netted.keys() | self._stored_netted.keys()):
             where = f"{self._member} lot {lot}"
             self._compare(NETTED, where, self._stored_netted.get(lot, 0), self._netted.get(lot, 0))
-        for order in sorted(self._stacks.keys() | self._stored_stacks.keys()):
+        for order in sorted(self._stacks.keys() | self._stored_stacks.keys(), key=str):
             used = [f'["{self._member}",{lot},{part}]' for lot, part in self._stacks.get(order, ())]
             where = f"{self._member} order {order[0]}/{order[1]}"
             self._compare(STACKS, where, self._stored_stacks.get(order, []), used)

@@ -5,15 +5,18 @@ What must hold is in ``invariants.py``; here it is only run, on one view of the 
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from renkei.ledger.chain import ENTRIES, UNBOOKED, Walk
-from renkei.ledger.invariants import INVARIANTS, REPLAYED, SMALL, Finding, Invariant
+from renkei.ledger.invariants import INVARIANTS, REPLAYED, SMALL, STACKS, Finding, Invariant
+from renkei.ledger.row_checks import UTC
 from renkei.ledger.seals import SEALS, Seal, Seals
 from renkei.ledger.stacks import MOVES, Replay
 from renkei.storage.stream import stream
@@ -90,6 +93,7 @@ async def _state(
 ) -> list[Finding]:
     """What the statements find that are waiting still."""
     await conn.execute(text(ROOM))
+    await conn.execute(text(UTC))
     return [found for one in waiting for found in await _broken(conn, one, member)]
 
 
@@ -101,9 +105,13 @@ async def _broken(conn: AsyncConnection, asked: Invariant, member: str | None) -
         try:
             rows = await _rows(conn, asked.statement.replace(SMALL, ""), member)
         except DataError as broken:
-            said = str(broken.orig).splitlines()[0]
-            return [Finding(asked.name, "what is stored", f"it cannot be read: {said}")]
+            return [_unreadable(asked.name, broken.orig)]
     return [Finding(asked.name, f"{row[0]} {row[1]}".strip(), row[2]) for row in rows]
+
+
+def _unreadable(name: str, said: object) -> Finding:
+    first = str(said).splitlines()[0]
+    return Finding(name, "what is stored", f"it cannot be read: {first}")
 
 
 async def _rows(conn: AsyncConnection, statement: str, member: str | None) -> Sequence[Any]:
@@ -128,7 +136,12 @@ async def _replay(conn: AsyncConnection, member: str | None, walk: Walk, replay:
     walk.end()
     walk.findings += walk.seals.broken()
     await conn.execute(text(IN_ORDER), {"others": "on"})  # few of the entries are moves
-    await _read(conn, MOVES, "WHERE member_id = $1", member, replay)
+    try:
+        async with conn.begin_nested():
+            await _read(conn, MOVES, "WHERE member_id = $1", member, replay)
+    except psycopg.DataError as broken:
+        replay.findings.append(_unreadable(STACKS, broken))
+        return
     replay.end()
 
 
@@ -142,5 +155,6 @@ async def _read(
     """Stream the rows to the reader; of one member, ``only`` theirs."""
     sql = statement.format(where=only if member is not None else "")
     values = [member] if member is not None else []
-    async for rows in stream(conn, sql, values, CHUNK):
-        reader.step(rows)
+    async with aclosing(stream(conn, sql, values, CHUNK)) as log:
+        async for rows in log:
+            reader.step(rows)

@@ -5,15 +5,15 @@ both. Its number comes from one row that every commit locks last, so the order i
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,8 +32,10 @@ from renkei.services.points.hold import LapseHolds, PlaceHold, ReleaseHold
 from renkei.services.points.quota import ClaimQuota, OpenQuota
 from renkei.services.till.sale import CommitSale
 from renkei.simulation.stage import RING
+from renkei.simulation.traffic import Traffic
 from renkei.storage.engine import Database
 from renkei.storage.trip import Statement
+from renkei_contracts.base import Instant
 from renkei_contracts.errors import RenkeiError
 
 COMMANDS: dict[str, Any] = {
@@ -236,7 +238,28 @@ def write_file(path: Path, header: Mapping[str, Any], acts: Sequence[Mapping[str
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def read_file(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+class Header(BaseModel):
+    """The first line of a record: what was played, and how it ended."""
+
+    seed: StrictInt
+    events: Annotated[StrictInt, Field(ge=1)]
+    members: Annotated[StrictInt, Field(ge=1)]
+    traffic: Traffic
+    state_hash: str
+    rows: dict[str, str]
+
+
+class Line(BaseModel):
+    """Every other one: a command, the instant and the identities it saw, and what came of it."""
+
+    now: Instant
+    do: str
+    command: dict[str, Any]
+    known: list[str]
+    outcome: dict[str, Any]
+
+
+def read_file(path: Path) -> tuple[dict[str, Any], Sequence[dict[str, Any]]]:
     """(header, acts) of a record; raises ConfigInvalid where it cannot be read."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -244,4 +267,14 @@ def read_file(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
         raise ConfigInvalid(f"the record {path} cannot be read: {error}") from error
     if not lines:
         raise ConfigInvalid(f"the record {path} is empty")
-    return lines[0], iter(lines[1:])
+    for number, line in enumerate(lines, 1):
+        try:
+            (Line if number > 1 else Header).model_validate(line)
+            if number > 1:
+                restored(line["do"], line["command"])
+        except (KeyError, ValidationError):
+            raise ConfigInvalid(
+                f"{path} is no record of a simulation, as its line {number} shows: "
+                "`renkei simulate --record` writes one"
+            ) from None
+    return lines[0], lines[1:]

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from renkei.errors import ConfigInvalid
 from renkei.ledger.invariants import Finding
 from renkei.ledger.statehash import MemberState, load_states, state_hash
 from renkei.ledger.verify import verify
@@ -118,12 +117,7 @@ def record(result: Result, path: Path) -> None:
 def recorded_scenario(path: Path) -> Scenario:
     """The scenario of a record; raises ConfigInvalid where it is none."""
     header, _ = read_file(path)
-    try:
-        return Scenario(header["seed"], header["events"], header["members"], header["traffic"])
-    except (KeyError, TypeError) as error:
-        raise ConfigInvalid(
-            f"{path} is no record of a simulation: `renkei simulate --record` writes one"
-        ) from error
+    return Scenario(header["seed"], header["events"], header["members"], header["traffic"])
 
 
 def replay(stage: Stage, path: Path) -> Result:
@@ -178,7 +172,9 @@ async def _ending(
     log: Sequence[Mapping[str, Any]],
     findings: Sequence[Finding],
 ) -> Ending:
-    aliases = {member_id(number): str(number) for number in range(scenario.members)}
+    every = {member_id(number): str(number) for number in range(scenario.members)}
+    enrolled = (await conn.execute(text("SELECT member_id FROM member"))).scalars()
+    aliases = {member: every[member] for member in enrolled if member in every}
     rows = {row[0]: row[1] for row in (await conn.execute(text(ROWS))).all()}
     report = await verify(conn)
     states = await load_states(conn, aliases, end())

@@ -154,8 +154,13 @@ def connect_args(url: URL, name: str, options: str = "") -> dict[str, Any]:
     return {**left, "options": f"{NOTICED_THERE}{options} {url.query.get('options', '')}"}
 
 
-async def require_reachable(database: Database) -> None:
-    """Raise DatabaseUnreachable with the server's own reason, ConfigInvalid when it is too old."""
+async def require_reachable(
+    database: Database, named: str = "RENKEI_DATABASE_URL or renkei.toml"
+) -> None:
+    """Raise DatabaseUnreachable with the server's own reason, ConfigInvalid when it is too old.
+
+    ``named`` is where its address was given.
+    """
     try:
         async with database.engine.connect() as conn:
             number = (await conn.execute(text("SHOW server_version_num"))).scalar_one()
@@ -164,7 +169,7 @@ async def require_reachable(database: Database) -> None:
             raise
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise DatabaseUnreachable(
-            f"the database cannot be reached: {reason}; check RENKEI_DATABASE_URL or renkei.toml"
+            f"the database cannot be reached: {reason}; check {named}"
         ) from error
     require_new_enough(int(number))
 

@@ -1,6 +1,6 @@
 """Reading very many rows: a cursor at the server, and the rows as the driver gives them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection as Driver
@@ -14,7 +14,7 @@ EPOCH = 946_684_800_000_000
 
 async def stream(
     conn: AsyncConnection, statement: str, values: Sequence[Any], size: int
-) -> AsyncIterator[Sequence[Any]]:
+) -> AsyncGenerator[Sequence[Any]]:
     """So many rows at a time. Values stand as ``$1`` and so on; raises the driver's errors.
 
     Instants are whole microseconds since EPOCH, as the server sends them: nothing is read of them.

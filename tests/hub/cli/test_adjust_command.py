@@ -100,6 +100,11 @@ def test_what_cannot_be_is_refused_and_nothing_booked(
     assert spendable(renkei, member) == 0
 
 
+def test_points_may_last_to_the_last_day_there_is(renkei: Command, member: str) -> None:
+    given = renkei("adjust", member, "--give", "3", "--until", "2200-12-31", *WHY)
+    assert (given.code, spendable(renkei, member)) == (0, 3)
+
+
 def test_nobody_is_given_points_without_a_reason(renkei: Command, member: str) -> None:
     assert "reason" in renkei("adjust", member, "--give", "5", "--by", "佐藤").refusal
     for nothing in ("", " "):

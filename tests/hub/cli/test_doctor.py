@@ -61,6 +61,24 @@ def test_running_as_the_owner_is_found(owner: Connection) -> None:
     assert APP_ROLE in finding.mend
 
 
+@pytest.mark.parametrize(
+    ("given", "table"),
+    [
+        ("DELETE ON chain TO renkei_app", "chain"),
+        ("UPDATE ON feed TO PUBLIC", "feed"),
+        ("UPDATE (granted) ON lot TO renkei_app", "lot"),
+    ],
+)
+def test_rights_that_the_running_role_was_given_besides_are_found(
+    owner: Connection, given: str, table: str
+) -> None:
+    owner.execute(text(f"GRANT {given}"))
+    owner.execute(text(f"SET ROLE {APP_ROLE}"))
+    finding = looks.roles(owner)
+    assert (finding.ok, finding.said.endswith(f" {table}")) == (False, True)
+    assert "PUBLIC" in finding.mend
+
+
 @pytest.mark.parametrize("change", ["ENABLE", "DISABLE"])
 def test_a_guard_that_does_not_always_fire_is_found(owner: Connection, change: str) -> None:
     owner.execute(text(f"ALTER TABLE posting {change} TRIGGER frozen"))

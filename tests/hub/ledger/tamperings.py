@@ -33,6 +33,20 @@ REQUEST = "a request and its answer are as they were recorded"
 MERGED = "a member is merged into whom the newest merge says, and never in a circle"
 BALANCE = "a member's balances are the sums of their lots, and debt of its allocations"
 GUARD = "what is posted is never changed"
+ONCE = "what must be there once cannot be there twice"
+
+ADDED = "a row that was added is as it was recorded"
+VERSIONS = "a program's versions are numbered without a gap, as many as the feed told of"
+TOLD_COUPON = "a coupon of which the feed told is there, with all of its moves"
+KEY_OF = "a sale at a till is found by its natural key"
+
+TELL_OF_COUPON = """WITH h AS (UPDATE feed_head SET seq = seq + 1 RETURNING seq)
+INSERT INTO feed SELECT 0, seq, 'coupon', '28', 0 FROM h"""
+COUPON = (
+    "INSERT INTO coupon VALUES"
+    " ('28', :hanako, 'default', 1, 'c', 'o', NULL, NULL, 0, now(), NULL, now())"
+)
+FIRST_SALE, SECOND_SALE = "|shibuya|1|2026-11-01|0|1", "|shibuya|1|2026-03-01|0|2"
 
 NOBODY, SALE = "NULL, NULL", "'cart', 'o1'"
 
@@ -248,6 +262,36 @@ TAMPERINGS = (
         "what is stored",
     ),
     Case(
+        "settled_stack_no_database_can_read",
+        (r"""UPDATE settled SET used = '{"a"\: "\u0000"}' WHERE order_ref = 'o1'""",),
+        STACKS,
+        "what is stored",
+    ),
+    Case(
+        "lot_for_ever",
+        set_value("lot", "expires_at = 'infinity'", "lot = 3"),
+        CHAIN,
+        "{hanako} transaction 3",
+    ),
+    Case(
+        "lot_usable_since_ever",
+        set_value("lot", "usable_from = '-infinity'", "lot = 3"),
+        CHAIN,
+        "{hanako} transaction 3",
+    ),
+    Case(
+        "hold_for_ever",
+        set_value("hold", "lapses_at = 'infinity'", "key = 'h2'"),
+        HOLD,
+        "{hanako} hold of transaction 7",
+    ),
+    Case(
+        "sealed_for_ever",
+        ("UPDATE period SET sealed_at = 'infinity' WHERE sealed_at IS NOT NULL",),
+        ROOTS,
+        "program default period 2026-10",
+    ),
+    Case(
         "order_revision_changed",
         ("UPDATE order_revision SET document = '{}' WHERE order_ref = 'o1'",),
         "an order stands as its newest revision",
@@ -453,6 +497,79 @@ TAMPERINGS = (
         "an exchange has its request, and its points as long as its coupon is not taken back",
         "{hanako} coupon 28",
     ),
+    Case("coupon_deleted", (TELL_OF_COUPON,), TOLD_COUPON, "coupon 28"),
+    Case(
+        "coupon_move_deleted",
+        (COUPON, TELL_OF_COUPON, TELL_OF_COUPON),
+        TOLD_COUPON,
+        "coupon 28",
+    ),
+    Case(
+        "program_version_deleted",
+        ("DELETE FROM program_version",),
+        VERSIONS,
+        "program default version 0",
+    ),
+    Case(
+        "program_version_skipped",
+        ("INSERT INTO program_version SELECT program_id, 3, now(), document FROM program_version",),
+        VERSIONS,
+        "program default version 3",
+    ),
+    Case(
+        "copy_without_evidence",
+        ("UPDATE orders SET same_connection = 'cart', same_ref = 'o2' WHERE order_ref = 'o1'",),
+        "an order that is counted elsewhere says why",
+        "order cart/o1",
+    ),
+    Case(
+        "copy_that_counts_again",
+        ("INSERT INTO same_as VALUES ('cart', 'o1', 'cart', 'o2', 'natural key', now())",),
+        "an order that is counted elsewhere says why",
+        "order cart/o1",
+    ),
+    Case(
+        "natural_key_deleted",
+        (f"DELETE FROM order_key WHERE order_ref = '{FIRST_SALE}'",),
+        KEY_OF,
+        f"order pos/{FIRST_SALE}",
+    ),
+    Case(
+        "natural_key_of_another_sale",
+        (f"UPDATE order_key SET order_ref = '{SECOND_SALE}' WHERE order_ref = '{FIRST_SALE}'",),
+        "a natural key is that of its sale",
+        f"order pos/{SECOND_SALE}",
+    ),
+    Case(
+        "allowance_deleted",
+        set_value("hold", "scope = 'allowance/trm_1'", "key = 'h2'"),
+        "an allowance is what its hold set aside",
+        "{hanako} allowance/trm_1 h2",
+    ),
+    Case(
+        "tier_reached_deleted",
+        set_value("txn", "kind = 'tier', key = 'gold/ever'", "version = 5"),
+        "points for a tier have their mark that it was reached",
+        "{hanako} transaction 5",
+    ),
+    Case(
+        "order_of_a_program_without_its_version",
+        ("UPDATE orders SET program_version = NULL WHERE order_ref = 'o1'",),
+        "an order stands as its newest revision",
+        "order cart/o1 revision 1",
+    ),
+    Case(
+        "order_of_another_program",
+        ("UPDATE orders SET program_id = NULL WHERE order_ref = 'o1'",),
+        "an order is evaluated by one version of the program",
+        "{hanako} transaction 1",
+    ),
+    Case(
+        "digest_missing",
+        ("UPDATE refund SET row_digest = NULL WHERE order_ref = 'j1'",),
+        ADDED,
+        "refund cart/j1/cart/r1",
+    ),
     Case("merge_deleted", ("DELETE FROM member_merge WHERE n = 2",), MERGED, "{jiro} merged"),
     Case(
         "version_lead",
@@ -462,23 +579,29 @@ TAMPERINGS = (
     ),
     *(
         Case(
-            f"txn_{column}",
+            f"txn_{column}_{n}",
             set_value("txn", f"{column} = {value}", "version = 5"),
             CHAIN,
             "{hanako} transaction 5",
         )
-        for column, value in (
-            ("event_at", "event_at - interval '1 second'"),
-            ("recorded_at", "recorded_at + interval '1 microsecond'"),
-            ("period", "'2026-10'"),
-            ("content", '\'{"reasons": ["gift"]}\''),
-            ("kind", "'adjust'"),
-            ("key", "'another'"),
-            ("program_version", "2"),
-            ("order_ref", "'o1'"),
-            ("delivery_key", "'dlv_9'"),
-            ("group_root", "'mem_9'"),
-            ("note_digest", "'digest'"),
+        for n, (column, value) in enumerate(
+            (
+                ("event_at", "event_at - interval '1 second'"),
+                ("recorded_at", "recorded_at + interval '1 microsecond'"),
+                ("period", "'2026-10'"),
+                ("content", '\'{"reasons": ["gift"]}\''),
+                ("content", r"""'{"reasons"\: ["\ud800"]}'"""),
+                ("content", "(repeat('[', 3000) || repeat(']', 3000))::json"),
+                ("content", "repeat('9', 5000)::json"),
+                ("kind", "'adjust'"),
+                ("key", "'another'"),
+                ("program_version", "2"),
+                ("order_ref", "'o1'"),
+                ("order_ref", "NULL"),
+                ("delivery_key", "'dlv_9'"),
+                ("group_root", "'mem_9'"),
+                ("note_digest", "'digest'"),
+            )
         )
     ),
 )
