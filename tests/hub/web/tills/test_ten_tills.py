@@ -34,6 +34,19 @@ def test_a_register_shows_no_more_points_by_their_days_than_can_be_spent(
         story.teardown()
 
 
+def test_what_is_owed_beside_a_hold_that_has_lapsed_is_paid_from_it(
+    server: Any, tmp_path: Path
+) -> None:
+    with machine_in(server, tmp_path) as machine:
+        story = machine()
+        past = timedelta(days=3, hours=2)
+        story.days_offline(till="t0", who=0, shares=[], time=past, spent=False, fate="heard")
+        story.void(which=0, online=False, fate="heard")
+        story.report(which=0, fate="heard")
+        story.wait(time=timedelta(days=1))
+        story.teardown()
+
+
 @pytest.mark.proof
 def test_every_answer_is_the_reference_ledgers_in_many_stories(server: Any, tmp_path: Path) -> None:
     with machine_in(server, tmp_path) as machine:

@@ -210,6 +210,7 @@ class TillMachine(Offline):
                 self._report(till, "heard")
         for member in self.both.members:
             self._await(self.both.look("t0", member))
+        self.jobs()  # debts of the books wait for it, those that are shown do not
         self._await(self.both.check_books())
         overdrawn = self._await(self.both.overdrawn())
         assert not overdrawn & (self.bound - self.loose), "points that were set aside were missing"
