@@ -12,7 +12,7 @@ FROM txn_note n JOIN member_key k USING (member_id)
 WHERE n.member_id = ANY(CAST(:ids AS text[]))"""
 
 Notes = dict[tuple[str, int], dict[str, str]]
-"""By the member in whose books a transaction stands, and its number there: ``reason`` and ``by``."""
+"""By the member in whose books a transaction stands, and its number there: reason and by."""
 
 
 async def read_notes(booking: Booking, member: str) -> Notes:
