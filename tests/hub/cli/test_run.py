@@ -98,6 +98,10 @@ def test_plugins_are_listed_for_a_program(renkei: Command) -> None:
     assert set(document) == {"plugins", "broken", "disabled"}
 
 
+def test_plugins_are_listed_with_what_they_have_in_words(renkei: Command) -> None:
+    assert "webhooks, orders, members, balances, stock" in " ".join(renkei("plugins").out.split())
+
+
 def test_a_disabled_plugin_is_listed_as_such(renkei: Command, monkeypatch: Any) -> None:
     names = [one["name"] for one in renkei("plugins", "--json").document["plugins"]]
     monkeypatch.setenv("RENKEI_DISABLED_PLUGINS", ",".join(names))
