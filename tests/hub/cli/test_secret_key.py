@@ -54,9 +54,7 @@ async def test_no_key_is_made_for_a_database_that_has_one(
     settings = Settings(data_dir=tmp_path / "moved")
     database = open_database(server.url(APP_ROLE, database_name))
     try:
-        with pytest.raises(
-            ConfigInvalid, match=r"moved/secret\.key is missing"
-        ):
+        with pytest.raises(ConfigInvalid, match=r"moved/secret\.key is missing"):
             await ring_of(settings, database)
     finally:
         await database.close()
