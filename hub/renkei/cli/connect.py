@@ -49,11 +49,12 @@ def connect(
 ) -> None:
     """Connect a shop: its settings are asked for, checked at the vendor, and kept sealed."""
     from renkei.cli.connection_settings import gather
-    from renkei.services.consent import ByHand
+    from renkei.services.consent import REDIRECT_URL, ByHand
 
     settings = invocation(context).settings()
     plugin = load_registry(settings.disabled_plugins).vendor(vendor)
-    given = gather(plugin.settings, setting or (), file, _ask())
+    needed = (REDIRECT_URL,) if authorize else ()
+    given = gather(plugin.settings, setting or (), file, _ask(), needed)
     hand = ByHand(_page_and_back, webhook_url(settings, "/") or "") if authorize else None
     made = with_hub(
         settings, lambda hub: _made(hub, plugin, id or vendor, given, hand, replace=replace)

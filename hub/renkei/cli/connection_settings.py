@@ -5,7 +5,7 @@ import os
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,17 @@ Ask = Callable[[str, bool], str]
 
 
 def gather(
-    model: type[BaseModel], options: Sequence[str], file: Path | None, ask: Ask | None
+    model: type[BaseModel],
+    options: Sequence[str],
+    file: Path | None,
+    ask: Ask | None,
+    needed: Collection[str] = (),
 ) -> dict[str, Any]:
     """The settings, checked against the vendor's model; raises ConfigInvalid.
 
     Options win over the file, the file over the environment (RENKEI_CONNECT_<NAME>). ``ask`` is
-    asked for what is required and still missing; without it, what is missing is an error.
+    asked for what is required, or ``needed`` this time, and still missing; without it, what is
+    missing is an error.
     """
     given: dict[str, Any] = {
         **from_environment(model, os.environ),
@@ -41,7 +46,7 @@ def gather(
     missing = [
         name
         for name, field in model.model_fields.items()
-        if field.is_required() and name not in given and name != PATH_SECRET
+        if (field.is_required() or name in needed) and name not in given and name != PATH_SECRET
     ]
     if missing and ask is None:
         raise ConfigInvalid(

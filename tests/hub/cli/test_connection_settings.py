@@ -50,6 +50,16 @@ def test_a_list_is_written_as_json() -> None:
     assert given["old_keys"] == ["k0"]
 
 
+def test_what_is_needed_this_time_is_asked_for_although_it_has_a_default() -> None:
+    class ConsentSettings(BaseModel):
+        redirect_url: str = ""
+
+    for needed, given in (((), {}), (("redirect_url", "other"), {"redirect_url": "typed"})):
+        assert gather(ConsentSettings, (), None, lambda *_: "typed", needed) == given
+    with pytest.raises(ConfigInvalid, match="missing settings: redirect_url"):
+        gather(ConsentSettings, (), None, None, ("redirect_url",))
+
+
 def test_what_begins_like_json_must_be_json() -> None:
     assert refused(*ENOUGH, "old_keys=[k0").startswith("old_keys: ")
 
