@@ -187,7 +187,12 @@ def alerts(conn: Connection) -> Finding:
     rows = conn.execute(text(RAISED)).all()
     if raised := ", ".join(f"{count} {kind}" for kind, count in rows):
         least = "at least " * (sum(count for _, count in rows) >= MOST)
-        return Finding("alerts", False, f"{least}{raised}", "somebody must look at them")
+        return Finding(
+            "alerts",
+            False,
+            f"{least}{raised}",
+            "`renkei alerts` lists them, and closes those that were dealt with",
+        )
     return Finding("alerts", True, "none")
 
 
