@@ -174,6 +174,16 @@ async def _require_owner(url: str) -> None:
         await database.close()
 
 
+async def ring_of(settings: Settings, database: Database) -> KeyRing:
+    """The key ring, made only where the database is new; raises ConfigInvalid for another's."""
+    async with database.begin() as conn:
+        known = await installation.is_there(conn)
+        ring = existing_key_ring(settings) if known else key_ring(settings)
+        await installation.ensure(conn, ring)
+        await installation.require_key(conn, ring, key_place(settings))
+    return ring
+
+
 async def _build(
     settings: Settings,
     database: Database,
@@ -182,10 +192,8 @@ async def _build(
     traces: Traces,
     stack: AsyncExitStack,
 ) -> Hub:
-    ring = key_ring(settings)
     wakers = Wakers()
-    async with database.begin() as conn:
-        await installation.ensure(conn, ring)
+    ring = await ring_of(settings, database)
     connections = OpenConnections(registry, database.engine, ring, clock)
     stack.push_async_callback(connections.close)
     intake: GroupCommitter[Incoming, bool] = await stack.enter_async_context(

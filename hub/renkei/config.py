@@ -94,6 +94,13 @@ class Settings(BaseSettings):
             return frozenset(name.strip() for name in given.split(",") if name.strip())
         return given
 
+    @field_validator("data_dir", "postgres_bin", mode="before")
+    @classmethod
+    def _named(cls, path: object) -> object:
+        if path == "":
+            raise ValueError("must not be empty: name a folder, or leave the setting out")
+        return path
+
     @field_validator("data_dir", "postgres_bin")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

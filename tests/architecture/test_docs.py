@@ -64,3 +64,9 @@ def test_the_interface_document_of_tills_says_what_the_models_say() -> None:
     command = [sys.executable, ROOT / "docs" / "interface.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_matrix_of_the_japanese_readme_is_headed_in_japanese() -> None:
+    (heads,) = re.findall(r"^\| ベンダー .*", text_of("README.ja.md"), re.MULTILINE)
+    english = re.findall(r"[a-z]+", heads.replace("Webhook", ""))
+    assert english == []

@@ -184,6 +184,13 @@ def test_a_home_folder_is_spelled_out() -> None:
     assert load_settings(data_dir="~/points").data_dir == Path.home() / "points"
 
 
+def test_an_empty_folder_is_not_the_one_that_a_command_is_given_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RENKEI_DATA_DIR", "")
+    assert "must not be empty" in refused()
+
+
 def test_settings_are_described_where_their_name_cannot_say_it() -> None:
     undescribed = {name for name, field in Settings.model_fields.items() if not field.description}
     assert undescribed == {"log_level"}

@@ -19,8 +19,8 @@ def consent_url(
     """The vendor's page of consent; SettingsInvalid where another callback is registered there."""
     if callback_url != registered:
         raise SettingsInvalid(
-            "redirect_url is another address than this hub's callback: register it at the vendor "
-            "and set it"
+            "redirect_url must be the address that is registered at the vendor, to which the "
+            f"owner's browser returns: register one there, such as {callback_url}, and set it"
         )
     query = {
         "response_type": "code",

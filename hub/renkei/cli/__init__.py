@@ -44,7 +44,7 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
         return INTERRUPTED
     except TyperException as error:
-        return _end(f"{error.format_message().rstrip('.')}: see `renkei --help`", REFUSED)
+        return _end(f"{error.format_message().rstrip('.')}: see `{_path(error)} --help`", REFUSED)
     except (RenkeiError, EmbeddedRefused) as error:
         if debug:
             raise
@@ -56,6 +56,12 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
             return _end("an argument holds bytes that are no UTF-8: type it again", REFUSED)
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         return _end(f"a fault of ours: {said} (run it again with --debug to see where)", FAULT)
+
+
+def _path(error: TyperException) -> str:
+    """The command whose help says more: as far as its name was understood."""
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "renkei"
 
 
 def _end(message: str, code: int) -> int:

@@ -8,6 +8,7 @@ import typer
 from renkei import __version__
 from renkei.cli import (
     adjust,
+    alerts,
     application,
     backfill,
     backup,
@@ -89,6 +90,7 @@ app.command("trace")(trace.trace)
 app.command("queue")(queue.queue)
 app.command("replay")(queue.replay)
 app.command("dismiss")(queue.dismiss)
+app.command("alerts")(alerts.alerts)
 app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.command("till-test")(till_test.till_test)

@@ -9,7 +9,7 @@ import typer
 from renkei.cli.hubs import with_hub
 from renkei.cli.invocation import invocation
 from renkei.cli.moments import INSTANTS, in_japan
-from renkei.cli.screen import as_json, local, say, table
+from renkei.cli.screen import as_json, errors, local, say, table
 
 if TYPE_CHECKING:
     from renkei.bootstrap import Hub
@@ -26,13 +26,23 @@ def backfill(
 ) -> None:
     """Let `renkei serve` read a shop's past orders and members, and show how far it is."""
     settings = invocation(context).settings()
-    found = with_hub(settings, lambda hub: _done(hub, connection, in_japan(since)))
+    asked = in_japan(since)
+    found = with_hub(settings, lambda hub: _done(hub, connection, asked))
     if json:
         as_json({"backfill": [asdict(one) | {"percent": one.percent} for one in found]})
     elif not found:
         say(f"{connection}: no back-fill; begin one with --since")
     else:
         table("", ("of", "from", "read up to", "until", "pages", "items", "%"), _rows(found))
+    _say_not_kept(found, asked)
+
+
+def _say_not_kept(found: "list[Progress]", asked: datetime | None) -> None:
+    """Whoever named an earlier day than what is being read must name it again."""
+    for one in found:
+        if asked is not None and asked < one.began and not one.done:
+            told = f"{one.what}: being read from {local(one.began)} on; give the earlier day again"
+            errors.print(f"{told} once that is done", markup=False, soft_wrap=True)
 
 
 async def _done(hub: "Hub", connection: str, since: datetime | None) -> "list[Progress]":

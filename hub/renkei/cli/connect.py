@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from renkei.cli.connection_settings import Ask
     from renkei.services.setup.connect import Connected
     from renkei.services.setup.consent import ByHand
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when orders count of the connection that an installation begins with."""
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
@@ -45,11 +49,12 @@ def connect(
 ) -> None:
     """Connect a shop: its settings are asked for, checked at the vendor, and kept sealed."""
     from renkei.cli.connection_settings import gather
-    from renkei.services.setup.consent import ByHand
+    from renkei.services.setup.consent import REDIRECT_URL, ByHand
 
     settings = invocation(context).settings()
     plugin = load_registry(settings.disabled_plugins).vendor(vendor)
-    given = gather(plugin.settings, setting or (), file, _ask())
+    needed = (REDIRECT_URL,) if authorize else ()
+    given = gather(plugin.settings, setting or (), file, _ask(), needed)
     hand = ByHand(_page_and_back, webhook_url(settings, "/") or "") if authorize else None
     made = with_hub(
         settings, lambda hub: _made(hub, plugin, id or vendor, given, hand, replace=replace)
@@ -99,12 +104,16 @@ def connections(context: typer.Context, json: Json = False) -> None:
         as_json({"connections": rows})
         return
     shown = [
-        (line.id, line.vendor or "–", line.state, local(line.settles_from), url, line.last_error)
-        for line, url in zip(lines, urls, strict=True)
+        (one.id, one.vendor or "–", one.state, _counts_from(one.settles_from), url, one.last_error)
+        for one, url in zip(lines, urls, strict=True)
     ]
     table("", ("connection", "vendor", "state", "counts from", "webhooks to", "last error"), shown)
     for alarm in (alarm for line in lines for alarm in line.alarms):
         errors.print(f"✘ {alarm}", markup=False, soft_wrap=True)
+
+
+def _counts_from(moment: datetime) -> str:
+    return local(moment) if moment > EVER else "the beginning"
 
 
 def webhook_url(settings: Settings, path: str | None) -> str | None:

@@ -5,7 +5,7 @@ import os
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,27 @@ Ask = Callable[[str, bool], str]
 
 
 def gather(
-    model: type[BaseModel], options: Sequence[str], file: Path | None, ask: Ask | None
+    model: type[BaseModel],
+    options: Sequence[str],
+    file: Path | None,
+    ask: Ask | None,
+    needed: Collection[str] = (),
 ) -> dict[str, Any]:
     """The settings, checked against the vendor's model; raises ConfigInvalid.
 
     Options win over the file, the file over the environment (RENKEI_CONNECT_<NAME>). ``ask`` is
-    asked for what is required and still missing; without it, what is missing is an error.
+    asked for what is required, or ``needed`` this time, and still missing; without it, what is
+    missing is an error.
     """
     given: dict[str, Any] = {
         **from_environment(model, os.environ),
         **(from_file(file) if file else {}),
-        **from_options(options),
+        **from_options(model, options),
     }
     missing = [
         name
         for name, field in model.model_fields.items()
-        if field.is_required() and name not in given and name != PATH_SECRET
+        if (field.is_required() or name in needed) and name not in given and name != PATH_SECRET
     ]
     if missing and ask is None:
         raise ConfigInvalid(
@@ -49,7 +54,7 @@ def gather(
             f"--settings FILE.toml, or as {ENV_PREFIX}<NAME>"
         )
     for name in missing:
-        given[name] = _asked(name, model.model_fields[name], ask)
+        given[name] = _value(model, name, _asked(name, model.model_fields[name], ask))
     if ask is not None and any(not fault["loc"] for fault in _faults(model, given)):
         given |= _asked_for_more(model, given, ask)
     require_valid(model, given)
@@ -87,14 +92,15 @@ def _faults(model: type[BaseModel], given: Mapping[str, Any]) -> list[ErrorDetai
     return []
 
 
-def from_options(options: Sequence[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` each; a value that begins with [ or { is JSON."""
+def from_options(model: type[BaseModel], options: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` each; lists and tables are JSON."""
     given: dict[str, Any] = {}
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or not name:
             raise ConfigInvalid("--set wants NAME=VALUE, for example --set shop=my-shop")
-        given[name.strip().replace("-", "_")] = _value(name, value)
+        name = name.strip().replace("-", "_")
+        given[name] = _value(model, name, value)
     return given
 
 
@@ -112,7 +118,9 @@ def from_environment(model: type[BaseModel], environment: Mapping[str, str]) -> 
     """The settings named in the environment, where secrets are seen by fewer eyes."""
     names = {f"{ENV_PREFIX}{name}".upper(): name for name in model.model_fields}
     return {
-        names[key]: _value(names[key], value) for key, value in environment.items() if key in names
+        names[key]: _value(model, names[key], value)
+        for key, value in environment.items()
+        if key in names
     }
 
 
@@ -127,8 +135,16 @@ def _holds_secret(kind: object) -> bool:
     return kind is SecretStr
 
 
-def _value(name: str, text: str) -> object:
-    if not text.startswith(("[", "{")):
+def _is_text(kind: object) -> bool:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return all(_is_text(part) for part in typing.get_args(kind))
+    return kind in (str, SecretStr, types.NoneType)
+
+
+def _value(model: type[BaseModel], name: str, text: str) -> object:
+    """JSON where it begins like that, but not of a text: a password may begin as it likes."""
+    field = model.model_fields.get(name)
+    if not text.startswith(("[", "{")) or (field is not None and _is_text(field.annotation)):
         return text
     try:
         return json.loads(text)
@@ -141,8 +157,14 @@ def _asked(name: str, field: FieldInfo, ask: Ask | None) -> str:
     return ask(f"{name} ({field.description})" if field.description else name, is_secret(field))
 
 
+AS_JSON = {"tuple_type": '["a", "b"]', "list_type": '["a", "b"]', "dict_type": '{"a": "b"}'}
+"""How a value is written whose place wants a list or a table."""
+
+
 def _said(model: type[BaseModel], fault: ErrorDetails) -> str:
     where = ".".join(map(str, fault["loc"]))
+    if fault["type"] in AS_JSON:
+        return f"{where}: write it as JSON, such as {AS_JSON[fault['type']]}"
     if fault["type"] == "extra_forbidden":
         return f"{where} is not a setting of this vendor (it has {', '.join(model.model_fields)})"
     reason = fault["msg"].removeprefix("Value error, ")

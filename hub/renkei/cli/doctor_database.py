@@ -5,16 +5,18 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, make_url, text
 
-from renkei.bootstrap import database_home
+from renkei.bootstrap import database_home, existing_key_ring, key_place
 from renkei.cli.doctor_checks import Finding, judged
 from renkei.cli.doctor_queues import watched
 from renkei.cli.screen import local, working
 from renkei.config import Settings
+from renkei.errors import ConfigInvalid, SealBroken
 from renkei.ledger.guards import FROZEN_TABLES, REACH, UNGUARDED, UNKEYED
 from renkei.messaging import reconciliations
 from renkei.messaging.acceptance import KINDS
 from renkei.messaging.alerts import OF_CONNECTIONS
 from renkei.messaging.queues import MOST
+from renkei.services.setup.installation import ABOUT, SEALED
 from renkei.storage import embedded, schema
 from renkei.storage.engine import APP_ROLE, OLDEST, connect_args, is_database_error
 
@@ -31,7 +33,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         yield server[0]
         url = server[1]
     if url:
-        yield from _inside(url)
+        yield from _inside(url, settings)
 
 
 def _embedded(home: Path) -> tuple[Finding, str]:
@@ -50,7 +52,7 @@ def _embedded(home: Path) -> tuple[Finding, str]:
     return Finding(name, True, f"PostgreSQL {before.version}, {state}"), server.url(APP_ROLE)
 
 
-def _inside(url: str) -> Iterator[Finding]:
+def _inside(url: str, settings: Settings) -> Iterator[Finding]:
     args = connect_args(make_url(url), "renkei doctor")
     engine = create_engine(url, hide_parameters=True, connect_args=args)
     try:
@@ -60,6 +62,7 @@ def _inside(url: str) -> Iterator[Finding]:
             revision = migrations(conn)
             yield revision
             if revision.ok:
+                yield key(conn, settings)
                 for check in CHECKS:
                     yield check(conn)
                 yield from watched(conn)
@@ -93,6 +96,19 @@ def migrations(conn: Connection) -> Finding:
     return Finding(
         "schema", False, said, "start `renkei serve` once with the owner's migration_url"
     )
+
+
+def key(conn: Connection, settings: Settings) -> Finding:
+    """Whether the secret key is the one that this database was made with."""
+    name, sealed = "key of the database", conn.execute(text(SEALED)).scalar_one_or_none()
+    if sealed is None:
+        return Finding(name, True, "nothing is sealed yet")
+    try:
+        existing_key_ring(settings).open(sealed, ABOUT)
+    except (ConfigInvalid, SealBroken):
+        mend = "put the hub's own key back, as it was kept beside the backups"
+        return Finding(name, False, f"{key_place(settings)} does not open what is sealed", mend)
+    return Finding(name, True, "opens what is sealed")
 
 
 def roles(conn: Connection) -> Finding:
@@ -171,7 +187,12 @@ def alerts(conn: Connection) -> Finding:
     rows = conn.execute(text(RAISED)).all()
     if raised := ", ".join(f"{count} {kind}" for kind, count in rows):
         least = "at least " * (sum(count for _, count in rows) >= MOST)
-        return Finding("alerts", False, f"{least}{raised}", "somebody must look at them")
+        return Finding(
+            "alerts",
+            False,
+            f"{least}{raised}",
+            "`renkei alerts` lists them, and closes those that were dealt with",
+        )
     return Finding("alerts", True, "none")
 
 

@@ -50,6 +50,8 @@ def state(
     from renkei.services.rules import asked
     from renkei.services.setup.facts import NewFact
 
+    if area and store:
+        raise typer.BadParameter("either --area or --store: a store lies in its area already")
     fields = {"name": name, "value": value, "area": area, "store": store, "source": source}
     new = [asked(NewFact, day=one, **fields) for one in _days(day, until)]
     _state(context, new, json=json)
@@ -68,7 +70,8 @@ def import_(context: typer.Context, file: File, json: Json = False) -> None:
 def list_(
     context: typer.Context,
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="of that day and later")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="of that day and later; else from today on"),
     ] = None,
     json: Json = False,
 ) -> None:

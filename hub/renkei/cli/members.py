@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from renkei.bootstrap import Hub
     from renkei.ledger.history import Standing
     from renkei.services.members.members import Line, MemberBalance
+    from renkei.services.members.notes import Notes
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 Who = Annotated[str, typer.Argument(metavar="MEMBER", help="member id or card number")]
@@ -65,13 +66,25 @@ def balance(
         _show_balance(found)
 
 
-def explain(context: typer.Context, member: Who, json: Json = False) -> None:
+def explain(
+    context: typer.Context,
+    member: Who,
+    notes: Annotated[
+        bool,
+        typer.Option("--notes", help="and what is kept sealed: who decided adjustments, and why"),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Show every movement of a member's points, and why each happened."""
-    who, found = with_hub(invocation(context).settings(), lambda hub: _explain(hub, member))
+    settings = invocation(context).settings()
+    who, found, said = with_hub(settings, lambda hub: _explain(hub, member, notes=notes))
     if json:
-        as_json({"member": who, "lines": [line._asdict() for line in found]})
+        rows = [line._asdict() for line in found]
+        noted = [{"note": said.get((line.home, line.transaction))} for line in found]
+        lines = [row | note for row, note in zip(rows, noted, strict=True)] if notes else rows
+        as_json({"member": who, "lines": lines})
     else:
-        show_lines(who, found)
+        show_lines(who, found, said)
 
 
 def _show_standing(
@@ -103,12 +116,14 @@ async def _balance(hub: "Hub", name: str) -> "MemberBalance":
     return await service.balance(hub.booking, await service.find_member(hub.booking, name))
 
 
-async def _explain(hub: "Hub", name: str) -> "tuple[str, list[Line]]":
+async def _explain(hub: "Hub", name: str, *, notes: bool) -> "tuple[str, list[Line], Notes]":
     from renkei.services.members import members as service
+    from renkei.services.members.notes import read_notes
 
     member = await service.find_member(hub.booking, name)
     await service.balance(hub.booking, member)  # a member without movements is not an unknown one
-    return member, await service.explain(hub.booking, member)
+    said = await read_notes(hub.booking, member) if notes else {}
+    return member, await service.explain(hub.booking, member), said
 
 
 def _show_balance(found: "MemberBalance") -> None:
@@ -140,8 +155,9 @@ def _state(parked: bool, behind: bool) -> str:
     return "on its way" if behind else "up to date"
 
 
-def show_lines(member: str, lines: "list[Line]") -> None:
+def show_lines(member: str, lines: "list[Line]", notes: "Notes | None" = None) -> None:
     """The movements as a statement: oldest first, with the balance after each."""
+    told = notes or {}
     rows = [
         (
             line.transaction,
@@ -150,9 +166,13 @@ def show_lines(member: str, lines: "list[Line]") -> None:
             f"{line.after - line.before:+d}",
             line.after,
             line.order,
-            "; ".join(line.reasons),
+            "; ".join((*line.reasons, *_noted(told.get((line.home, line.transaction))))),
         )
         for line in lines
     ]
     columns = ("no.", "when", "what", "points", "balance", "sale", "why")
     table(member, columns, rows)
+
+
+def _noted(note: dict[str, str] | None) -> tuple[str, ...]:
+    return (f"{note['reason']} ({note['by']})",) if note else ()

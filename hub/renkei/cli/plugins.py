@@ -1,5 +1,6 @@
 """``renkei plugins``: what is installed, what it can do, and what is broken."""
 
+from itertools import compress
 from typing import Annotated, Any
 
 import typer
@@ -47,10 +48,10 @@ def _show(registry: Registry) -> None:
     vendors = list(registry.vendors.values())
     columns, marks = capability_matrix(vendors)
     rows = [
-        (vendor.name, registry.origins[vendor.name], *("✔" if one else "" for one in have))
+        (vendor.name, registry.origins[vendor.name], ", ".join(compress(columns, have)))
         for vendor, have in zip(vendors, marks, strict=True)
     ]
-    table("", ("plugin", "distribution", *columns), rows)
+    table("", ("plugin", "distribution", "what it has"), rows)
     for name in sorted(registry.disabled):
         errors.print(f"{name}: switched off by disabled_plugins", markup=False)
     for name, reason in registry.broken.items():

@@ -112,11 +112,17 @@ def dry_run(
         rates = [one._asdict() for one in result.rates]
         as_json(result._asdict() | {"parts": parts, "refused": refused, "rates": rates})
         return
-    say(f"{result.earned} points, {result.confirmed} of them at once")
+    say(f"{result.earned} points, {result.confirmed} of them confirmed; {_usable(draft)}")
     rows = [(part.rule, part.points, part.why) for part in result.parts]
     rows += [(f"coupon {one.coupon.name}", 0, f"¥{one.yen:,} off") for one in result.coupons]
     rows += [(one.rule, 0, one.why) for one in result.refused]
     table("", ("rule", "points", "why"), rows)
+
+
+def _usable(draft: "Program") -> str:
+    """When points can be spent once they are confirmed."""
+    days = {"at_once": 0, "next_day": 1, "days_later": draft.earn.usable_days}[draft.earn.usable]
+    return f"usable {days} day(s) later" if days else "usable at once"
 
 
 @commands.command("backtest")

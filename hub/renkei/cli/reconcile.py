@@ -81,7 +81,7 @@ def reconcile(
     if json:
         as_json({"ok": ok, "connections": _rows(found), "not_compared": failed})
     else:
-        _show(found, failed)
+        _show(found, failed, last=last)
     if not ok:
         raise typer.Exit(2 if failed else 1)
 
@@ -133,25 +133,26 @@ def _rows(found: "Sequence[Compared]") -> list[dict[str, Any]]:
     ]
 
 
-def _show(found: "Sequence[Compared]", failed: dict[str, str]) -> None:
+def _show(found: "Sequence[Compared]", failed: dict[str, str], *, last: bool) -> None:
     for reason in failed.values():
         errors.print(f"✘ {reason}", markup=False, soft_wrap=True)
-    if not found:
-        say("nothing was compared yet")
-        return
-    kinds = [kind.replace("_", " ") for kind in found[0].outcome.drift]
-    more = ("members", "on their way", "orders", "compared at")
-    columns = ("connection", "explained", "oldest", *kinds, *more)
-    table("", columns, [_line(one.outcome) for one in found])
+    if not found and not failed:
+        nobody = "no shop is connected: see `renkei connections`"
+        say("nothing was compared yet" if last else nobody)
     for one in found:
+        say(_line(one.outcome))
         _show_differing(one)
 
 
-def _line(one: "Outcome") -> tuple[object, ...]:
+def _line(one: "Outcome") -> str:
     tally = one.tally
-    seen = (tally.members, tally.moving, max(tally.orders, tally.listed), local(one.finished_at))
-    points = (one.connection, f"{one.explained} %", local(one.oldest) or "–")
-    return (*points, *one.drift.values(), *seen)
+    seen = f"{tally.members} members, {max(tally.orders, tally.listed)} orders"
+    kinds = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in one.drift.items())
+    oldest = f"; the oldest since {local(one.oldest)}" if one.oldest else ""
+    return (
+        f"{one.connection}: {one.explained} % of the points are explained ({seen}, {tally.moving} "
+        f"on their way), as compared at {local(one.finished_at)}\n  differ: {kinds}{oldest}"
+    )
 
 
 def _show_differing(one: Compared) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from renkei_contracts.toolkit.japanese import JST
@@ -40,11 +40,15 @@ def _plain(value: Any) -> Any:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write rows for a person; numbers stand to the right."""
-    drawn = Table(title=title or None, title_justify="left", title_style="bold")
+    """Write rows for a person; numbers stand to the right, and what the first column names, an id
+    that the next command wants, stands in one line."""
+    if title:
+        output.print(title, style="bold", markup=False, soft_wrap=True)
+    drawn = Table()
     for number, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[number], int) for row in rows)
-        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        side: JustifyMethod = "right" if numeric else "left"
+        drawn.add_column(column, justify=side, overflow="fold", no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*("" if cell is None else str(cell) for cell in row))
     output.print(drawn)

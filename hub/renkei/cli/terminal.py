@@ -119,7 +119,7 @@ def list_(
          "gateway" if one.gateway else "", local(one.disabled_at))
         for one in found
     ]  # fmt: skip
-    columns = ("terminal", "connection", "store", "till", "label", "credentials", "", "disabled")
+    columns = ("terminal", "connection", "store", "till", "label", "keys", "kind", "disabled")
     table("", columns, rows)
 
 

@@ -37,6 +37,8 @@ def till_test(
         return
     if not (url and key and secret and store and till):
         raise typer.BadParameter("give --url, --key, --secret, --store and --till, or --prepare")
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"--url {url!r:.80}: must begin with http:// or https://")
     results = run_async(_played(url, key, secret, store, till))
     if json:
         as_json({"passed": all(one.passed for one in results), "cases": [*map(asdict, results)]})

@@ -76,13 +76,13 @@ class Coupon(Canonical):
 
     @property
     def benefit(self) -> str:
-        """What it gives, in words."""
+        """What it gives, in the words that a cashier and a member read."""
         if self.yen is not None:
-            return f"¥{self.yen:,} off"
+            return f"{self.yen:,}円引き"
         if self.percent is not None:
-            cap = f", at most ¥{self.cap_yen:,}" if self.cap_yen is not None else ""
-            return f"{self.percent} % off{cap}"
-        return "free shipping" if self.free_shipping else f"one of product {self.gift}"
+            cap = f"(上限{self.cap_yen:,}円)" if self.cap_yen is not None else ""
+            return f"{self.percent}%引き{cap}"
+        return "送料無料" if self.free_shipping else f"商品 {self.gift} を1点無料"
 
     def starts(self, issued: datetime, zone: ZoneInfo) -> datetime:
         """From when one that is issued at that instant can be used."""

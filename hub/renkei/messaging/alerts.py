@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +16,27 @@ VALUES (:id, :kind, :c, :order, :message, :now) ON CONFLICT (alert_id) DO NOTHIN
 OF_CONNECTIONS = """
 SELECT connection_id, message FROM alert
 WHERE kind = ANY(:kinds) AND closed_at IS NULL ORDER BY connection_id, raised_at"""
+
+OPEN = """
+SELECT alert_id, kind, connection_id, order_ref, raised_at, message FROM alert
+WHERE closed_at IS NULL AND (CAST(:c AS text) IS NULL OR connection_id = :c)
+ORDER BY raised_at DESC, alert_id LIMIT :most"""
+
+CLOSE = """
+UPDATE alert SET closed_at = :now
+WHERE alert_id = ANY(CAST(:ids AS text[])) AND closed_at IS NULL AND kind <> ALL(:but)
+RETURNING alert_id"""
+
+
+class OpenAlert(NamedTuple):
+    """One that nobody has closed yet."""
+
+    id: str
+    kind: str
+    connection: str | None
+    order: str | None
+    raised_at: datetime
+    message: str
 
 
 @dataclass(frozen=True)
@@ -59,3 +81,17 @@ async def standing(conn: AsyncConnection, kinds: Sequence[str]) -> dict[str, tup
     ).all():
         found[connection] = (*found.get(connection, ()), message)
     return found
+
+
+async def open_alerts(conn: AsyncConnection, connection: str | None, most: int) -> list[OpenAlert]:
+    """The newest first, of one connection or of all."""
+    rows = (await conn.execute(text(OPEN), {"c": connection, "most": most})).all()
+    return [OpenAlert(*row) for row in rows]
+
+
+async def close(
+    conn: AsyncConnection, ids: Sequence[str], but: Sequence[str], now: datetime
+) -> set[str]:
+    """Close these, a person having looked; gives which were open and of no kind in ``but``."""
+    values = {"ids": list(ids), "but": list(but), "now": now}
+    return set((await conn.execute(text(CLOSE), values)).scalars())

@@ -42,7 +42,8 @@ def asked(model: type[M], **values: Any) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or model.__name__
-        raise RequestInvalid(field, first["input"], first["msg"]) from None
+        why = first["msg"].removeprefix("Value error, ")
+        raise RequestInvalid(field, first["input"], why) from None
 
 
 def require_amount(field: str, value: object) -> None:

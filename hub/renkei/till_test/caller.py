@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class CaseFailed(Exception):
-    """The hub did something else than the case expects; the message says what."""
+    """The hub did something else than the case expects; the message says what, in Japanese."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Answer:
     def ok(self) -> Json:
         """The body of an answer that is no refusal; raises CaseFailed."""
         if self.status != httpx.codes.OK:
-            raise CaseFailed(f"expected 200, got {self.status} {self.code}")
+            raise CaseFailed(f"期待 200、実際 {self.status} {self.code}")
         found: Json = self.body
         return found
 
@@ -46,7 +46,7 @@ class Answer:
 def expect(what: str, got: object, wanted: object) -> None:
     """Raises CaseFailed where the two differ."""
     if got != wanted:
-        raise CaseFailed(f"{what}: expected {wanted!r:.80}, got {got!r:.80}")
+        raise CaseFailed(f"{what}: 期待 {wanted!r:.80}、実際 {got!r:.80}")
 
 
 @dataclass

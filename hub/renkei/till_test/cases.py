@@ -35,7 +35,7 @@ class Case(NamedTuple):
 async def _look_up(till: Till) -> None:
     found = await member(till)
     if "一郎" in found["masked_name"]:
-        raise CaseFailed("the name is not masked")
+        raise CaseFailed("氏名がマスクされていません")
 
 
 async def _nobody(till: Till) -> None:
@@ -63,11 +63,11 @@ async def _hold(till: Till) -> None:
     before = await spendable(till)
     ask = {"key": till.name(), "member": (await member(till))["member"], "points": 100}
     first = (await till.post(f"{API}/holds", ask)).ok()
-    expect("the same key again", (await till.post(f"{API}/holds", ask)).ok(), first)
+    expect("同じキーの再送", (await till.post(f"{API}/holds", ask)).ok(), first)
     (await till.post(f"{API}/holds", ask | {"points": 99})).refused("key_reused")
-    expect("spendable while it is held", await spendable(till), before - 100)
+    expect("仮押さえ中の spendable", await spendable(till), before - 100)
     (await till.post(f"{API}/holds/{first['hold']}:release")).ok()
-    expect("spendable after its release", await spendable(till), before)
+    expect("解除後の spendable", await spendable(till), before)
 
 
 async def _hold_pays(till: Till) -> None:
@@ -77,28 +77,28 @@ async def _hold_pays(till: Till) -> None:
     ask, booked = await sold(till, hold=held["hold"], points_used=150)
     expect("used", booked["used"], 150)
     await undo(till, ask)
-    expect("spendable in the end", await spendable(till), before)
+    expect("終了時の spendable", await spendable(till), before)
 
 
 async def _commit(till: Till) -> None:
     before = await spendable(till)
     ask, first = await sold(till)
-    expect("the same again", (await till.post(SALES, ask)).ok(), first)
+    expect("再送の応答", (await till.post(SALES, ask)).ok(), first)
     other = ask | {"lines": LINES[:1]}
     (await till.post(SALES, other)).refused("key_reused")
     restated = (await till.post(SALES, other | {"revision": 2})).ok()
     expect("revision", restated["revision"], 2)
     await undo(till, ask)
-    expect("spendable in the end", await spendable(till), before)
+    expect("終了時の spendable", await spendable(till), before)
 
 
 async def _points_pay(till: Till) -> None:
     ask, booked = await sold(till, points_used=100)
     expect("used", booked["used"], 100)
-    expect("tax rates", [one["tax_rate"] for one in booked["rates"]], [800, 1000])
+    expect("tax_rate", [one["tax_rate"] for one in booked["rates"]], [800, 1000])
     expect("points_discount", sum(one["points_discount"] for one in booked["rates"]), 100)
     if not any("ポイント残高" in line for line in booked["receipt"]):
-        raise CaseFailed("the receipt says no balance")
+        raise CaseFailed("レシートに残高がありません")
     await undo(till, ask)
 
 
@@ -126,7 +126,7 @@ async def _void(till: Till) -> None:
     ask, _ = await sold(till, points_used=100)
     first = await undo(till, ask)
     expect("points_returned", first["points_returned"], 100)
-    expect("the same again", await undo(till, ask), first)
+    expect("再送の応答", await undo(till, ask), first)
     expect("spendable", await spendable(till), before)
 
 
@@ -136,7 +136,7 @@ async def _refund(till: Till) -> None:
     first = (await till.post(f"{SALES}:refund", back)).ok()
     expect("outcome", first["outcome"], "booked")
     expect("earned", first["earned"] + first["earned_back"], booked["earned"])
-    expect("the same again", (await till.post(f"{SALES}:refund", back)).ok(), first)
+    expect("再送の応答", (await till.post(f"{SALES}:refund", back)).ok(), first)
     (await till.post(f"{SALES}:refund", refund(till, ask, 1))).refused("refund_exceeds_sale")
     await undo(till, ask)
 
@@ -186,7 +186,7 @@ async def _closing(till: Till) -> None:
     report |= {"revision": last[0]["revision"] + 1 if last else 1}
     first = (await till.post(f"{API}/reconciliations", report)).ok()
     expect("agrees", first["agrees"], True)
-    expect("the same again", (await till.post(f"{API}/reconciliations", report)).ok(), first)
+    expect("再送の応答", (await till.post(f"{API}/reconciliations", report)).ok(), first)
 
 
 CASES = (

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from renkei.connections.store import load
 from renkei.identity.cards import card_number
 from renkei.services.points.corrections import Adjust
 from renkei_contracts.ids import ExternalRef
@@ -29,6 +30,8 @@ OTHERS = (card_number(9_000_000_002), card_number(9_000_000_003))
 
 async def prepare(hub: "Hub", connection: str) -> None:
     """Make the fixed members; again changes nothing. Raises UnknownConnection."""
+    async with hub.database.begin() as conn:
+        await load(conn, connection)
     rich = await _member(hub, connection, RICH, "一郎")
     for card, name in zip(OTHERS, ("二郎", "三郎"), strict=True):
         shared = Identity(kind=IdentityKind.PHONE, value=SHARED_PHONE, grade=Grade.ASSERTED)

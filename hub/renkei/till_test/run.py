@@ -34,6 +34,8 @@ async def _fault_of(case: Case, till: Till) -> str:
         await case.play(till)
     except CaseFailed as error:
         return str(error)
+    except httpx.TransportError as error:
+        return f"ハブから応答がありません（{type(error).__name__}）"
     except (httpx.HTTPError, KeyError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
+        return f"応答の形式が違います（{type(error).__name__}: {error}）"
     return ""

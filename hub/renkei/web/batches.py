@@ -80,7 +80,10 @@ def _record(number: int, line: bytes) -> OfflineRecord | RecordResult:
         shown = error.errors(include_url=False, include_input=False)[:FAULTS_SHOWN]
         faults = tuple(
             # The first step is the record's type, which the line has no place for.
-            RecordFault(detail=one["msg"][:500], pointer=pointer_to(one["loc"][1:])[:500])
+            RecordFault(
+                detail=one["msg"].removeprefix("Value error, ")[:500],
+                pointer=pointer_to(one["loc"][1:])[:500],
+            )
             for one in shown
         )
     return rejected(number, _sequence(said), refused("request_invalid").problem, faults)

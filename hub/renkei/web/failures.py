@@ -139,9 +139,10 @@ def _fault(error: dict[str, Any]) -> Fault:
     if error["type"] == "json_invalid":
         detail = f"no JSON: {error['ctx']['error']} (character {path[0]})"
         return Fault(detail=detail, pointer=pointer_to(()))
+    detail = error["msg"].removeprefix("Value error, ")
     if place == "body":
-        return Fault(detail=error["msg"], pointer=pointer_to(path))
-    return Fault(detail=error["msg"], parameter=str(path[0]) if path else str(place))
+        return Fault(detail=detail, pointer=pointer_to(path))
+    return Fault(detail=detail, parameter=str(path[0]) if path else str(place))
 
 
 def pointer_to(path: Sequence[object]) -> str:

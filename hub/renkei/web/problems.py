@@ -33,7 +33,7 @@ OF_THE_WEB: dict[str, Refusal] = {
     "scope_missing": Refusal(
         403, f"この端末には操作の権限がありません。{STAFF}", False, "call_staff"
     ),
-    "local_only": Refusal(403, "この機械の中からだけ見られます", False, "call_staff"),
+    "local_only": Refusal(403, "このサーバーの中からだけ参照できます", False, "call_staff"),
     "not_found": Refusal(404, f"送信先が見つかりません。{STAFF}", False, "call_staff"),
     "connection_unknown": Refusal(404, "通知の宛先が見つかりません", False, "call_staff"),
     "method_not_allowed": Refusal(405, f"送信の方法が不正です。{STAFF}", False, "call_staff"),

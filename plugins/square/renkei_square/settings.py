@@ -24,8 +24,8 @@ class SquareSettings(BaseModel):
 
     merchant_id: SquareId = Field(description="Id of the seller (merchant_id) at Square")
     location_ids: Annotated[tuple[SquareId, ...], Field(min_length=1, max_length=10)] = Field(
-        description="Ids of the locations whose sales are read, at most ten: Square reads no more "
-        "at once"
+        description="Ids of the locations whose sales are read, at most ten, as JSON: "
+        '["L1234", "L5678"]'
     )
     access_token: SecretStr = Field(
         default=SecretStr(""), description="Personal access token of the seller's own application"

@@ -64,6 +64,13 @@ def test_who_decided_and_why_is_kept_sealed(renkei: Command, member: str) -> Non
     assert "佐藤" not in shown
 
 
+def test_who_asks_for_notes_is_told_who_decided_and_why(renkei: Command, member: str) -> None:
+    renkei("adjust", member, "--give", "300", *WHY)
+    assert "お詫び (佐藤)" in renkei("explain", member, "--notes").out
+    lines = renkei("explain", member, "--notes", "--json").document["lines"]
+    assert [one["note"] for one in lines] == [{"reason": "お詫び", "by": "佐藤"}]
+
+
 def test_the_same_key_gives_points_once(renkei: Command, member: str) -> None:
     for _ in range(2):
         assert renkei("adjust", member, "--give", "300", "--key", "k1", *WHY).code == 0

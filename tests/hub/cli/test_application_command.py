@@ -69,3 +69,10 @@ def test_a_channel_of_ones_own_needs_a_name_that_no_vendor_has(
     assert "no name" in renkei(*add, "Net!").refusal
     owner.execute(text("UPDATE connection SET vendor = 'acme' WHERE connection_id = 'pos'"))
     assert "a connection to acme" in renkei(*add, "pos").refusal
+
+
+def test_before_a_shop_is_connected_the_lists_say_so(renkei: Command, owner: Connection) -> None:
+    shown = renkei("connections").out
+    assert "the beginning" in shown
+    assert "1970" not in shown
+    assert "no shop is connected" in renkei("reconcile").out

@@ -61,8 +61,16 @@ def test_a_shops_past_is_begun_once_and_its_progress_shown(renkei: Command) -> N
     assert "orders" in renkei("backfill", "shop").out
 
 
+def test_an_earlier_day_that_is_not_taken_yet_is_said(renkei: Command) -> None:
+    assert renkei("backfill", "shop", "--since", "2025-01-01").err == ""
+    later = renkei("backfill", "shop", "--since", "2024-01-01").err
+    for what in ("members", "orders"):
+        assert f"{what}: being read from 2025-01-01 00:00:00 JST on; give the earlier" in later
+
+
 def test_a_shop_that_is_not_there_has_no_past_nor_does_the_future(renkei: Command) -> None:
     assert "no connection nowhere" in renkei("backfill", "nowhere", "--since", "2025-01-01").refusal
     assert "no connection nowhere" in renkei("backfill", "nowhere").refusal
     assert "1971 to 2200" in renkei("backfill", "shop", "--since", "3000-01-01").refusal
-    assert "orders count from" in renkei("backfill", "shop", "--since", "2026-01-02").refusal
+    future = renkei("backfill", "shop", "--since", "2026-01-02").refusal
+    assert "orders count from 2026-01-01T09:00:00+09:00 on" in future

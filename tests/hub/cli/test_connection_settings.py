@@ -50,8 +50,33 @@ def test_a_list_is_written_as_json() -> None:
     assert given["old_keys"] == ["k0"]
 
 
+def test_what_is_needed_this_time_is_asked_for_although_it_has_a_default() -> None:
+    class ConsentSettings(BaseModel):
+        redirect_url: str = ""
+
+    for needed, given in (((), {}), (("redirect_url", "other"), {"redirect_url": "typed"})):
+        assert gather(ConsentSettings, (), None, lambda *_: "typed", needed) == given
+    with pytest.raises(ConfigInvalid, match="missing settings: redirect_url"):
+        gather(ConsentSettings, (), None, None, ("redirect_url",))
+
+
 def test_what_begins_like_json_must_be_json() -> None:
     assert refused(*ENOUGH, "old_keys=[k0").startswith("old_keys: ")
+
+
+def test_a_secret_may_begin_like_json() -> None:
+    assert gather(AcmeSettings, ("shop=a", "api_key={k["), None, None)["api_key"] == "{k["
+
+
+def test_a_list_that_is_none_is_refused_with_how_it_is_written() -> None:
+    assert refused(*ENOUGH, "old_keys=k0") == 'old_keys: write it as JSON, such as ["a", "b"]'
+
+
+def test_a_list_that_is_asked_for_can_be_typed() -> None:
+    class ListSettings(BaseModel):
+        places: tuple[str, ...]
+
+    assert gather(ListSettings, (), None, lambda *_: '["a"]') == {"places": ["a"]}
 
 
 def test_an_option_without_a_value_is_refused() -> None:

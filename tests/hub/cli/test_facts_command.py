@@ -149,7 +149,9 @@ def test_rows_that_contradict_each_other_are_refused(renkei: Command, tmp_path: 
     (tmp_path / "f.csv").write_text(rows)
     assert "yes and no in kyoto" in renkei("facts", "import", "f.csv").refusal
     both = ("--area", "kyoto", "--store", "cart/shijo")
-    assert "not of both" in renkei("facts", "state", "rain", "yes", *both).refusal
+    refusal = renkei("facts", "state", "rain", "yes", *both).refusal
+    assert "either --area or --store" in refusal
+    assert "datetime" not in refusal
 
 
 def test_facts_come_from_a_file(renkei: Command, tmp_path: Path) -> None:
@@ -189,3 +191,9 @@ def test_validate_says_where_a_law_is_touched(renkei: Command, tmp_path: Path) -
 def test_a_program_that_is_not_in_utf_8_is_refused_by_name(renkei: Command, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_bytes('title = "緑茶"\n'.encode("cp932"))
     assert "p.toml: is not UTF-8" in renkei("program", "validate", "p.toml").refusal
+
+
+def test_a_dry_run_says_when_its_points_can_be_used(renkei: Command, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('[earn]\nusable = "next_day"\n', encoding="utf-8")
+    said = renkei("program", "dry-run", "p.toml", cart(tmp_path, NOON)).out
+    assert "100 points, 100 of them confirmed; usable 1 day(s) later" in said

@@ -78,7 +78,8 @@ def test_what_differs_is_shown_kept_and_mended_on_command(
     ran = renkei("reconcile")
     assert ran.code == 1
     assert "changed_elsewhere" in ran.out
-    assert "0.00 %" in ran.out
+    assert "cart: 0.00 % of the points are explained (1 members, 0 orders" in ran.out
+    assert "differ: 0 missing, 0 stale, 1 changed elsewhere, 0 unbacked; the oldest" in ran.out
     finding = looks.reconciliation(running)
     assert not finding.ok
     assert "cart: 0.00 % explained, 1 changed elsewhere" in finding.said

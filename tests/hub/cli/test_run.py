@@ -43,6 +43,21 @@ def test_a_misspelt_command_is_one_line(
     assert "--help" in refusal
 
 
+@pytest.mark.parametrize(
+    ("arguments", "helps"),
+    [
+        (("srve",), "`renkei --help`"),
+        (("serve", "--port", "many"), "`renkei serve --help`"),
+        (("terminal", "add"), "`renkei terminal add --help`"),
+        (("adjust", "1", "--reason", "r", "--by", "b"), "`renkei adjust --help`"),
+    ],
+)
+def test_the_help_it_points_to_is_that_of_the_command(
+    renkei: Command, arguments: tuple[str, ...], helps: str
+) -> None:
+    assert renkei(*arguments).refusal.endswith(f"see {helps}")
+
+
 def test_a_bad_settings_file_is_one_line(renkei: Command) -> None:
     Path("renkei.toml").write_text("prot = 1")
     assert "'prot' is not a setting" in renkei("plugins").refusal
@@ -81,6 +96,10 @@ def test_with_debug_a_refusal_keeps_its_traceback(
 def test_plugins_are_listed_for_a_program(renkei: Command) -> None:
     document = renkei("plugins", "--json").document
     assert set(document) == {"plugins", "broken", "disabled"}
+
+
+def test_plugins_are_listed_with_what_they_have_in_words(renkei: Command) -> None:
+    assert "webhooks, orders, members, balances, stock" in " ".join(renkei("plugins").out.split())
 
 
 def test_a_disabled_plugin_is_listed_as_such(renkei: Command, monkeypatch: Any) -> None:

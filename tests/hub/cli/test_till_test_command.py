@@ -23,3 +23,6 @@ def test_the_fixed_members_are_made_and_an_incomplete_call_is_refused(
     }
     assert "100000" in renkei("balance", RICH).out.replace(",", "")
     assert "--prepare" in renkei("till-test", "--url", "http://127.0.0.1:1").err
+    address = ("--key", "k", "--secret", "s", "--store", "s", "--till", "1", "--url", "hub.example")
+    assert "http://" in renkei("till-test", *address).refusal
+    assert "no connection nobody" in renkei("till-test", "--prepare", "nobody").refusal

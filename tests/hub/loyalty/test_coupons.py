@@ -277,3 +277,19 @@ def test_what_is_kept_never_costs_less_than_nothing_or_more_than_before(
     assert after.earned <= before.earned
     everything = [(amount, rate, included, 100) for amount, rate, included, _ in lines]
     assert evaluated(sold(everything), *coupons).base == 0
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"yen": 1_300}, "1,300円引き"),
+        ({"percent": 10}, "10%引き"),
+        ({"percent": 10, "cap_yen": 500}, "10%引き(上限500円)"),
+        ({"free_shipping": True}, "送料無料"),
+        ({"gift": "4900000000018"}, "商品 4900000000018 を1点無料"),
+    ],
+)
+def test_what_a_coupon_gives_is_said_as_a_cashier_reads_it(
+    terms: dict[str, object], said: str
+) -> None:
+    assert Coupon.model_validate({"name": "c", **terms}).benefit == said

@@ -45,8 +45,8 @@ async def test_the_look_up_lists_coupons_and_says_which_can_be_used_here(
     found = (await register.post(RESOLVE, {"value": regular.card})).json()["coupons"]
     said = [(one["name"], one["benefit"], one["usable"], one["why_not"]) for one in found]
     assert said == [
-        ("hundred", "¥100 off", True, ""),
-        ("online", "¥100 off", False, "not usable in this channel, or not now"),
+        ("hundred", "100円引き", True, ""),
+        ("online", "100円引き", False, "このお店では使えないか、期間外です"),
     ]
     assert found[0]["code"] == code
 

@@ -29,9 +29,15 @@ async def test_every_case_passes_and_passes_again_and_leaves_the_points_as_they_
         wrong = Till(http, known.key_id, "another", "shibuya", "1")
         failed = await play(wrong, CASES[:2])
     assert [one.fault for one in failed] == [
-        "expected 200, got 401 unauthorized",
-        "code: expected 'member_not_found', got 'unauthorized'",
+        "期待 200、実際 401 unauthorized",
+        "code: 期待 'member_not_found'、実際 'unauthorized'",
     ]
+
+
+async def test_a_hub_that_does_not_answer_is_said_in_the_language_of_the_report() -> None:
+    async with httpx.AsyncClient(base_url="http://127.0.0.1:9", timeout=TIMEOUT) as http:
+        (failed,) = await play(Till(http, "key", "secret", "shibuya", "1"), CASES[:1])
+    assert failed.fault == "ハブから応答がありません（ConnectError）"
 
 
 def test_the_report_names_each_case_and_how_it_failed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from renkei.messaging import polls
 from renkei.messaging.polls import Kind
 from renkei.storage.engine import Database
 from renkei_contracts.errors import UnsupportedFeature
+from renkei_contracts.toolkit.japanese import JST
 
 PROGRESS = """
 SELECT split_part(kind, '_', 1) || 's', began, since, ends, pages, items, failures
@@ -66,7 +67,9 @@ class Backfill:
         opened = await self.connections.get(connection)
         ends = opened.row.settles_from
         if since >= ends:
-            raise RequestInvalid("since", since.isoformat(), f"orders count from {ends} on")
+            first = ends.astimezone(JST).isoformat(timespec="seconds")
+            why = f"orders count from {first} on, and polls read them: name an earlier day"
+            raise RequestInvalid("since", since.isoformat(), why)
         kinds: list[Kind] = ["order_history"] if opened.vendor.orders is not None else []
         kinds += ["member_history"] if opened.vendor.members is not None else []
         if not kinds:

@@ -21,10 +21,11 @@ from renkei_contracts.till import (
 )
 
 IN_WORDS = {
-    "coupon_used": "used, or taken back",
-    "coupon_held": "set aside at another till",
-    "coupon_not_usable": "not usable in this channel, or not now",
+    "coupon_used": "使用済みか取り消されています",
+    "coupon_held": "別のレジでお会計中です",
+    "coupon_not_usable": "このお店では使えないか、期間外です",
 }
+"""Why a coupon cannot be used, as a cashier reads it."""
 
 
 @dataclass(frozen=True)

@@ -71,14 +71,14 @@ def tried(
 ) -> Tried:
     """Which of these codes a sale of these members could use here and now."""
     by_code = {one.coupon.code: one for one in found if one.coupon.member in members}
-    why_not = {code: "not a coupon of this member" for code in codes if code not in by_code}
+    why_not = {code: "この会員のクーポンではありません" for code in codes if code not in by_code}
     for code, (coupon, terms) in by_code.items():
         barred = bar(coupon, terms, channel, holder, now)
         if barred is not None:
             why_not[code] = IN_WORDS[barred]
     usable = {code: one.terms for code, one in by_code.items() if code not in why_not}
     if not are_combinable(list(usable.values())):
-        why_not |= dict.fromkeys(usable, "not beside another coupon")
+        why_not |= dict.fromkeys(usable, "他のクーポンと併用できません")
         usable = {}
     return Tried(usable, why_not, by_code)
 
@@ -91,7 +91,7 @@ def quoted(codes: Iterable[str], tried: Tried, result: Evaluation) -> tuple[Quot
 
 def _quoted(code: str, tried: Tried, off: TakenOff | None) -> QuotedCoupon:
     found = tried.found.get(code)
-    reason = tried.why_not.get(code) or (off.why_not if off else "")
+    reason = tried.why_not.get(code) or (_nothing_off(off.coupon) if off and off.why_not else "")
     return QuotedCoupon(
         code=code,
         name=found.coupon.kind if found else "",
@@ -99,6 +99,12 @@ def _quoted(code: str, tried: Tried, off: TakenOff | None) -> QuotedCoupon:
         value=off.yen if off else 0,
         reason=reason or (found.terms.benefit if found else ""),
     )
+
+
+def _nothing_off(terms: Coupon) -> str:
+    """Why it takes nothing off this basket, as a cashier reads it."""
+    least = f"(対象商品{terms.minimum:,}円以上)" if terms.minimum else ""
+    return f"この会計には値引きの対象がありません{least}"
 
 
 async def _with_terms(conn: AsyncConnection, coupons: Sequence[IssuedCoupon]) -> list[Found]:

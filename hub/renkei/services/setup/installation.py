@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from renkei.connections import store
 from renkei.connections.store import NewConnection
-from renkei.errors import UnknownConnection
+from renkei.errors import ConfigInvalid, SealBroken, UnknownConnection
 from renkei.loyalty.program import DEFAULT
 from renkei.storage.sealed import KeyRing
 from renkei_contracts.errors import SettingsInvalid
@@ -34,6 +34,31 @@ VALUES (:id, '', :program, :company, :settings, '1970-01-01Z', 'hub', true, 'act
 ON CONFLICT DO NOTHING"""
 
 
+SEALED = f"SELECT settings FROM connection WHERE connection_id = '{TILLS}'"
+"""What was sealed first in a database: only the key that it was made with opens it."""
+
+ABOUT = f"connection/{TILLS}/settings"
+
+
+async def is_there(conn: AsyncConnection) -> bool:
+    """Whether somebody has begun to use this database: then it has its key already."""
+    return (await conn.execute(text(SEALED))).first() is not None
+
+
+async def require_key(conn: AsyncConnection, ring: KeyRing, where: str) -> None:
+    """Raise ConfigInvalid where the database was made with another key; ``where`` names ours.
+
+    With another one nobody's identities would be found, and every known card would be a stranger's.
+    """
+    try:
+        ring.open((await conn.execute(text(SEALED))).scalar_one(), ABOUT)
+    except SealBroken:
+        raise ConfigInvalid(
+            f"{where} is not the secret key that this database was made with: put the hub's own "
+            "key back; without it no member is found again"
+        ) from None
+
+
 async def ensure(conn: AsyncConnection, ring: KeyRing) -> None:
     """Create what is missing; does nothing on an installation that has it."""
     program = {"id": DEFAULT.id, "title": DEFAULT.title, "zone": DEFAULT.zone}
@@ -41,7 +66,7 @@ async def ensure(conn: AsyncConnection, ring: KeyRing) -> None:
     document = json.dumps(DEFAULT.model_dump(mode="json"), ensure_ascii=False)
     await conn.execute(text(VERSION), {"id": DEFAULT.id, "document": document})
     await conn.execute(text(COMPANIES), {"id": COMPANY})
-    settings = ring.seal(b"{}", f"connection/{TILLS}/settings")
+    settings = ring.seal(b"{}", ABOUT)
     values = {"id": TILLS, "program": DEFAULT.id, "company": COMPANY, "settings": settings}
     await conn.execute(text(CONNECTION), values)
 

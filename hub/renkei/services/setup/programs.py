@@ -19,6 +19,7 @@ from renkei.loyalty.program import Program
 from renkei.services.circumstances import in_place, knows_products, read_circumstances
 from renkei.storage.engine import Database
 from renkei_contracts.order import Order
+from renkei_contracts.toolkit.japanese import JST
 
 COMPANY = "SELECT company_id FROM connection WHERE connection_id = :c"
 
@@ -122,8 +123,9 @@ async def publish(database: Database, program: Program, since: datetime | None) 
         now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         start = since or now
         if version is not None and start < max(now, newest):
-            why = "must lie after now and after the newest version's own"
-            raise RequestInvalid("in_force_from", start.isoformat(), why)
+            last = newest.astimezone(JST).isoformat(timespec="seconds")
+            why = f"must lie after now, and after version {version}, in force from {last}"
+            raise RequestInvalid("since", start.astimezone(JST).isoformat(), why)
         if zone != program.zone:
             raise RequestInvalid("zone", program.zone, f"the program's is {zone}, for ever")
         document = json.dumps(program.model_dump(mode="json"), ensure_ascii=False)

@@ -152,15 +152,18 @@ async def test_the_till_lists_a_coupon_quotes_it_and_uses_it_once(
     line = LineItem(id="1", quantity=1, amount=1_100, tax_rate=1000)
     ask = QuoteRequest(member=member, lines=(line,), coupons=(code,), points_wanted=9_999)
     quote = await till.quote(terminal, ask)
-    assert (quote.total, quote.coupons[0].value, quote.coupons[0].reason) == (800, 300, "¥300 off")
+    assert (quote.total, quote.coupons[0].value, quote.coupons[0].reason) == (800, 300, "300円引き")
     assert quote.rates[0].coupon_discount == 300
+    free = ask.model_copy(update={"lines": (line.model_copy(update={"amount": 0}),)})
+    (nothing,) = (await till.quote(terminal, free)).coupons
+    assert nothing.reason.startswith("この会計には値引きの対象がありません")
     done = await till.commit(terminal, sale("1", member, code))
     assert (done.earned, done.coupon_value) == (quote.earns, 300) == (7, 300)
     assert await till.commit(terminal, sale("1", member, code)) == done
     with pytest.raises(TillRefused, match="coupon_used"):
         await till.commit(terminal, sale("2", member, code))
     again = await till.quote(terminal, ask.model_copy(update={"points_wanted": 0}))
-    assert (again.total, again.coupons[0].reason) == (1_100, "used, or taken back")
+    assert (again.total, again.coupons[0].reason) == (1_100, "使用済みか取り消されています")
     assert await moves(booking, code) == ["captured"]
     await verified(booking)
 
@@ -239,7 +242,7 @@ async def test_coupons_share_a_sale_only_if_each_allows_it(
         await till.commit(terminal, sale("1", member, alone, fifty))
     ask = QuoteRequest(member=member, lines=sale("1", None).lines, coupons=(alone, fifty))
     reasons = {one.reason for one in (await till.quote(terminal, ask)).coupons}
-    assert reasons == {"not beside another coupon"}
+    assert reasons == {"他のクーポンと併用できません"}
     done = await till.commit(terminal, sale("1", member, tenth, fifty))
     assert done.coupon_value == 110 + 50
 

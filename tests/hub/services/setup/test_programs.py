@@ -1,6 +1,7 @@
 """Programs are read from TOML, published for ever, compared, and tried on stored orders."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from renkei.services.setup.programs import (
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
 from renkei_contracts.order import LineItem, Order, OrderState
+from renkei_contracts.toolkit.japanese import JST
 
 PLACED = datetime(2026, 11, 1, 3, tzinfo=UTC)
 
@@ -101,11 +103,12 @@ async def test_a_version_is_published_once_and_the_newest_is_found(booking: Book
 
 async def test_no_version_is_in_force_in_the_past(booking: Booking) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    with pytest.raises(RequestInvalid, match="in_force_from"):
+    with pytest.raises(RequestInvalid, match="since"):
         await publish(booking.database, DEFAULT, yesterday)
-    next_week = datetime.now(UTC) + timedelta(days=7)
+    next_week = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
     await publish(booking.database, DEFAULT, next_week)
-    with pytest.raises(RequestInvalid, match="in_force_from"):
+    said = next_week.astimezone(JST).isoformat()
+    with pytest.raises(RequestInvalid, match=rf"version 2, in force from {re.escape(said)}"):
         await publish(booking.database, DEFAULT, next_week - timedelta(days=1))
 
 
