@@ -64,8 +64,9 @@ class TestWhatItTells:
         await publish(hub.database, Program(title="二倍"), hub.clock() + timedelta(days=1))
         await set_store(hub.database, "pos", "shibuya", "tokyo", 120)
         await set_store(hub.database, "signing", "elsewhere", None, 60)
-        rule, store = (await since(register, cursor, "rule,store"))["data"]
-        assert (rule["program"], rule["version"], len(rule["digest"])) == ("default", 2, 64)
+        still, rule, store = (await since(register, cursor, "rule,store"))["data"]
+        assert (still["version"], rule["version"]) == (1, 2), "the first until the second begins"
+        assert (rule["program"], len(rule["digest"])) == ("default", 64)
         assert (store["store"], store["area"], store["day_ends"]) == ("shibuya", "tokyo", 120)
 
     async def test_a_merged_member_leaves_a_tombstone_that_says_who_remains(
@@ -96,6 +97,16 @@ class TestSnapshot:
         assert [one["version"] for one in data if one["type"] == "rule"] == [1]
         missed = (await since(register, second["cursor"], "balance"))["data"]
         assert [one["spendable"] for one in missed] == [600]
+
+    async def test_the_rules_in_force_are_there_beside_those_to_come(
+        self, register: Any, regular: Any, publish: Any
+    ) -> None:
+        await publish({"earn": {"percent": 200}})
+        await publish({"earn": {"percent": 300}}, "2200-01-02T00:00:00Z")
+        for path in (f"{SNAPSHOT}?types=rule", f"{CHANGES}?types=rule"):
+            told = (await register.get(*path.split("?"))).json()["data"]
+            assert [one["version"] for one in told] == [2, 3]
+            assert told[1]["in_force_from"] == "2200-01-02T00:00:00Z"
 
 
 class TestCheapPolls:

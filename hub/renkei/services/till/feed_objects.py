@@ -47,7 +47,10 @@ WHERE connection_id = :c ORDER BY store, stated_at DESC"""
 async def objects(
     conn: AsyncConnection, ring: KeyRing, terminal: Terminal, names: Sequence[tuple[str, str]]
 ) -> tuple[Change, ...]:
-    """These things in their order; what is not this connection's is left out."""
+    """These things in their order; what is not this connection's is left out.
+
+    A program is told as the version that is in force, and after it those that will be.
+    """
     ids: dict[str, list[str]] = {}
     for kind, id in names:
         ids.setdefault(kind, []).append(id)
@@ -59,14 +62,31 @@ async def objects(
     found |= await _members(conn, ring, ids.get("member", []))
     found |= await _coupons(conn, ids.get("coupon", []))
     found |= await _stores(conn, terminal, ids.get("store", []))
-    own = {rules[0][0], ""} if rules else set()
-    found |= {("rule", id): _rule(rules[0]) for id in ids.get("rule", []) if id in own}
-    return tuple(found[name] for name in names if name in found)
+    versions = _versions(rules)
+    every = {**{name: (one,) for name, one in found.items()}, ("rule", ""): versions}
+    every |= {("rule", one.program): versions for one in versions}
+    return tuple(one for name in names for one in every.get(name, ()))
 
 
-def _rule(row: Any) -> RuleChange:
-    digest = hashlib.sha256(row[3].encode()).hexdigest()
-    return RuleChange(program=row[0], version=row[1], in_force_from=row[2], digest=digest)
+def _versions(rules: Sequence[Any]) -> tuple[RuleChange, ...]:
+    """The program's version that is in force, and those that will be."""
+    if not rules:
+        return ()
+    first = rules.index(_in_force(rules))
+    return tuple(
+        RuleChange(
+            program=program,
+            version=version,
+            in_force_from=since,
+            digest=hashlib.sha256(document.encode()).hexdigest(),
+        )
+        for program, version, since, document, _now in reversed(rules[: first + 1])
+    )
+
+
+def _in_force(rules: Sequence[Any]) -> Any:
+    """Of these, the newest first; where none is yet, the first that will be."""
+    return next((row for row in rules if row[2] <= row[4]), rules[-1])
 
 
 async def _balances(
@@ -74,9 +94,7 @@ async def _balances(
 ) -> Mapping[tuple[str, str], Change]:
     if not (members and rules):
         return {}
-    now = rules[0][4]
-    in_force = next((row for row in rules if row[2] <= now), rules[-1])
-    clock = Program.model_validate_json(in_force[3]).clock
+    now, clock = rules[0][4], Program.model_validate_json(_in_force(rules)[3]).clock
     groups = await read_groups(conn, members)
     balances = {
         member: channel_balance(group, now, clock, terminal.channel).balance
