@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from renkei.services.till.till_refunds import counted_sale
+from renkei.services.till.till_refunds import told_sale
 
 SALES = "/pos/v1/transactions"
 HOLDS = "/pos/v1/holds"
@@ -60,9 +60,9 @@ class TestCrossing:
         looks = iter([None])
 
         def look(*asked: Any) -> Any:
-            return next(looks) if looks.__length_hint__() else counted_sale(*asked)
+            return next(looks) if looks.__length_hint__() else told_sale(*asked)
 
-        monkeypatch.setattr("renkei.services.till.till_refunds.counted_sale", look)
+        monkeypatch.setattr("renkei.services.till.till_refunds.told_sale", look)
 
     @pytest.mark.usefixtures("unseen")
     async def test_a_refund_that_crosses_its_sale_is_counted(

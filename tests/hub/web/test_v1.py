@@ -1,6 +1,6 @@
 """/v1 as a merchant's own cart or app sees it: the same rules as a till's and a settlement's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,6 @@ PROGRAM = {
         {"name": "review", "points": 5, "per_object": 1, "per_day": 2},
     ],
 }
-TODAY = datetime.now(ZoneInfo("Asia/Tokyo")).date()
 LINES = [{"id": "1", "quantity": 1, "amount": 11_000, "tax_rate": 1000}]
 
 
@@ -183,8 +182,13 @@ async def test_activities_of_a_sale_without_a_member_give_nobody_anything(
     assert (await register.post(SALES, ask)).json()["activities"] == []
 
 
+def today() -> date:
+    """Asked anew each time: midnight in Japan may pass while tests run."""
+    return datetime.now(ZoneInfo("Asia/Tokyo")).date()
+
+
 def rain(**more: Any) -> dict[str, Any]:
-    return {"facts": [{"name": "rain", "day": TODAY.isoformat()} | more]}
+    return {"facts": [{"name": "rain", "day": today().isoformat()} | more]}
 
 
 async def test_a_fact_that_was_stated_counts_for_the_next_quote(application: Any) -> None:
