@@ -64,14 +64,17 @@ ROWS = (
     (
         "a sale at a till is found by its natural key",
         """SELECT 'order ' || o.connection_id || '/' || o.order_ref, '', 'its key is missing'
-           FROM orders o CROSS JOIN LATERAL (SELECT o.document -> 'till' AS key OFFSET 0) t
-           WHERE o.connection_id IN
-             (SELECT connection_id FROM terminal UNION SELECT connection_id FROM order_key)
-             AND json_typeof(t.key) = 'object' AND NOT EXISTS
+           FROM (SELECT connection_id, order_ref, document -> 'till' AS till FROM orders
+                 WHERE connection_id = ANY (ARRAY (
+                   SELECT c.connection_id FROM connection c
+                   WHERE EXISTS (SELECT FROM terminal WHERE connection_id = c.connection_id)
+                      OR EXISTS (SELECT FROM order_key WHERE connection_id = c.connection_id)))
+                 OFFSET 0) o
+           WHERE json_typeof(o.till) = 'object' AND NOT EXISTS
              (SELECT FROM order_key k WHERE (k.connection_id, k.store, k.business_date, k.till,
-                k.settlement_count, k.receipt_number) = (o.connection_id, t.key ->> 'store',
-                (t.key ->> 'business_date')::date, t.key ->> 'till',
-                (t.key ->> 'settlement_count')::int, t.key ->> 'receipt_number'))""",
+                k.settlement_count, k.receipt_number) = (o.connection_id, o.till ->> 'store',
+                (o.till ->> 'business_date')::date, o.till ->> 'till',
+                (o.till ->> 'settlement_count')::int, o.till ->> 'receipt_number'))""",
     ),
     (
         "a natural key is that of its sale",
