@@ -137,7 +137,7 @@ def main(url: str, connection: str) -> None:
         told = [cart.tell(second, state="paid"), cart.take_back(second, "1", 1, 1_100)]
         cart.abandon(cart.check_out("1003", "c-1", tea, 5))
         told.append(cart.tell(second, state="cancelled"))
-        json.dump(told, sys.stdout)
+        sys.stdout.write(f"{json.dumps(told)}\n")
 
 
 if __name__ == "__main__":
