@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from renkei.cli.connection_settings import Ask
     from renkei.services.setup.connect import Connected
     from renkei.services.setup.consent import ByHand
-
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""From when orders count of the connection that an installation begins with."""
 
 Json = Annotated[bool, typer.Option("--json", help="for a program")]
 
@@ -113,7 +110,10 @@ def connections(context: typer.Context, json: Json = False) -> None:
 
 
 def _counts_from(moment: datetime) -> str:
-    return local(moment) if moment > EVER else "the beginning"
+    """The connection that an installation begins with has counted from the first."""
+    from renkei.ledger.entry import EPOCH
+
+    return local(moment) if moment > EPOCH else "the beginning"
 
 
 def webhook_url(settings: Settings, path: str | None) -> str | None:

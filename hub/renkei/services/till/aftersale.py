@@ -180,7 +180,7 @@ class LookAtSale:
         )
 
     def _revision(self, row: OrderRow) -> int:
-        """The register's own count (services/till/sale.py order_of); 0 for a vendor's order."""
+        """The register's own count (orders/order_of_sale.py); 0 for a vendor's order."""
         if row.key[1] != str(self.sale):
             return 0
         day = datetime.combine(self.sale.business_date, time(), UTC)
