@@ -20,7 +20,7 @@ from pydantic_settings import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from renkei.errors import ConfigInvalid
+from renkei.errors import ConfigInvalid, fault_words
 
 ENV_PREFIX = "RENKEI_"
 DEFAULT_FILE = Path("renkei.toml")
@@ -212,13 +212,12 @@ def _settings_type(from_file: Mapping[str, Any]) -> type[Settings]:
 def _explain(error: ValidationError, given: Mapping[str, Any], file: Path | None) -> str:
     """Every fault with where it stands; never a value, as it may be a secret."""
     return "; ".join(
-        _fault(str(one["loc"][0]) if one["loc"] else "", one["type"], one["msg"], given, file)
+        _fault(str(one["loc"][0]) if one["loc"] else "", one["type"], fault_words(one), given, file)
         for one in error.errors(include_input=False, include_url=False)
     )
 
 
-def _fault(name: str, kind: str, message: str, given: Mapping[str, Any], file: Path | None) -> str:
-    reason = message.removeprefix("Value error, ")
+def _fault(name: str, kind: str, reason: str, given: Mapping[str, Any], file: Path | None) -> str:
     if not name:
         return reason
     if kind == "extra_forbidden":

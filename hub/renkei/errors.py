@@ -29,8 +29,16 @@ Renkei errors (contracts)
     └── BooksBroken                  a decision that would break an invariant
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from renkei_contracts.errors import FixData, GiveUp, RenkeiError, TryLater
 from renkei_contracts.till import TillProblem
+
+
+def fault_words(fault: Mapping[str, Any]) -> str:
+    """What one fault of pydantic says, without the library's own words before a validator's."""
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 class ConfigInvalid(FixData):

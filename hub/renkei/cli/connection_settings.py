@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from renkei.errors import ConfigInvalid
+from renkei.errors import ConfigInvalid, fault_words
 from renkei.services.setup.connect import PATH_SECRET
 
 ENV_PREFIX = "RENKEI_CONNECT_"
@@ -167,5 +167,5 @@ def _said(model: type[BaseModel], fault: ErrorDetails) -> str:
         return f"{where}: write it as JSON, such as {AS_JSON[fault['type']]}"
     if fault["type"] == "extra_forbidden":
         return f"{where} is not a setting of this vendor (it has {', '.join(model.model_fields)})"
-    reason = fault["msg"].removeprefix("Value error, ")
+    reason = fault_words(fault)
     return f"{where}: {reason}" if where else reason

@@ -3,6 +3,7 @@
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from renkei.errors import fault_words
 from renkei_contracts.base import Key, Text
 
 TEXT: TypeAdapter[str] = TypeAdapter(Text)
@@ -27,4 +28,4 @@ def _kept(kind: TypeAdapter[str], given: str | None) -> str | None:
     try:
         return kind.validate_python(given)
     except ValidationError as error:
-        raise typer.BadParameter(error.errors(include_url=False)[0]["msg"]) from None
+        raise typer.BadParameter(fault_words(error.errors(include_url=False)[0])) from None

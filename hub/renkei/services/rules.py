@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from renkei.errors import RequestInvalid
+from renkei.errors import RequestInvalid, fault_words
 from renkei.ledger.world import ProgramVersion
 from renkei.loyalty.program import Program
 from renkei_contracts.base import MAX_AMOUNT, Key
@@ -42,7 +42,7 @@ def asked(model: type[M], **values: Any) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or model.__name__
-        why = first["msg"].removeprefix("Value error, ")
+        why = fault_words(first)
         raise RequestInvalid(field, first["input"], why) from None
 
 
@@ -57,7 +57,7 @@ def require_name(field: str, value: object) -> None:
     try:
         TypeAdapter(Key).validate_python(value, strict=True)
     except ValidationError as error:
-        raise RequestInvalid(field, value, error.errors()[0]["msg"]) from None
+        raise RequestInvalid(field, value, fault_words(error.errors()[0])) from None
 
 
 AHEAD = timedelta(days=1)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from renkei.errors import fault_words
 from renkei.services.till.offline import Offline, rejected
 from renkei.web.auth import SCHEMES, LinesRoute, Writer
 from renkei.web.body import strict_json
@@ -81,7 +82,7 @@ def _record(number: int, line: bytes) -> OfflineRecord | RecordResult:
         faults = tuple(
             # The first step is the record's type, which the line has no place for.
             RecordFault(
-                detail=one["msg"].removeprefix("Value error, ")[:500],
+                detail=fault_words(one)[:500],
                 pointer=pointer_to(one["loc"][1:])[:500],
             )
             for one in shown

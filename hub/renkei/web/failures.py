@@ -17,6 +17,7 @@ from renkei.errors import (
     DatabaseUnreachable,
     RequestInvalid,
     TillRefused,
+    fault_words,
 )
 from renkei.storage.committer import LostRace, brief, passes
 from renkei.web.access import tell_bug
@@ -139,7 +140,7 @@ def _fault(error: dict[str, Any]) -> Fault:
     if error["type"] == "json_invalid":
         detail = f"no JSON: {error['ctx']['error']} (character {path[0]})"
         return Fault(detail=detail, pointer=pointer_to(()))
-    detail = error["msg"].removeprefix("Value error, ")
+    detail = fault_words(error)
     if place == "body":
         return Fault(detail=detail, pointer=pointer_to(path))
     return Fault(detail=detail, parameter=str(path[0]) if path else str(place))

@@ -14,6 +14,7 @@ from renkei.connections import store
 from renkei.connections.http import new_client
 from renkei.connections.store import ConnectionRow, NewConnection
 from renkei.connections.tokens import keep
+from renkei.errors import fault_words
 from renkei.messaging import alerts
 from renkei.messaging.acceptance import KINDS
 from renkei.registry import Registry
@@ -194,7 +195,7 @@ def _valid(vendor: Vendor, settings: Mapping[str, Any]) -> BaseModel:
     try:
         return vendor.settings.model_validate(dict(settings))
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        faults = [f"{'.'.join(map(str, one['loc']))}: {fault_words(one)}" for one in error.errors()]
         raise SettingsInvalid(f"settings of {vendor.name}: {'; '.join(faults)}") from None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram
+from renkei.errors import ProgramInvalid, RequestInvalid, UnknownProgram, fault_words
 from renkei.loyalty.context import Facts, MemberFacts
 from renkei.loyalty.earn import evaluate_order
 from renkei.loyalty.evaluation import Evaluation
@@ -98,7 +98,7 @@ def read_cart(document: str) -> Cart:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the cart"
-        raise RequestInvalid(place, first["input"], first["msg"]) from None
+        raise RequestInvalid(place, first["input"], fault_words(first)) from None
 
 
 def _plain(value: Any) -> str:
@@ -108,7 +108,7 @@ def _plain(value: Any) -> str:
 
 def _fault(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "the program"
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {fault_words(error)}"
 
 
 async def publish(database: Database, program: Program, since: datetime | None) -> Published:

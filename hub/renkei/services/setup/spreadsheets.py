@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from renkei.errors import FileInvalid
+from renkei.errors import FileInvalid, fault_words
 from renkei_contracts.toolkit.japanese import fold
 
 M = TypeVar("M", bound=BaseModel)
@@ -48,7 +48,7 @@ def said(fault: object) -> str:
     """A validation error in words: where in the row, and what is wrong."""
     assert isinstance(fault, dict)
     place = ".".join(map(str, fault["loc"])) or "the row"
-    return f"{place}: {str(fault['msg']).removeprefix('Value error, ')}"
+    return f"{place}: {fault_words(fault)}"
 
 
 def _text_of(file: Path) -> str:
