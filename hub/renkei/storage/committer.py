@@ -7,7 +7,7 @@ never fails its neighbours; a batch that met a race or lost its connection runs 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 from zlib import crc32
 
 import structlog
@@ -173,6 +173,20 @@ class GroupCommitter(Generic[C, A]):
                 log.info("batch_again", commands=len(commands), reason=brief(error))
                 await asyncio.sleep(0.02 * 2**attempt if trouble else 0)
         raise AssertionError("unreachable")
+
+
+class AnsweringTogether:
+    """Whoever asks the database for many callers at once: opened and closed with its committer."""
+
+    _together: GroupCommitter[Any, Any]
+
+    async def __aenter__(self) -> Self:
+        await self._together.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Answer who waits, then stop."""
+        await self._together.__aexit__(*exc)
 
 
 class Lanes(Generic[C, A]):

@@ -6,13 +6,12 @@ at once. Its secret never changes under its key id: once opened it is kept in me
 
 from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from renkei.services.till.feed_head import FeedHead
 from renkei.services.till.terminals import ANY_TILL, TerminalAccess
 from renkei.services.till.till_terminal import Terminal
-from renkei.storage.committer import GroupCommitter
+from renkei.storage.committer import AnsweringTogether, GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.sealed import KeyRing
 from renkei.storage.trip import Statement, as_json, travel
@@ -62,7 +61,7 @@ class Known(NamedTuple):
     nonce_is_new: bool
 
 
-class Callers:
+class Callers(AnsweringTogether):
     """Looks credentials up. Use it as an async context manager.
 
     ``feed_head`` comes along on each trip: of those who call by the hundreds most poll the feed.
@@ -72,19 +71,6 @@ class Callers:
         self._ring, self._feed_head = ring, feed_head
         self._secrets: dict[str, str] = {}
         self._together: GroupCommitter[Caller, Known | None] = GroupCommitter(database, self._look)
-
-    async def __aenter__(self) -> "Callers":
-        await self._together.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Answer who waits, then stop."""
-        await self._together.__aexit__(kind, error, trace)
 
     async def secret_of(self, key_id: str, at: datetime) -> str | None:
         """The key's secret; None when nobody has it. Whether it still counts is not said."""

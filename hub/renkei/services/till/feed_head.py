@@ -6,10 +6,9 @@ missed lately.
 """
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 from renkei.ledger.journal import FEED_LANE
-from renkei.storage.committer import GroupCommitter
+from renkei.storage.committer import AnsweringTogether, GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.trip import Rows, Statement, travel
 
@@ -27,7 +26,7 @@ Asked = tuple[Statement, Callable[[Rows], None]]
 """What is asked, and who takes the answer."""
 
 
-class FeedHead:
+class FeedHead(AnsweringTogether):
     """The newest number of each kind of change. Use it as an async context manager."""
 
     def __init__(self, database: Database) -> None:
@@ -35,19 +34,6 @@ class FeedHead:
         self._floor = 0
         self._newest: dict[str, int] = {}
         self._together: GroupCommitter[frozenset[str], int] = GroupCommitter(database, self._look)
-
-    async def __aenter__(self) -> "FeedHead":
-        await self._together.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Answer who waits, then stop."""
-        await self._together.__aexit__(kind, error, trace)
 
     @property
     def end(self) -> int:
