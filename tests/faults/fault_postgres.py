@@ -1,14 +1,15 @@
 """PostgreSQL servers of a test's own, reached over TCP: to promote, to cut off, to turn back."""
 
+import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import psycopg
 from fault_machine import require
 from sqlalchemy import create_engine, text
@@ -142,16 +143,12 @@ def url_of(role: str, *places: str, more: str = "") -> str:
     return f"postgresql+psycopg://{role}@/{DATABASE}?{hosts}&target_session_attrs=read-write{more}"
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes that this one has started, and theirs, nearest first."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [one for child in map(int, children) for one in (child, *descendants(child))]
-
-
 def kill_all(postmaster: int) -> None:
-    """kill -9 of the server and of all its processes, as the kernel does when memory is out."""
-    for pid in (postmaster, *descendants(postmaster)):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    """kill -9 of the server and of all its processes, as the kernel does when memory is out.
+
+    Its processes come and go by themselves: one that is gone already needs no kill.
+    """
+    server = psutil.Process(postmaster)
+    for process in (server, *server.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
