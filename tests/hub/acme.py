@@ -272,10 +272,11 @@ async def scene(
         yield Scene(hub, Worker(hub), cart, shop)
 
 
-def hanako() -> Member:
+def hanako(id: str = "c1", tick: int = 0) -> Member:
     verified = Identity(kind=IdentityKind.EMAIL, value="hanako@example.jp", grade=Grade.VERIFIED)
-    ref = ExternalRef(connection="cart", id="c1")
-    return Member(ref=ref, changed_at=NOW, given_name="花子", identities=(verified,))
+    ref = ExternalRef(connection="cart", id=id)
+    changed_at = NOW + timedelta(seconds=tick)
+    return Member(ref=ref, changed_at=changed_at, given_name="花子", identities=(verified,))
 
 
 async def given(booking: Booking, customer: str) -> str:

@@ -91,7 +91,7 @@ def dismiss(
     ],
     json: Json = False,
 ) -> None:
-    """Leave deliveries and readings that were given up for good: they are tried no more."""
+    """Leave deliveries, readings and balances that were given up for good, tried no more."""
     settings = invocation(context).settings()
     left = with_hub(settings, lambda hub: _service(hub).dismiss(names, by, reason))
     if json:

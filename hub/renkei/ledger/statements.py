@@ -289,8 +289,11 @@ SELECT x.c, x.m, x.e, x.v, x.at, x.at FROM json_to_recordset(CAST(:p AS json))
   AS x(c text, m text, e text, v bigint, at timestamptz)
 ORDER BY x.c, x.m
 ON CONFLICT (connection_id, member_id) DO UPDATE
-SET external_id = excluded.external_id, due = excluded.due, parked = false
-WHERE mirror.external_id IS NULL AND excluded.external_id IS NOT NULL"""
+SET external_id = excluded.external_id, due = excluded.due, parked = false, dismissed = false,
+    written_version = CASE WHEN mirror.parked THEN -1 ELSE mirror.written_version END
+WHERE excluded.external_id IS NOT NULL AND (mirror.external_id IS NULL
+  OR mirror.parked AND (mirror.dismissed OR mirror.external_id <> excluded.external_id))"""
+"""A customer whose balance cannot be shown where it was may have come back with a new account."""
 
 # A row that has shown everything waits from now on, or since time has changed its balance.
 MIRRORS = """

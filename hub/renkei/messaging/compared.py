@@ -52,7 +52,7 @@ SELECT order_ref, clock FROM orders WHERE connection_id = :c AND order_ref = ANY
 
 MEMBERS = """
 SELECT member_id, external_id FROM mirror
-WHERE connection_id = :c AND member_id > :after ORDER BY member_id LIMIT :limit"""
+WHERE connection_id = :c AND NOT dismissed AND member_id > :after ORDER BY member_id LIMIT :limit"""
 
 ROWS = """
 SELECT m.member_id, m.written_points, m.written_at, coalesce(m.leased_until > :now, false),
@@ -71,7 +71,8 @@ meant AS (
   ORDER BY member_id FOR UPDATE),
 done AS (
   UPDATE mirror
-  SET next_change_at = :now, due = :now, parked = false, tries = 0, last_error = NULL
+  SET next_change_at = :now, due = :now, parked = false, dismissed = false, tries = 0,
+      last_error = NULL
   WHERE connection_id = :c AND member_id IN (SELECT member_id FROM meant) RETURNING 1)
 SELECT max(subject), (SELECT count(*) FROM done) FROM differing"""
 

@@ -30,7 +30,7 @@ UNION ALL
  FROM changed_object WHERE dead AND connection_id = ANY({SHOPS}) LIMIT {MOST})
 UNION ALL
 (SELECT 'mirror', connection_id, member_id, coalesce(wanted_since, due), tries, last_error, NULL
- FROM mirror WHERE parked AND connection_id = ANY({SHOPS}) LIMIT {MOST})
+ FROM mirror WHERE parked AND NOT dismissed AND connection_id = ANY({SHOPS}) LIMIT {MOST})
 UNION ALL
 (SELECT 'hold_code', connection_id, {HOLD}, recorded_at, tries, last_error, NULL
  FROM hold_code WHERE state = 'failed' AND connection_id = ANY({SHOPS}) LIMIT {MOST})
@@ -55,7 +55,8 @@ ORDER BY 4, 1, 2, 3"""
 
 # Of each queue what is meant, locked in the order in which everybody locks several; from where one
 # begins to go through them; and how it is put back. A code whose hold is over must be revoked. Its
-# tries stay above none, as only one that was never tried is surely not in the shop.
+# tries stay above none, as only one that was never tried is surely not in the shop. A balance that
+# was dismissed is put back by its name alone: it came in at no time.
 _QUEUES: Final = {
     "delivery": (
         "delivery",
@@ -81,9 +82,9 @@ _QUEUES: Final = {
         ("member_id",),
         ("",),
         "member_id",
-        "coalesce(wanted_since, due)",
+        "CASE WHEN NOT dismissed THEN coalesce(wanted_since, due) END",
         "parked",
-        "parked = false, tries = 0, due = :now, last_error = NULL",
+        "parked = false, dismissed = false, tries = 0, due = :now, last_error = NULL",
     ),
     "hold_code": (
         "hold_code",
@@ -146,7 +147,8 @@ SELECT (SELECT count(*) FROM done), {own} FROM meant ORDER BY {own} DESC LIMIT 1
 BACK: Final = {queue: _back(*parts) for queue, parts in _QUEUES.items()}
 
 # Of a delivery its key stays, and what became of it: sent again, it is a duplicate. An object is
-# forgotten: whatever tells of it again has it read again. Such an order is not missing any more.
+# forgotten: whatever tells of it again has it read again. Such an order is not missing any more. A
+# balance is shown nowhere there, and compared no more, until its customer is told of again.
 DISMISS: Final = (
     """
 WITH meant AS (
@@ -167,6 +169,15 @@ missed AS (
 DELETE FROM changed_object d USING meant
 WHERE d.connection_id = :c AND (d.kind, d.object_id) = (meant.kind, meant.object_id)
 RETURNING meant.kind || '/' || meant.object_id""",
+    """
+WITH meant AS (
+    SELECT member_id FROM mirror WHERE parked AND NOT dismissed AND connection_id = :c
+      AND member_id = ANY(CAST(:names AS text[])) ORDER BY member_id FOR UPDATE),
+missed AS (
+    DELETE FROM drift USING meant
+    WHERE connection_id = :c AND what = 'member' AND subject = meant.member_id)
+UPDATE mirror d SET dismissed = true, last_error = :why
+FROM meant WHERE d.connection_id = :c AND d.member_id = meant.member_id RETURNING d.member_id""",
 )
 
 STANDS: Final = f"""
@@ -181,7 +192,8 @@ UNION ALL
 SELECT CASE WHEN dead THEN 'it was given up' ELSE 'it waits to be read at the vendor' END
 FROM changed_object WHERE connection_id = :c AND {OBJECT} = :name
 UNION ALL
-SELECT CASE WHEN parked THEN 'a balance can only be replayed'
+SELECT CASE WHEN dismissed THEN coalesce(last_error, '')
+            WHEN parked THEN 'it was given up'
             ELSE 'the balance is shown, or waits to be' END FROM mirror
 WHERE connection_id = :c AND member_id = :name
 UNION ALL
@@ -230,7 +242,7 @@ async def put_back(
 async def dismiss(
     conn: AsyncConnection, connection: str, names: Sequence[str], why: str, now: datetime
 ) -> list[str]:
-    """Leave these for good, of what was to be read and given up; gives their names."""
+    """Leave these for good, of what was given up and is no code; gives their names."""
     values = {"c": connection, "names": list(names), "why": why, "now": now}
     found: list[str] = []
     for statement in DISMISS:

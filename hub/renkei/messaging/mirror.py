@@ -82,6 +82,20 @@ UPDATE mirror SET due = :due, parked = :parked, last_error = :reason, owner = NU
        leased_until = CAST(:rest AS timestamptz)
 WHERE {OURS}"""
 
+# A cart has one account for an address: one told of later is of the same person, come back. Each
+# move is to a later one, so that it ends.
+MOVE_ON = """
+UPDATE mirror SET external_id = later.external_id, parked = false, due = :now,
+       written_version = -1
+FROM (SELECT l.external_id FROM mirror m
+      JOIN customer_told l USING (connection_id, member_id)
+      LEFT JOIN customer_told o ON (o.connection_id, o.external_id)
+                                 = (m.connection_id, m.external_id)
+      WHERE m.connection_id = :c AND m.member_id = :m AND l.external_id <> m.external_id
+        AND l.changed_at > coalesce(o.changed_at, '-infinity')
+      ORDER BY l.changed_at DESC, l.external_id LIMIT 1) later
+WHERE connection_id = :c AND member_id = :m AND parked RETURNING mirror.external_id"""
+
 # What the balance that is shown now has in it, and the one before had not. A merged member's own
 # entries only; of many that were shown at once the newest.
 SHOWN = """
@@ -245,6 +259,12 @@ async def again(
     """
     values = {"due": due, "parked": parked, "reason": storable(reason), "rest": rest}
     await conn.execute(text(AGAIN), _name(claimed) | values)
+
+
+async def move_on(conn: AsyncConnection, claimed: Claimed, now: datetime) -> str | None:
+    """Show a parked balance to another account of theirs, told of later; gives its id, if any."""
+    values = {"c": claimed.connection, "m": claimed.member, "now": now}
+    return (await conn.execute(text(MOVE_ON), values)).scalar_one_or_none()
 
 
 async def saw(conn: AsyncConnection, balances: Sequence[BalanceSeen]) -> None:

@@ -71,7 +71,7 @@ SELECT 'changed_object', connection_id, count(*)
 FROM (SELECT connection_id FROM changed_object WHERE dead LIMIT {MOST}) o GROUP BY 2
 UNION ALL
 SELECT 'mirror', connection_id, count(*)
-FROM (SELECT connection_id FROM mirror WHERE parked LIMIT {MOST}) m GROUP BY 2
+FROM (SELECT connection_id FROM mirror WHERE parked AND NOT dismissed LIMIT {MOST}) m GROUP BY 2
 UNION ALL
 SELECT 'hold_code', connection_id, count(*)
 FROM (SELECT connection_id FROM hold_code WHERE state = 'failed' LIMIT {MOST}) h GROUP BY 2"""

@@ -30,8 +30,10 @@ from renkei_contracts.capability import Balances, Settling
 from renkei_contracts.errors import (
     FixData,
     GiveUp,
+    NotFound,
     OutcomeUnknown,
     Reauthorize,
+    Rejected,
     TryLater,
     UnsupportedFeature,
 )
@@ -89,12 +91,16 @@ class Push:
             return await work_off(self.tools, connection, CLAIMS, work=lane.one, give_up=give_up)
 
 
-async def _park(tools: Tools, claimed: Claimed, reason: str) -> None:
-    """It waits for a person."""
+async def _park(tools: Tools, claimed: Claimed, reason: str, *, elsewhere: bool = False) -> None:
+    """It waits for a person; ``elsewhere``: unless the member has a later account there."""
+    told = {"connection": claimed.connection, "member": claimed.member}
     async with tools.database.begin() as conn:
         await mirror.again(conn, claimed, tools.clock(), reason, parked=True)
-    told = {"connection": claimed.connection, "member": claimed.member}
-    log.warning("mirror_parked", **told, reason=reason)
+        moved = elsewhere and await mirror.move_on(conn, claimed, tools.clock())
+    if moved:
+        log.info("mirror_moved_on", **told, reason=reason)
+    else:
+        log.warning("mirror_parked", **told, reason=reason)
 
 
 async def _read(
@@ -220,7 +226,8 @@ class _Lane:
         """What cannot be repeated is parked; an unsure change rests, or it could be made twice."""
         now, reason = self.tools.clock(), reason_of(error)
         if isinstance(error, GiveUp | FixData):
-            return await _park(self.tools, claimed, reason)
+            refused = isinstance(error, NotFound | Rejected)
+            return await _park(self.tools, claimed, reason, elsewhere=refused)
         due = now if isinstance(error, Reauthorize) else now + pause(claimed.tries)
         unsure = isinstance(error, OutcomeUnknown) and _is_delta(self.opened)
         rest = now + mirror.UNSURE if unsure else None

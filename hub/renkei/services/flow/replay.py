@@ -54,10 +54,10 @@ class Replay:
         return await self._all_or_none(names, back)
 
     async def dismiss(self, names: Sequence[str], by: str, reason: str) -> int:
-        """Leave these deliveries and readings for good, all or none; gives how many.
+        """Leave these deliveries, readings and balances for good, all or none; gives how many.
 
-        ``by`` and ``reason`` are kept with a delivery; a reading is forgotten. Raises
-        UnknownConnection; RequestInvalid for the first that was not given up, or is neither.
+        ``by`` and ``reason`` are kept with a delivery and a balance; a reading is forgotten. Raises
+        UnknownConnection; RequestInvalid for the first that was not given up, or is a code.
         """
         why = storable(f"dismissed by {by}: {reason}")
 

@@ -16,6 +16,7 @@ from renkei.services.members.members import list_members
 from renkei.worker import Worker
 from renkei_contracts.errors import (
     AuthenticationFailed,
+    NotFound,
     OutcomeUnknown,
     RateLimited,
     Rejected,
@@ -24,6 +25,8 @@ from renkei_contracts.errors import (
 from renkei_contracts.event import MemberSeen
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Member
+
+PARKED = "SELECT parked FROM mirror WHERE connection_id = 'cart'"
 
 
 @pytest.mark.parametrize(
@@ -173,6 +176,48 @@ async def test_a_customer_who_is_somebody_else_there_is_not_overwritten(scene: S
     )
     assert row[0]
     assert "shop/made-1 is the customer of another member" in row[1]
+
+
+async def register(scene: Scene, id: str, tick: int) -> None:
+    """The cart tells of an account of Hanako's."""
+    told = b"member" + hanako(id, tick).model_dump_json().encode()
+    await scene.deliver(told, f"account {id} {tick}")
+    await scene.work("deliveries")
+
+
+@pytest.mark.parametrize("back_before", [True, False])
+async def test_whoever_comes_back_with_a_new_account_is_shown_their_balance_there(
+    scene: Scene, *, back_before: bool
+) -> None:
+    """Their old account is gone, which the hub notices by its next write there."""
+    await register(scene, "c1", 0)
+    await scene.settle_down()
+    if back_before:
+        await register(scene, "c2", 1)
+    await scene.deliver(body(bought()), "d1")
+    await scene.work("deliveries")
+    scene.cart.failures.append(NotFound("no customer c1"))
+    await scene.work("mirror")
+    if not back_before:
+        assert tuple(await scene.one(PARKED)) == (True,)
+        await register(scene, "c2", 1)
+    await scene.settle_down()
+    assert scene.cart.points["c2"] == 100
+    assert tuple(await scene.one(PARKED)) == (False,)
+    async with scene.hub.database.begin() as conn:
+        assert (await verify(conn)).findings == ()
+
+
+async def test_where_every_account_is_gone_the_balance_waits_for_a_person(scene: Scene) -> None:
+    await register(scene, "c1", 0)
+    await scene.settle_down()
+    await register(scene, "c2", 1)
+    await scene.deliver(body(bought()), "d1")
+    await scene.work("deliveries")
+    scene.cart.failures += [NotFound("no customer c1"), NotFound("no customer c2")]
+    await scene.settle_down()
+    assert tuple(await scene.one(PARKED)) == (True,)
+    assert scene.cart.failures == []
 
 
 async def test_an_authorization_that_is_gone_is_said_once_to_a_person(scene: Scene) -> None:

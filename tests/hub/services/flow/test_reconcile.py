@@ -118,6 +118,17 @@ async def test_a_customer_who_is_gone_at_the_vendor_is_missing(
     assert (found.explained, found.tally.unexplained) == ("0.00", 100)
 
 
+async def test_a_customer_whose_balance_was_left_for_good_is_not_compared(sold: Scene) -> None:
+    sold.cart.points["c1"] = 7
+    assert differing(await compared(sold)) == {"changed_elsewhere": 1}
+    async with sold.hub.database.begin() as conn:
+        await conn.execute(text("UPDATE mirror SET parked = true WHERE connection_id = 'cart'"))
+    dead = Replay(sold.hub.connections, sold.hub.database, sold.hub.clock)
+    await dead.dismiss([f"cart/{await sold.member()}"], "佐藤", "退会済み")
+    assert tuple(await sold.one("SELECT count(*) FROM drift")) == (0,)
+    assert (await compared(sold)).agrees
+
+
 async def test_an_order_that_only_the_vendor_has_is_read_on_command_and_settled(
     sold: Scene,
 ) -> None:

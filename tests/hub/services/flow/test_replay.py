@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from acme import NOW, Scene, body, bought, hanako
+from acme import NOW, Scene, body, bought, hanako, shown_after
 from sqlalchemy import text
 
 from renkei.errors import RequestInvalid, UnknownConnection
 from renkei.ledger.verify import verify
 from renkei.messaging import dead_letters, inbox
 from renkei.services.flow.replay import Replay
-from renkei_contracts.errors import Rejected
+from renkei_contracts.errors import NotFound, Rejected
 
 BURY = "UPDATE delivery SET state = 'dead', reason = 'a bug of ours'"
 BOOKED = "SELECT count(*) FROM txn WHERE kind = 'settle'"
@@ -235,12 +235,32 @@ async def test_an_order_that_is_left_for_good_is_read_where_something_tells_of_i
     assert scene.cart.points == {"c1": 100}
 
 
-async def test_a_balance_is_never_left_for_good(scene: Scene) -> None:
-    scene.cart.members["c1"] = hanako()
-    await scene.deliver(body(bought()), "d1")
+async def given_up(scene: Scene) -> str:
+    """Hanako's balance, whose customer is gone at the cart; gives her member."""
+    await shown_after(scene, NotFound("no customer c1"))
+    return await scene.member()
+
+
+async def test_a_balance_that_is_left_for_good_is_nobodys_work_until_its_customer_is_told_of(
+    scene: Scene,
+) -> None:
+    member = await given_up(scene)
+    assert await replay(scene).dismiss([f"cart/{member}"], "佐藤", "退会済み") == 1
+    assert await replay(scene).dead("cart") == await replay(scene).waiting("cart") == []
+    assert await replay(scene).everything(["cart"]) == 0
+    with pytest.raises(RequestInvalid, match="dismissed by 佐藤: 退会済み"):
+        await replay(scene).dismiss([f"cart/{member}"], "佐藤", "again")
+    await scene.deliver(body(bought("o2", tick=1)), "d2")
     await scene.settle_down()
-    await do(scene, "UPDATE mirror SET parked = true, last_error = 'no'")
-    member = await scene.member()
-    with pytest.raises(RequestInvalid, match="a balance can only be replayed"):
-        await replay(scene).dismiss([f"cart/{member}"], "佐藤", "gone")
-    assert [one.name for one in await replay(scene).dead("cart")] == [member]
+    assert scene.cart.points == {"c1": 0}
+    await scene.deliver(b"member" + hanako(tick=1).model_dump_json().encode(), "m2")
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 200}
+
+
+async def test_a_balance_that_was_left_is_put_back_by_its_name(scene: Scene) -> None:
+    member = await given_up(scene)
+    await replay(scene).dismiss([f"cart/{member}"], "佐藤", "退会済み")
+    assert await replay(scene).named([f"cart/{member}"]) == 1
+    await scene.settle_down()
+    assert scene.cart.points == {"c1": 100}
