@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,7 @@ assert importlib.util.find_spec("httpx2") is None, "httpx2 makes authlib bypass 
 HUB_IS_HERE = importlib.util.find_spec("renkei") is not None
 
 if HUB_IS_HERE:
+    import structlog
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -107,6 +109,22 @@ async def owner_engine(
     engine = create_async_engine(server.url(database=database_name))
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What one test configures is no other's: a logger used meanwhile would keep it for good."""
+    if not HUB_IS_HERE:
+        yield
+        return
+    configure = structlog.configure
+
+    def uncached(**how: Any) -> None:
+        configure(**how | {"cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", uncached)
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

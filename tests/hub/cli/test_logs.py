@@ -26,7 +26,6 @@ def _as_before() -> Iterator[None]:
     yield
     root.handlers[:], root.level = handlers, level
     logging.captureWarnings(capturing is not None)
-    structlog.reset_defaults()
 
 
 def said(form: LogFormat, stream: io.StringIO) -> str:
