@@ -199,7 +199,7 @@ FIELDS = {
     "LineItem.id": "明細番号(取引内で一意)",
     "RefundLine.id": "元取引の明細番号",
     "AllowanceUsed.id": "利用枠の番号",
-    "in_force_from": "適用開始日時",
+    "in_force_from": "適用開始日時（開始済みのうち `version` が最大のものが有効）",
     "issued": "この売上で発行されたクーポン",
     "jan": "JAN コード",
     "key": "端末が付ける名前。同じ名前は同じ要求とみなす",

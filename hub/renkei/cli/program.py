@@ -65,16 +65,22 @@ def publish(
     since: Annotated[
         datetime | None, typer.Option(formats=INSTANTS, help="in force from then; else from now")
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace-scheduled", help="in place of versions that are yet to come, too"),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Publish the file as the next version; it never changes again."""
     program = _read(file)
     settings = invocation(context).settings()
-    done = with_hub(settings, lambda hub: _publish(hub, program, in_japan(since)))
+    done = with_hub(settings, lambda hub: _publish(hub, program, in_japan(since), replace=replace))
     if json:
         as_json(asdict(done))
     else:
-        say(f"✔ {done.program} version {done.version}")
+        instead = ", ".join(str(version) for version in done.replaces)
+        never = f"; never in force now: {instead}" if instead else ""
+        say(f"✔ {done.program} version {done.version}{never}")
 
 
 @commands.command("diff")
@@ -171,10 +177,12 @@ async def _try(hub: "Hub", draft: "Program", order: "Cart") -> "Evaluation":
     return await programs.dry_run(hub.database, draft, order)
 
 
-async def _publish(hub: "Hub", program: "Program", since: datetime | None) -> "Published":
+async def _publish(
+    hub: "Hub", program: "Program", since: datetime | None, *, replace: bool
+) -> "Published":
     from renkei.services.setup import programs
 
-    return await programs.publish(hub.database, program, since)
+    return await programs.publish(hub.database, program, since, replace_scheduled=replace)
 
 
 async def _newest(hub: "Hub", program: str) -> "Program":

@@ -108,6 +108,17 @@ class TestSnapshot:
             assert [one["version"] for one in told] == [2, 3]
             assert told[1]["in_force_from"] == "2200-01-02T00:00:00Z"
 
+    async def test_rules_that_were_to_come_and_never_will_be_in_force_are_not_told(
+        self, register: Any, regular: Any, hub: Any
+    ) -> None:
+        week = hub.clock() + timedelta(days=7)
+        await publish(hub.database, Program(title="二倍"), week)
+        await publish(hub.database, Program(title="三倍"), week + timedelta(days=1))
+        sooner = week - timedelta(days=2)
+        await publish(hub.database, Program(), sooner, replace_scheduled=True)
+        told = (await register.get(SNAPSHOT, "types=rule")).json()["data"]
+        assert [one["version"] for one in told] == [1, 4]
+
 
 class TestCheapPolls:
     """A register that polls every half minute."""

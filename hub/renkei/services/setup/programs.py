@@ -29,9 +29,17 @@ NEW_PROGRAM = """
 INSERT INTO program (program_id, title, zone) VALUES (:id, :title, :zone) ON CONFLICT DO NOTHING"""
 
 NEWEST = """
-SELECT p.zone, v.version, v.in_force_from, v.document
+SELECT p.zone, v.version, v.document
 FROM program p LEFT JOIN program_version v USING (program_id)
 WHERE p.program_id = :id ORDER BY v.version DESC NULLS LAST LIMIT 1"""
+
+# Of the versions whose time has come the newest counts: so the next one stands before these.
+TO_COME = """
+SELECT v.version, v.in_force_from FROM program_version v
+WHERE v.program_id = :id AND v.in_force_from > :now AND v.in_force_from >= :since AND NOT EXISTS (
+  SELECT FROM program_version newer WHERE newer.program_id = :id
+    AND newer.version > v.version AND newer.in_force_from <= v.in_force_from)
+ORDER BY v.version"""
 
 PUBLISH = """
 INSERT INTO program_version (program_id, version, in_force_from, document)
@@ -40,11 +48,12 @@ VALUES (:id, :version, :since, CAST(:document AS json)) ON CONFLICT DO NOTHING""
 
 @dataclass(frozen=True)
 class Published:
-    """A version as it was published."""
+    """A version as it was published; those of ``replaces`` will never be in force."""
 
     program: str
     version: int
     in_force_from: datetime
+    replaces: tuple[int, ...] = ()
 
 
 def preset(name: str) -> str:
@@ -111,38 +120,57 @@ def _fault(error: Any) -> str:
     return f"{place}: {fault_words(error)}"
 
 
-async def publish(database: Database, program: Program, since: datetime | None) -> Published:
+async def publish(
+    database: Database,
+    program: Program,
+    since: datetime | None,
+    *,
+    replace_scheduled: bool = False,
+) -> Published:
     """Publish the next version, in force from ``since`` (None: now); it never changes again.
 
-    Raises RequestInvalid where it would be in force in the past or before an older version.
+    Raises RequestInvalid where it would be in force in the past, or where versions that were to
+    come never would be, unless ``replace_scheduled``.
     """
     async with database.begin() as conn:
         values = {"id": program.id, "title": program.title, "zone": program.zone}
         await conn.execute(text(NEW_PROGRAM), values)
-        zone, version, newest, _ = (await conn.execute(text(NEWEST), {"id": program.id})).one()
+        zone, version, _ = (await conn.execute(text(NEWEST), {"id": program.id})).one()
         now = (await conn.execute(text("SELECT clock_timestamp()"))).scalar_one()
         start = since or now
-        if version is not None and start < max(now, newest):
-            last = newest.astimezone(JST).isoformat(timespec="seconds")
-            why = f"must lie after now, and after version {version}, in force from {last}"
-            raise RequestInvalid("since", start.astimezone(JST).isoformat(), why)
+        if start < now:
+            raise RequestInvalid("since", _local(start), "must lie after now")
         if zone != program.zone:
             raise RequestInvalid("zone", program.zone, f"the program's is {zone}, for ever")
+        found = {"id": program.id, "now": now, "since": start}
+        to_come = (await conn.execute(text(TO_COME), found)).all()
+        if to_come and not replace_scheduled:
+            raise _never_in_force(start, *to_come[0])
+        made = Published(program.id, (version or 0) + 1, start, tuple(row[0] for row in to_come))
         document = json.dumps(program.model_dump(mode="json"), ensure_ascii=False)
-        made = Published(program.id, (version or 0) + 1, start)
         put = {"id": made.program, "version": made.version, "since": start, "document": document}
         if (await conn.execute(text(PUBLISH), put)).rowcount != 1:
             raise RequestInvalid("version", made.version, "somebody published it just now")
     return made
 
 
+def _never_in_force(start: datetime, version: int, since: datetime) -> RequestInvalid:
+    why = f"version {version}, to be in force from {_local(since)}, never would be: "
+    why += "--since a later moment, or --replace-scheduled if that is meant"
+    return RequestInvalid("since", _local(start), why)
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone(JST).isoformat(timespec="seconds")
+
+
 async def newest(database: Database, program: str) -> Program:
     """The newest published version; raises UnknownProgram."""
     async with database.begin() as conn:
         row = (await conn.execute(text(NEWEST), {"id": program})).first()
-    if row is None or row[3] is None:
+    if row is None or row[2] is None:
         raise UnknownProgram(f"no program {program!r:.60} has been published")
-    return Program.model_validate(row[3])
+    return Program.model_validate(row[2])
 
 
 def differences(old: Program, new: Program) -> list[tuple[str, Any, Any]]:

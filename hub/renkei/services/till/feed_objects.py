@@ -72,7 +72,10 @@ def _versions(rules: Sequence[Any]) -> tuple[RuleChange, ...]:
     """The program's version that is in force, and those that will be."""
     if not rules:
         return ()
-    first = rules.index(_in_force(rules))
+    told: list[Any] = []
+    for row in rules[: rules.index(_in_force(rules)) + 1]:
+        if not told or row[2] < told[-1][2]:  # else a newer one stands before it from its start on
+            told.append(row)
     return tuple(
         RuleChange(
             program=program,
@@ -80,7 +83,7 @@ def _versions(rules: Sequence[Any]) -> tuple[RuleChange, ...]:
             in_force_from=since,
             digest=hashlib.sha256(document.encode()).hexdigest(),
         )
-        for program, version, since, document, _now in reversed(rules[: first + 1])
+        for program, version, since, document, _now in reversed(told)
     )
 
 

@@ -105,11 +105,23 @@ async def test_no_version_is_in_force_in_the_past(booking: Booking) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with pytest.raises(RequestInvalid, match="since"):
         await publish(booking.database, DEFAULT, yesterday)
+
+
+@pytest.mark.parametrize("before", [timedelta(0), timedelta(days=1), timedelta(days=7)])
+async def test_versions_that_are_to_come_are_left_out_only_where_it_is_said(
+    booking: Booking, before: timedelta
+) -> None:
     next_week = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
+    earlier = next_week - before if before < timedelta(days=7) else None
     await publish(booking.database, DEFAULT, next_week)
+    await publish(booking.database, DEFAULT, next_week + timedelta(days=1))
     said = next_week.astimezone(JST).isoformat()
-    with pytest.raises(RequestInvalid, match=rf"version 2, in force from {re.escape(said)}"):
-        await publish(booking.database, DEFAULT, next_week - timedelta(days=1))
+    with pytest.raises(RequestInvalid, match=rf"version 2, to be in force from {re.escape(said)}"):
+        await publish(booking.database, DEFAULT, earlier)
+    done = await publish(booking.database, DEFAULT, earlier, replace_scheduled=True)
+    assert (done.version, done.replaces) == (4, (2, 3))
+    again = await publish(booking.database, DEFAULT, next_week + timedelta(days=2))
+    assert again.replaces == ()
 
 
 async def test_a_programs_days_never_change_their_zone(booking: Booking) -> None:
