@@ -47,6 +47,8 @@ def import_(
 def _show(taken: "Taken", *, dry_run: bool) -> None:
     new = "would be booked" if dry_run else "booked"
     said = f"{taken.receipts} receipts: {taken.new} {new}, {taken.known} were known"
+    if taken.history:
+        said += f", {taken.history} kept as history (sold before the connection's orders count)"
     points = "" if dry_run else f"; {taken.earned} points earned, {taken.used} used"
     say(f"✔ {said}{points}")
     if taken.refused:

@@ -55,7 +55,7 @@ def simulate(
         result = play(stage, replay) if replay else simulate(stage, scenario, how)
     if record is not None:
         write_record(result, record)
-    _show(result, json=json)
+    _show(result, json=json, again=replay is not None)
     raise typer.Exit(1 if result.findings else 0)
 
 
@@ -108,7 +108,7 @@ def _reachable(url: str) -> str:
     return driven(url)
 
 
-def _show(result: "Result", *, json: bool) -> None:
+def _show(result: "Result", *, json: bool, again: bool) -> None:
     found = [(one.invariant, one.subject, one.detail) for one in result.findings]
     if json:
         as_json(
@@ -124,8 +124,11 @@ def _show(result: "Result", *, json: bool) -> None:
         return
     kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items()))
     say(f"seed: {result.scenario.seed}")
-    say(f"events: {result.events}, told {result.delivered} times")
-    say(f"kills: {kills or 'none'}")
+    if again:
+        say(f"events: {result.events}, of which {result.delivered} commits are played again")
+    else:
+        say(f"events: {result.events}, told {result.delivered} times")
+        say(f"kills: {kills or 'none'}")
     say(f"violations: {len(found)}")
     if found:
         table("", ("what must hold", "where", "what"), found[:SHOWN])

@@ -17,19 +17,20 @@ OF_CONNECTIONS = """
 SELECT connection_id, message FROM alert
 WHERE kind = ANY(:kinds) AND closed_at IS NULL ORDER BY connection_id, raised_at"""
 
-OPEN = """
-SELECT alert_id, kind, connection_id, order_ref, raised_at, message FROM alert
-WHERE closed_at IS NULL AND (CAST(:c AS text) IS NULL OR connection_id = :c)
-ORDER BY raised_at DESC, alert_id LIMIT :most"""
+LISTED = """
+SELECT alert_id, kind, connection_id, order_ref, raised_at, message, closed_at, closed_by
+FROM alert
+WHERE (closed_at IS NOT NULL) = :closed AND (CAST(:c AS text) IS NULL OR connection_id = :c)
+ORDER BY coalesce(closed_at, raised_at) DESC, alert_id LIMIT :most"""
 
 CLOSE = """
-UPDATE alert SET closed_at = :now
+UPDATE alert SET closed_at = :now, closed_by = :by
 WHERE alert_id = ANY(CAST(:ids AS text[])) AND closed_at IS NULL AND kind <> ALL(:but)
 RETURNING alert_id"""
 
 
-class OpenAlert(NamedTuple):
-    """One that nobody has closed yet."""
+class Raised(NamedTuple):
+    """One as it is kept. ``closed_by``: a person; None: nobody yet, or it ended by itself."""
 
     id: str
     kind: str
@@ -37,6 +38,8 @@ class OpenAlert(NamedTuple):
     order: str | None
     raised_at: datetime
     message: str
+    closed_at: datetime | None
+    closed_by: str | None
 
 
 @dataclass(frozen=True)
@@ -83,15 +86,18 @@ async def standing(conn: AsyncConnection, kinds: Sequence[str]) -> dict[str, tup
     return found
 
 
-async def open_alerts(conn: AsyncConnection, connection: str | None, most: int) -> list[OpenAlert]:
-    """The newest first, of one connection or of all."""
-    rows = (await conn.execute(text(OPEN), {"c": connection, "most": most})).all()
-    return [OpenAlert(*row) for row in rows]
+async def listed(
+    conn: AsyncConnection, connection: str | None, most: int, *, closed: bool
+) -> list[Raised]:
+    """The open ones or the closed, the newest first, of one connection or of all."""
+    values = {"c": connection, "most": most, "closed": closed}
+    rows = (await conn.execute(text(LISTED), values)).all()
+    return [Raised(*row) for row in rows]
 
 
 async def close(
-    conn: AsyncConnection, ids: Sequence[str], but: Sequence[str], now: datetime
+    conn: AsyncConnection, ids: Sequence[str], but: Sequence[str], by: str, now: datetime
 ) -> set[str]:
     """Close these, a person having looked; gives which were open and of no kind in ``but``."""
-    values = {"ids": list(ids), "but": list(but), "now": now}
+    values = {"ids": list(ids), "but": list(but), "by": by, "now": now}
     return set((await conn.execute(text(CLOSE), values)).scalars())

@@ -1,5 +1,6 @@
 """``renkei alerts``: what a person must look at can be read, and closed once it was dealt with."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -46,13 +47,21 @@ def test_they_are_listed_newest_first_with_what_they_are_about(renkei: Command) 
 
 
 def test_one_that_was_dealt_with_is_closed_and_listed_no_more(renkei: Command) -> None:
-    assert ids(renkei, "--close", "alr_1", "--close", "alr_2") == ["alr_3"]
+    assert ids(renkei, "--close", "alr_1", "--close", "alr_2", "--by", "佐藤") == ["alr_3"]
     assert ids(renkei) == ["alr_3"]
+    assert sorted(ids(renkei, "--closed")) == ["alr_1", "alr_2"]
+    assert re.search(r"^  closed .* JST by 佐藤$", renkei("alerts", "--closed").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("half", [("--close", "alr_1"), ("--by", "佐藤")])
+def test_whoever_closes_one_says_who_they_are(renkei: Command, half: tuple[str, ...]) -> None:
+    assert "--close and --by go together" in renkei("alerts", *half).refusal
+    assert len(ids(renkei)) == 3
 
 
 @pytest.mark.parametrize("wrong", ["alr_3", "alr_9"])
 def test_what_ends_by_itself_or_is_none_is_refused_and_nothing_closed(
     renkei: Command, wrong: str
 ) -> None:
-    assert wrong in renkei("alerts", "--close", "alr_1", "--close", wrong).refusal
+    assert wrong in renkei("alerts", "--by", "佐藤", "--close", "alr_1", "--close", wrong).refusal
     assert len(ids(renkei)) == 3

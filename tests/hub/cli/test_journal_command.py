@@ -72,6 +72,24 @@ def test_a_journal_is_booked_once_and_only_as_a_whole(
     assert (count("orders"), count("member"), count("txn")) == (2, 1, 1)
 
 
+def test_sales_from_before_the_connection_counts_are_told_apart(
+    renkei: Command, tmp_path: Path, server: EmbeddedServer, database_name: str
+) -> None:
+    (tmp_path / "sales.csv").write_text(HEAD + GOOD)
+    journal = ("journal", "import", "sales.csv", "--connection", "pos")
+    renkei(*journal, "--dry-run")
+    engine = create_engine(server.url(database=database_name))
+    with engine.begin() as conn:
+        since = "2026-11-26 10:03+09"
+        conn.execute(text(f"UPDATE connection SET settles_from = '{since}'"))
+    engine.dispose()
+    for options in (("--dry-run",), ()):
+        told = renkei(*journal, "--json", *options).document
+        assert (told["new"], told["history"], told["earned"]) == (1, 1, 0)
+    (tmp_path / "sales.csv").write_text(HEAD + GOOD.replace(",000", ",900"))
+    assert "1 booked, 0 were known, 1 kept as history" in renkei(*journal).out
+
+
 @pytest.mark.parametrize(
     ("table", "why"),
     [
@@ -129,4 +147,4 @@ def test_a_receipt_whose_name_is_too_long_is_a_fault_with_its_line(
 def test_a_misspelt_connection_is_refused(renkei: Command, tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text(HEAD + GOOD, "utf-8")
     refusal = renkei("journal", "import", "sales.csv", "--connection", "poz").refusal
-    assert "no connection 'poz'" in refusal
+    assert "no connection poz;" in refusal

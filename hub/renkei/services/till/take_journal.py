@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import text
 
+from renkei.connections.store import load
 from renkei.errors import BookingRefused, FileInvalid, RequestInvalid, TillRefused
 from renkei.identity.cards import is_card
 from renkei.services.members.lookup import members_by
-from renkei.services.setup.facts import require_connection
 from renkei.services.setup.spreadsheets import MOST_FAULTS
 from renkei.services.till.sales_journal import Receipt, read_journal
 from renkei.services.till.till import TillService
@@ -41,12 +41,25 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Booked:
+    """A sale that was committed."""
+
+    sold_at: datetime
+    earned: int
+    used: int
+
+
+@dataclass(frozen=True)
 class Taken:
-    """What became of a journal. With a dry run ``new`` are those that would be booked."""
+    """What became of a journal. With a dry run ``new`` are those that would be booked.
+
+    ``history`` are kept and earn nothing: they were sold before the connection's orders count.
+    """
 
     receipts: int
     new: int
     known: int
+    history: int = 0
     earned: int = 0
     used: int = 0
     refused: tuple[Refused, ...] = ()
@@ -67,15 +80,26 @@ class TakeJournal:
         receipts = read_journal(file)
         _require_cards(file, receipts)
         async with self.till.booking.database.begin() as conn:
-            await require_connection(conn, self.connection)
+            since = (await load(conn, self.connection)).settles_from
         new = await self._new(receipts)
         known = len(receipts) - len(new)
         if dry_run:
-            return Taken(len(receipts), len(new), known)
+            old = sum(one.sale.sold_at < since for one in new)
+            return Taken(len(receipts), len(new) - old, known, old)
         members = await self._members(new)
         parts = (new[n : n + AT_ONCE] for n in range(0, len(new), AT_ONCE))
         told = [one for part in parts for one in await self._book(part, members)]
-        return _summed(len(receipts), known, told)
+        booked = [one for one in told if not isinstance(one, Refused)]
+        old = sum(one.sold_at < since for one in booked)
+        return Taken(
+            receipts=len(receipts),
+            new=len(booked) - old,
+            known=known,
+            history=old,
+            earned=sum(one.earned for one in booked),
+            used=sum(one.used for one in booked),
+            refused=tuple(one for one in told if isinstance(one, Refused)),
+        )
 
     async def _new(self, receipts: Sequence[Receipt]) -> list[Receipt]:
         """Those that no register and no poll has told of."""
@@ -105,10 +129,10 @@ class TakeJournal:
 
     async def _book(
         self, receipts: Sequence[Receipt], members: dict[str, str | None]
-    ) -> list[tuple[int, int] | Refused]:
+    ) -> list[Booked | Refused]:
         return list(await asyncio.gather(*(self._one(one, members[one.card]) for one in receipts)))
 
-    async def _one(self, receipt: Receipt, member: str | None) -> tuple[int, int] | Refused:
+    async def _one(self, receipt: Receipt, member: str | None) -> Booked | Refused:
         sale = receipt.sale.model_copy(update={"member": member})
         terminal = Terminal("journal", self.connection, sale.sale.store, sale.sale.till)
         try:
@@ -117,7 +141,7 @@ class TakeJournal:
             return Refused(receipt.at_line, str(sale.sale), error.problem.code)
         except (RequestInvalid, BookingRefused) as error:
             return Refused(receipt.at_line, str(sale.sale), str(error))
-        return answer.earned, answer.used
+        return Booked(sale.sold_at, answer.earned, answer.used)
 
 
 def _require_cards(file: Path, receipts: Sequence[Receipt]) -> None:
@@ -146,15 +170,3 @@ def _row(n: int, receipt: Receipt) -> dict[str, Any]:
         "k": key.settlement_count,
         "r": key.receipt_number,
     }
-
-
-def _summed(receipts: int, known: int, told: Sequence[tuple[int, int] | Refused]) -> Taken:
-    booked = [one for one in told if not isinstance(one, Refused)]
-    return Taken(
-        receipts=receipts,
-        new=len(booked),
-        known=known,
-        earned=sum(earned for earned, _ in booked),
-        used=sum(used for _, used in booked),
-        refused=tuple(one for one in told if isinstance(one, Refused)),
-    )
