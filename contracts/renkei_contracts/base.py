@@ -57,7 +57,8 @@ Text = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
 Key = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
 """A name given by somebody else: a vendor's id, a request key, a receipt number."""
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
+Slug = Annotated[str, Field(pattern=SLUG)]
 """A short name of ours, fit for a URL: a connection, a store, a till."""
 
 Points = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]

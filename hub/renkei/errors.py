@@ -32,13 +32,18 @@ Renkei errors (contracts)
 from collections.abc import Mapping
 from typing import Any
 
+from renkei_contracts.base import SLUG
 from renkei_contracts.errors import FixData, GiveUp, RenkeiError, TryLater
 from renkei_contracts.till import TillProblem
+
+NO_SLUG = "is a name of a-z, 0-9 and hyphens, 63 at most (what people read is its title, if any)"
+"""Said of whatever is named; the pattern itself tells a merchant nothing."""
 
 
 def fault_words(fault: Mapping[str, Any]) -> str:
     """What one fault of pydantic says, without the library's own words before a validator's."""
-    return str(fault["msg"]).removeprefix("Value error, ")
+    words = str(fault["msg"]).removeprefix("Value error, ")
+    return NO_SLUG if SLUG in words else words
 
 
 class ConfigInvalid(FixData):

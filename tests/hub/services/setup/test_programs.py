@@ -51,6 +51,7 @@ def test_a_campaign_is_read_with_its_dates() -> None:
         ('[[campaigns]]\nname = "x"\nwhen = "order.totl > 1"\npercent = 200', "order.totl"),
         ('[[campaigns]]\nname = "x"', "exactly one of percent, points, fixed"),
         ('zone = "Mars/Olympus"', "zone"),
+        ('[[campaigns]]\nname = "二倍"\npercent = 200', "campaigns.0.name: is a name of a-z, 0-9"),
     ],
 )
 def test_a_document_that_is_no_program_says_where(toml: str, fault: str) -> None:
