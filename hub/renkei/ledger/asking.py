@@ -36,14 +36,19 @@ def names(needs: Needs) -> Asking:
         "identities": for_any(seen, sql.IDENTITIES, keys=as_json(seen)),
         "orders": for_any(keys or sales, sql.ORDERS, **orders),
         "settled": for_any(keys or sales, sql.SETTLED, **orders),
-        "programs": Statement(
-            sql.PROGRAMS, {"ids": joined(needs.connections), "members": joined(needs.members)}
-        ),
-        "connections": for_any(needs.connections, sql.CONNECTIONS, ids=joined(needs.connections)),
         "windows": for_any(viewers, sql.PAIRS, ids=joined(viewers)),
         "hold_parts": for_any(needs.holds, sql.HOLD_PARTS, names=_hold_names(needs.holds)),
         "coupon_members": coupon_members_statement(needs.coupons),
         "allowance_members": owners_statement(needs.allowances),
+    } | channels(needs)
+
+
+def channels(needs: Needs) -> Asking:
+    """The connections and the programs of everybody."""
+    ids = joined(needs.connections)
+    return {
+        "programs": Statement(sql.PROGRAMS, {"ids": ids, "members": joined(needs.members)}),
+        "connections": for_any(needs.connections, sql.CONNECTIONS, ids=ids),
     }
 
 

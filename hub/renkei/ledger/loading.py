@@ -35,7 +35,12 @@ async def load(conn: AsyncConnection, needs: Needs, further: Further | None = No
     names = await _ask(conn, asking.names(needs) | asking.groups(needs.members))
     known = known_in(names)
     if further is not None:
-        needs = needs | further(known)
+        every = needs | further(known)
+        if every.connections != needs.connections:  # an order is counted at another vendor
+            names = {**names, **await _ask(conn, asking.channels(every))}
+            known = known_in(names)
+            every |= further(known)
+        needs = every
     settled = settled_in(names["settled"])
     members = {*needs.members} | _members_named(names, known.orders, settled)
     groups = names["groups"]

@@ -24,10 +24,9 @@ from renkei.services.till.till_refunds import (
     VOID,
     CountRefunds,
     RefundSale,
+    counted_in,
     counted_sale,
     refund_of,
-    sale_in,
-    told_sale,
     void_of,
 )
 from renkei.services.till.till_terminal import Terminal
@@ -197,18 +196,22 @@ class AttachMember:
 
     def needs(self) -> Needs:
         """The sale and the member."""
-        return self._look.needs() | self._link((self.connection, str(self.ask.sale))).needs()
+        link = self._link((self.connection, str(self.ask.sale))).needs()
+        return self._look.needs() | link | Needs(of_others=True)
 
     def further(self, known: Known) -> Needs:
-        """What settling it for the member needs."""
-        row = sale_in(known, self.connection, self.ask.sale)
-        return self._link(row.key).further(known) if row else Needs()
+        """What settling it for the member needs, where it is counted."""
+        row = counted_in(known, self.connection, self.ask.sale)
+        if row is None:
+            return Needs()
+        link = self._link(row.key)
+        return link.needs() | link.further(known)
 
     def decide(self, attempt: Attempt) -> SaleAnswer:
         """Refused where the sale has not come, or is somebody else's."""
         if not attempt.knows(self.ask.member):
             raise refused("member_not_found", self.ask.member)
-        row = told_sale(attempt, self.connection, self.ask.sale)
+        row = counted_sale(attempt, self.connection, self.ask.sale)
         if row is None:
             raise refused("sale_not_found", str(self.ask.sale))
         mates = attempt.group_of(self.ask.member).members

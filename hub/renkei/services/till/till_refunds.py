@@ -238,6 +238,12 @@ def counted_sale(attempt: Attempt, connection: str, sale: TillKey) -> OrderRow |
     return row if row is None or row.same is None else known_order(attempt, row.same)
 
 
+def counted_in(known: Known, connection: str, sale: TillKey) -> OrderRow | None:
+    """The same of what is known before a batch decides."""
+    row = sale_in(known, connection, sale)
+    return row if row is None or row.same is None else known.orders.get(row.same)
+
+
 def _told(
     order: Callable[[OrderKey], OrderRow | None],
     sales: Mapping[SaleKey, str],

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from renkei.errors import TillRefused
 from renkei.ledger.verify import verify
 from renkei.services.booking import Booking
 from renkei.services.members.members import balance
 from renkei.services.orders.late_link import DecideDoubt
+from renkei.services.till.aftersale import AttachMember
 from renkei.services.till.till_refunds import CountRefunds, refund_of
-from renkei_contracts.aftersale import RefundRequest
+from renkei_contracts.aftersale import AttachRequest, RefundRequest
 from renkei_contracts.ids import ExternalRef
 from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState, RefundLine, TillKey
@@ -230,3 +232,25 @@ async def test_a_refund_of_a_copy_takes_nothing_and_is_told_to_a_person(
     (alert,) = told
     assert alert.kind == "refund_of_copy"
     assert alert.message.endswith("is of a copy; cart/o1 is what counts")
+
+
+async def test_a_card_shown_after_a_copy_is_the_sales_where_it_is_counted(
+    booking: Booking, member: str
+) -> None:
+    """The register told a sale that the vendor's plugin had told before it."""
+    guest: dict[str, Any] = {"customer": None}
+    await settle(booking, seen("cart", "o1", **guest))
+    assert await settle(booking, seen("shop", "p1", after=2, till=SALE, **guest)) == "alias"
+    attach = AttachMember(AttachRequest(sale=SALE, member=member), "shop", "alr_1")
+    for _ in range(2):
+        answer = await booking.committer.submit(attach)
+        assert (answer.member, answer.earned) == (member, 100)
+    assert await left(booking, member) == 100
+    again = seen("cart", "o1", changed_at=PLACED + timedelta(hours=1), number="1", **guest)
+    assert await settle(booking, again) == "settled"
+    assert await left(booking, member) == 100
+    ref = ExternalRef(connection="cart", id="c2")
+    other = (await booking.enrol(Member(ref=ref, changed_at=PLACED))).member
+    theirs = AttachMember(AttachRequest(sale=SALE, member=other), "shop", "alr_2")
+    with pytest.raises(TillRefused, match="sale_of_other_member"):
+        await booking.committer.submit(theirs)
