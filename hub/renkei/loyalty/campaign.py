@@ -19,7 +19,7 @@ class Campaign(Canonical):
     ``best`` campaigns compete, of ``multiply`` the percents are multiplied, ``add`` stands beside
     all others. ``budget`` is for all members together, ``per_member`` for each member and period:
     points, or how many coupons.
-    ``funded_by`` says who pays.
+    ``funded_by`` says who pays. People read ``title``; without one, the name.
     """
 
     name: Slug
@@ -54,6 +54,11 @@ class Campaign(Canonical):
         if self.starts and self.ends and self.starts >= self.ends:
             raise ValueError(f"campaign {self.name}: ends before it starts")
         return self
+
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or self.name
 
     def runs_at(self, at: datetime) -> bool:
         """Whether an order placed at that instant lies in its dates."""

@@ -43,22 +43,26 @@ def _stacks(part: Part, how: str) -> bool:
 
 def _campaign(work: Work, campaign: Campaign) -> Part | Refused:
     if not campaign.runs_at(work.order.placed_at):
-        return Refused(campaign.name, "not in its dates")
+        return _refused(campaign, "not in its dates")
     verdict = condition.judge(campaign.when, "order", work.names)
     if verdict.fault:
-        return Refused(campaign.name, verdict.fault, fault=True)
+        return _refused(campaign, verdict.fault, fault=True)
     if not verdict.applies:
-        return Refused(campaign.name, "its condition is not met")
+        return _refused(campaign, "its condition is not met")
     lines, fault = _lines_of(work, campaign)
     if fault is not None:
-        return Refused(campaign.name, fault, fault=True)
+        return _refused(campaign, fault, fault=True)
     if campaign.coupon is not None:
         return _coupon_benefit(work, campaign, lines)
     points, why = _benefit(work, campaign, lines)
     if points == 0:
-        return Refused(campaign.name, "it comes to nothing")
+        return _refused(campaign, "it comes to nothing")
     said = _said(campaign, work.facts.sources) if work.facts.sources else ""
-    return Part(campaign.name, points, f"{campaign.name}: {why}{said}", campaign)
+    return Part(campaign.name, points, f"{campaign.called}: {why}{said}", campaign)
+
+
+def _refused(campaign: Campaign, why: str, *, fault: bool = False) -> Refused:
+    return Refused(campaign.name, why, fault, campaign.called)
 
 
 def _said(campaign: Campaign, sources: Mapping[str, str]) -> str:
@@ -84,10 +88,12 @@ def _lines_of(work: Work, campaign: Campaign) -> tuple[list[EarningLine], str | 
 def _coupon_benefit(work: Work, campaign: Campaign, lines: Sequence[EarningLine]) -> Part | Refused:
     """A coupon comes once the sale's points would be confirmed, for lines that count."""
     if not lines:
-        return Refused(campaign.name, "no line counts for it")
+        return _refused(campaign, "no line counts for it")
     if not confirmed(work.order, work.program.earn):
-        return Refused(campaign.name, f"waits until {work.program.earn.confirmed}")
-    return Part(campaign.name, 0, f"{campaign.name}: coupon {campaign.coupon}", campaign)
+        return _refused(campaign, f"waits until {work.program.earn.confirmed}")
+    coupon = work.program.coupon(campaign.coupon or "")
+    called = coupon.called if coupon else campaign.coupon
+    return Part(campaign.name, 0, f"{campaign.called}: coupon {called}", campaign)
 
 
 def _benefit(work: Work, campaign: Campaign, lines: Sequence[EarningLine]) -> tuple[int, str]:
@@ -105,7 +111,8 @@ def _benefit(work: Work, campaign: Campaign, lines: Sequence[EarningLine]) -> tu
 def _best(parts: Sequence[Part]) -> tuple[list[Part], list[Refused]]:
     """Of competing campaigns the one that gives most; of equals the first by name."""
     ranked = sorted(parts, key=lambda part: (-part.points, part.rule))
-    losers = [Refused(part.rule, f"{ranked[0].rule} gives more") for part in ranked[1:]]
+    more = ranked[0].campaign.called if ranked and ranked[0].campaign else ""
+    losers = [_refused(one.campaign, f"{more} gives more") for one in ranked[1:] if one.campaign]
     return ranked[:1], losers
 
 

@@ -58,6 +58,11 @@ class Coupon(Canonical):
     combinable: StrictBool = False
     funded_by: Slug = "head-office"
 
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
     @model_validator(mode="after")
     def _one_benefit_and_one_end(self) -> Self:
         benefits = (self.yen, self.percent, self.free_shipping or None, self.gift)

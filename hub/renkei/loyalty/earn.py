@@ -35,7 +35,7 @@ def evaluate_order(order: Order, program: Program, facts: Facts = NO_FACTS) -> E
     earned = sum(part.points for part in parts)
     ready = confirmed(order, program.earn)
     waits = () if ready else (Refused("confirmation", f"pending until {program.earn.confirmed}"),)
-    passed += [Refused(f"coupon {one.coupon.name}", one.why_not) for one in off if one.why_not]
+    passed += [_not_taken(one.coupon, one.why_not) for one in off if one.why_not]
     passed += [Refused("coupon", f"{code} is not known") for code in _unknown(order, facts)]
     return Evaluation(
         earned=earned,
@@ -69,6 +69,10 @@ def _nothing_for(order: Order) -> str | None:
     if order.currency != "JPY":
         return f"currency {order.currency} is not this program's"
     return None
+
+
+def _not_taken(coupon: Coupon, why: str) -> Refused:
+    return Refused(f"coupon {coupon.name}", why, called=f"coupon {coupon.called}")
 
 
 def _unknown(order: Order, facts: Facts) -> list[str]:

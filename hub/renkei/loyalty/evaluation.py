@@ -28,11 +28,15 @@ class Part(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A rule that gave nothing, and why; ``fault`` where it could not be decided."""
+    """A rule that gave nothing, and why; ``fault`` where it could not be decided.
+
+    ``called``: what people call it; empty: as the rule.
+    """
 
     rule: str
     why: str
     fault: bool = False
+    called: str = ""
 
 
 class Evaluation(NamedTuple):
@@ -57,8 +61,8 @@ class Evaluation(NamedTuple):
         given = (
             part.why if _is_issue(part) else f"{part.why}: {part.points}" for part in self.parts
         )
-        off = (f"coupon {one.coupon.name}: ¥{one.yen:,} off" for one in self.coupons if one.yen)
-        return (*given, *off, *(f"{one.rule}: {one.why}" for one in self.refused))
+        off = (f"coupon {one.coupon.called}: ¥{one.yen:,} off" for one in self.coupons if one.yen)
+        return (*given, *off, *(f"{one.called or one.rule}: {one.why}" for one in self.refused))
 
     @property
     def issues(self) -> tuple[Part, ...]:

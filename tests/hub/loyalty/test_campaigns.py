@@ -50,6 +50,35 @@ def test_double_points_add_as_many_again() -> None:
     assert result.earned == 200
 
 
+def test_reasons_call_campaigns_and_coupons_by_their_titles() -> None:
+    coupon = {
+        "name": "next",
+        "title": "次回300円引き",
+        "yen": 300,
+        "minimum": 99_000,
+        "valid_days": 9,
+    }
+    rules = program(
+        campaigns=[
+            DOUBLE | {"title": "二倍デー", "stacking": "best"},
+            {"name": "thrice", "title": "三倍デー", "percent": 300, "stacking": "best"},
+            {"name": "visit", "title": "ご来店", "coupon": "next"},
+            {"name": "over", "title": "開店祝い", "fixed": 10, "ends": PLACED},
+        ],
+        coupons=[coupon],
+    )
+    facts = Facts(coupons={"c-1": rules.coupons[0]})
+    reasons = evaluate_order(order(coupons=("c-1",)), rules, facts).reasons
+    assert reasons == (
+        "1 per ¥100 on ¥10,000 net of tax: 100",
+        "三倍デー: 300 % on ¥10,000: 200",
+        "ご来店: coupon 次回300円引き",
+        "開店祝い: not in its dates",
+        "二倍デー: 三倍デー gives more",
+        "coupon 次回300円引き: needs ¥99,000 of its lines",
+    )
+
+
 @pytest.mark.parametrize(
     ("benefit", "extra"),
     [({"percent": 150}, 50), ({"points": 5, "per_yen": 1000}, 50), ({"fixed": 30}, 30)],

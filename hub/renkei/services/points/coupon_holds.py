@@ -156,7 +156,7 @@ def shown(coupon: IssuedCoupon, terms: Coupon, why_not: str | None = None) -> Me
     return MemberCoupon(
         code=coupon.code,
         name=coupon.kind,
-        title=terms.title or coupon.kind,
+        title=terms.called,
         benefit=terms.benefit,
         usable_from=coupon.usable_from,
         usable_until=coupon.usable_until,
@@ -169,7 +169,7 @@ def _answer(coupon: IssuedCoupon, terms: Coupon, lapses_at: datetime | None) -> 
     return CouponHoldAnswer(
         code=coupon.code,
         name=coupon.kind,
-        title=terms.title or coupon.kind,
+        title=terms.called,
         benefit=terms.benefit,
         lapses_at=lapses_at,
     )

@@ -95,7 +95,7 @@ def _quoted(code: str, tried: Tried, off: TakenOff | None) -> QuotedCoupon:
     return QuotedCoupon(
         code=code,
         name=found.coupon.kind if found else "",
-        title=(found.terms.title or found.coupon.kind) if found else "",
+        title=found.terms.called if found else "",
         value=off.yen if off else 0,
         reason=reason or (found.terms.benefit if found else ""),
     )

@@ -141,7 +141,7 @@ async def _coupons(conn: AsyncConnection, codes: list[str]) -> Mapping[tuple[str
             deleted=coupon.used_at is not None or coupon.is_taken_back,
             member=coupon.member,
             name=coupon.kind,
-            title=terms.title or coupon.kind,
+            title=terms.called,
             benefit=terms.benefit,
             usable_from=coupon.usable_from,
             usable_until=coupon.usable_until,
