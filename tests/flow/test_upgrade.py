@@ -23,8 +23,10 @@ from sqlalchemy.exc import ProgrammingError
 from renkei.bootstrap import open_hub
 from renkei.cli.demo_watch import watch
 from renkei.config import Settings
+from renkei.errors import Busy
 from renkei.ledger.verify import verify_database
 from renkei.registry import Registry
+from renkei.storage import schema
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.engine import APP_ROLE
 from renkei.storage.schema import MIGRATION_LOCK, current, migrate, newest
@@ -59,6 +61,12 @@ WAITING_SINCE = """
 SELECT wanted_since = due FROM mirror WHERE written_version < wanted_version"""
 
 IN_LINE = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+IN_LINE_FOR_LONG = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND clock_timestamp() - waitstart > interval '1.5 s'"""
+
+TABLES_IN_LINE = "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted"
 
 POINTS = "SELECT connection_id, order_ref, earned, redeemed FROM settled"
 
@@ -95,6 +103,23 @@ def opened(url: str) -> Iterator[Connection]:
             yield conn
     finally:
         engine.dispose()
+
+
+@contextmanager
+def writing(url: str) -> Iterator[Connection]:
+    """A transaction that waits for locks so long that others find out about a deadlock first."""
+    with opened(url) as conn:
+        conn.execute(text("SET LOCAL deadlock_timeout = '60s'"))
+        yield conn
+
+
+async def in_line(conn: Connection, looked: str, count: int = 1) -> None:
+    """Until so many stand in line for a lock."""
+
+    async def waiting() -> int:
+        return int(conn.execute(text(looked)).scalar_one())
+
+    assert (await watch(waiting, count, PATIENCE)).shown == count
 
 
 def alembic(conn: Connection) -> Config:
@@ -209,15 +234,49 @@ async def test_processes_that_start_at_once_migrate_once(older: str) -> None:
     with opened(older) as conn:  # as if one were at it until all have come
         conn.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
         started = [await asyncio.create_subprocess_exec(*command_line) for _ in range(3)]
-
-        async def waiting() -> int:
-            return int(conn.execute(text(IN_LINE)).scalar_one())
-
-        assert (await watch(waiting, 3, PATIENCE)).shown == 3
+        await in_line(conn, IN_LINE, 3)
     assert [await process.wait() for process in started] == [0, 0, 0]
     with opened(older) as conn:
         assert current(conn) == newest()
     assert points(older) == WHEN_IT_STOPPED
+
+
+async def test_who_writes_meanwhile_and_who_migrates_do_not_end_each_other(older: str) -> None:
+    """A sale holds a table that is changed late, and wants one that is changed early."""
+    with writing(older) as sale:
+        sale.execute(text("UPDATE delivery SET tries = tries"))
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, older)
+        await in_line(sale, TABLES_IN_LINE)
+        sale.execute(text("UPDATE mirror SET tries = tries"))
+    assert await process.wait() == 0
+    with opened(older) as conn:
+        assert current(conn) == newest()
+
+
+async def test_tables_that_are_not_let_go_hold_up_nobody_for_long(
+    older: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as by a dump of hours."""
+    monkeypatch.setattr(schema, "TRIES", 2)
+    with writing(older) as dump:
+        dump.execute(text("LOCK TABLE mirror IN ACCESS SHARE MODE"))
+        with pytest.raises(Busy, match="while somebody holds its tables"):
+            await asyncio.to_thread(migrate, older)
+    migrate(older)
+    assert points(older) == WHEN_IT_STOPPED
+
+
+async def test_a_limit_on_statements_does_not_end_who_waits_for_another_that_migrates(
+    older: str,
+) -> None:
+    with opened(older) as conn:
+        name = conn.engine.url.database
+        conn.execute(text(f"ALTER DATABASE {name} SET statement_timeout = '1s'"))
+    with opened(older) as conn:
+        conn.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, older)
+        await in_line(conn, IN_LINE_FOR_LONG)
+    assert await process.wait() == 0
 
 
 def test_a_migration_that_comes_a_second_time_changes_nothing(

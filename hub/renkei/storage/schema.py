@@ -1,5 +1,6 @@
 """Bringing a database to the newest schema, as its owner; and saying how far it is."""
 
+import time
 from importlib.resources import files
 
 from alembic import command
@@ -7,8 +8,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
 
-from renkei.errors import ConfigInvalid
+from renkei.errors import Busy, ConfigInvalid
 from renkei.storage.migrations.versions.r0001_foundation import CREATE_ROLE
 
 __all__ = [
@@ -24,6 +26,23 @@ __all__ = [
 
 MIGRATION_LOCK = 0x72656E6B6569
 """Advisory lock: of several processes that start at once, one migrates and the others wait."""
+
+NO_LIMIT = "SET LOCAL statement_timeout = 0"
+"""What is right for a request is not for a large table, nor for waiting until another is done."""
+
+SOON = "SET LOCAL lock_timeout = '2s'"
+"""Who writes waits behind us while we wait for tables."""
+
+TABLES = """
+SELECT string_agg(format('%I.%I', schemaname, tablename), ', ' ORDER BY tablename) FROM pg_tables
+WHERE schemaname = current_schema() AND pg_has_role(tableowner, 'USAGE')"""
+
+IN_THE_WAY = ("40P01", "55P03")
+"""A deadlock with somebody who writes, and tables that somebody does not let go."""
+
+TRIES = 30
+PAUSE = 1.0
+"""Seconds between two tries, in which those who waited behind us go on."""
 
 OF_A_NEWER = "a newer Renkei made it, so upgrade this one, or restore an older backup"
 """What to do where this code does not know the database's revision."""
@@ -57,21 +76,52 @@ def current(conn: Connection) -> str | None:
 def migrate(owner_url: str) -> None:
     """Bring the database to the newest revision; does nothing when it is there already.
 
-    Raises ConfigInvalid for a revision that only a newer Renkei knows.
+    Others may write meanwhile: they wait. Raises ConfigInvalid for a revision that only a newer
+    Renkei knows, and Busy where somebody does not let the tables go.
     """
     engine = create_engine(owner_url, hide_parameters=True)
     try:
-        with engine.begin() as conn:
+        for _ in range(TRIES):
+            with engine.connect() as conn:
+                if current(conn) == newest() or _upgraded(conn):
+                    return
+            time.sleep(PAUSE)
+    finally:
+        engine.dispose()
+    raise Busy(
+        "the database cannot be upgraded while somebody holds its tables (a dump, say, or a "
+        "report): end that, and start again"
+    )
+
+
+def _upgraded(conn: Connection) -> bool:
+    """All of it or nothing; False where somebody was in the way."""
+    conn.rollback()
+    try:
+        with conn.begin():
+            conn.execute(text(NO_LIMIT))
             conn.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
             has = current(conn)
             if has is not None and not knows(has):
                 raise ConfigInvalid(f"the database has revision {has}: {OF_A_NEWER}")
             if has != newest():
+                _take_tables(conn)
                 config = _config()
                 config.attributes["connection"] = conn
                 command.upgrade(config, "head")
-    finally:
-        engine.dispose()
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) not in IN_THE_WAY:
+            raise
+        return False
+    return True
+
+
+def _take_tables(conn: Connection) -> None:
+    """All at once and before any work: one after the other, as the revisions come to them, would
+    hold up who writes for longer, and end in a deadlock with them."""
+    conn.execute(text(SOON))
+    if tables := conn.execute(text(TABLES)).scalar_one():
+        conn.execute(text(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE"))
 
 
 def set_app_password(owner_url: str, password: str) -> None:

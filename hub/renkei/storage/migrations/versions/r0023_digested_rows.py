@@ -34,10 +34,9 @@ DECLARE name text;
 BEGIN
     FOREACH name IN ARRAY string_to_array('{tables}', ' ') LOOP
         EXECUTE format('ALTER TABLE %I ADD row_digest bytea', name);
-        EXECUTE format('ALTER TABLE %I DISABLE TRIGGER frozen', name);
-        EXECUTE format('UPDATE %1$I SET row_digest = '
+        -- The table is written anew at once: half the time of an UPDATE, and nothing to vacuum.
+        EXECUTE format('ALTER TABLE %1$I ALTER row_digest TYPE bytea USING '
             'sha256(convert_to((to_jsonb(%1$I) - ''row_digest'')::text, ''UTF8''))', name);
-        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER frozen', name);
         EXECUTE format('CREATE TRIGGER digested BEFORE INSERT ON %I '
                        'FOR EACH ROW EXECUTE FUNCTION digest_row()', name);
     END LOOP;
