@@ -6,6 +6,7 @@ says what it holds and by which a key can be tried. The key itself is not in it.
 
 import base64
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,11 +34,17 @@ SELECT (SELECT count(*) FROM member) AS members, (SELECT count(*) FROM txn) AS t
 
 SEALED = "SELECT connection_id, settings FROM connection ORDER BY connection_id LIMIT 1"
 
+NO_UPGRADE = "SELECT pg_advisory_lock_shared(:id)"
+
 ANYTHING = """
 SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
   AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
 ORDER BY relname LIMIT 1"""
+
+
+NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+"""What reading an archive ends in, depending on which of its bytes is another."""
 
 
 class Holds(BaseModel):
@@ -91,11 +98,17 @@ def _libpq(url: str) -> str:
 
 @contextmanager
 def _reading(url: str) -> Iterator[Connection]:
-    """One view of the database, which pg_dump shares."""
-    engine = create_engine(url, isolation_level="REPEATABLE READ", hide_parameters=True)
+    """One view of the database, which pg_dump shares.
+
+    No upgrade begins meanwhile: it would wait for us, with tables in hand that pg_dump waits for.
+    Nor is one under way, whose end this view would not see.
+    """
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
     try:
         with engine.connect() as conn:
-            yield conn
+            conn.execute(text(NO_UPGRADE), {"id": schema.MIGRATION_LOCK})
+            conn.commit()
+            yield conn.execution_options(isolation_level="REPEATABLE READ")
     finally:
         engine.dispose()
 
@@ -130,7 +143,7 @@ def read_manifest(file: Path) -> Manifest:
             return Manifest.model_validate_json(archive.read(MANIFEST))
     except OSError as error:
         raise BackupRefused(f"{file} cannot be read ({error.strerror})") from error
-    except (zipfile.BadZipFile, KeyError, ValidationError) as error:
+    except (*NO_ARCHIVE, KeyError, ValidationError) as error:
         raise BackupRefused(
             f"{file} is no backup of Renkei, or not whole, or of a newer Renkei: take another"
         ) from error

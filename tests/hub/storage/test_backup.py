@@ -4,8 +4,9 @@ import json
 import resource
 import stat
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from renkei.errors import BackupRefused, SealBroken
 from renkei.storage.backup import DUMP, MANIFEST, back_up, read_manifest, require_key, restore
 from renkei.storage.embedded import EmbeddedServer
 from renkei.storage.embedded_binaries import bundled
-from renkei.storage.schema import current, newest
+from renkei.storage.schema import MIGRATION_LOCK, current, migrate, newest
 from renkei.storage.sealed import KeyRing
 
 RING = KeyRing({"1": bytes(range(32))}, "1")
@@ -29,6 +30,9 @@ INSERT INTO connection (connection_id, vendor, program_id, company_id, settings,
 VALUES ('shop', '', 'p', 'c', decode('{settings}', 'hex'), now(), 'hub', true, 'active', now());
 INSERT INTO member (member_id, program_id, created_at) VALUES ('mem_1', 'p', now());
 UPDATE feed_head SET seq = 7"""
+
+
+WAITS = "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted"
 
 
 @pytest.fixture
@@ -76,6 +80,23 @@ def test_a_backup_brings_back_what_was_there(url: str, empty: str, tmp_path: Pat
         assert current(conn) == newest()
         assert conn.execute(text("SELECT member_id FROM member")).scalars().all() == ["mem_1"]
         assert conn.execute(text("SELECT seq FROM feed_head")).scalar_one() == 7
+
+
+def test_no_upgrade_begins_in_the_middle_of_a_backup(
+    url: str, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    """It would hold tables that the backup wants, and wait for those that the backup has."""
+    engine = create_engine(url)
+    with ThreadPoolExecutor() as beside, _open(url) as conn:
+        with engine.begin() as other:  # as if the dump were at this table for long
+            other.execute(text("LOCK TABLE refund IN ACCESS EXCLUSIVE MODE"))
+            made = beside.submit(back_up, url, bundled(), RING, tmp_path / "b")
+            eventually(lambda: conn.execute(text(WAITS)).scalar_one())
+            begins = "SELECT pg_try_advisory_lock(:id)"
+            assert not conn.execute(text(begins), {"id": MIGRATION_LOCK}).scalar_one()
+            migrate(url)  # a hub of this version starts all the same
+        assert made.result().revision == newest()
+    engine.dispose()
 
 
 def test_rights_and_guards_come_back(url: str, empty: str, tmp_path: Path) -> None:
@@ -200,6 +221,20 @@ def test_a_file_with_a_changed_byte_is_refused(url: str, empty: str, tmp_path: P
     (tmp_path / "b").write_bytes(changed)
     with pytest.raises(BackupRefused, match="damaged"):
         restore(empty, bundled(), tmp_path / "b")
+
+
+@pytest.mark.parametrize("bit", [1, 2, 8, 32, 128])
+def test_a_file_is_refused_whichever_byte_of_its_index_is_another(
+    url: str, tmp_path: Path, bit: int
+) -> None:
+    whole = taken(url, tmp_path / "b").read_bytes()
+    index = whole.rindex(b"PK\1\2", 0, whole.rindex(b"PK\1\2"))
+    for place in range(index + 4, index + 28):  # versions, flags, method, time, sums and sizes
+        changed = bytearray(whole)
+        changed[place] ^= bit
+        (tmp_path / "b").write_bytes(changed)
+        with suppress(BackupRefused):  # a time is nobody's concern
+            read_manifest(tmp_path / "b")
 
 
 def test_a_backup_of_a_newer_program_is_refused(url: str, empty: str, tmp_path: Path) -> None:
