@@ -12,7 +12,7 @@ from typing import Any
 import uuid_utils
 
 from renkei.clock import Clock, utcnow
-from renkei.config import Settings, key_bytes
+from renkei.config import KEY_BYTES, Settings, key_bytes, key_in
 from renkei.connections.opened import OpenConnections
 from renkei.errors import ConfigInvalid
 from renkei.messaging.delivery_counts import DeliveryCounts
@@ -29,6 +29,7 @@ from renkei.services.till.feed_head import FeedHead
 from renkei.services.till.till import TillService
 from renkei.storage import embedded
 from renkei.storage.committer import Committer, GroupCommitter
+from renkei.storage.embedded_folder import sync
 from renkei.storage.embedded_keeper import kept_up
 from renkei.storage.engine import APP_ROLE, Database, open_database, require_reachable
 from renkei.storage.schema import migrate, set_app_password
@@ -111,7 +112,7 @@ def key_ring(settings: Settings) -> KeyRing:
     file = settings.data_dir / KEY_FILE
     if not file.exists():
         _make_key(file)
-    return KeyRing({"1": file.read_bytes()}, "1")
+    return KeyRing({"1": key_in(file)}, "1")
 
 
 def existing_key_ring(settings: Settings) -> KeyRing:
@@ -130,13 +131,18 @@ def key_place(settings: Settings) -> str:
 
 
 def _make_key(file: Path) -> None:
-    """Written beside and linked into place: of two hubs that start at once, one key wins."""
+    """Written beside and linked into place: of two hubs that start at once, one key wins.
+
+    It is on the disk before anything is sealed with it.
+    """
     fresh = file.with_suffix(f".{secrets.token_hex(4)}")
     fresh.touch(mode=0o600)
-    fresh.write_bytes(secrets.token_bytes(32))
+    fresh.write_bytes(secrets.token_bytes(KEY_BYTES))
+    sync(fresh)
     with suppress(FileExistsError):
         file.hardlink_to(fresh)
     fresh.unlink()
+    sync(file.parent)
 
 
 @asynccontextmanager

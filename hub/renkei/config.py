@@ -104,7 +104,12 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "postgres_bin")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return path and path.expanduser().absolute()
+        if "\0" in str(path):
+            raise ValueError("no folder can have such a name: choose another")
+        try:
+            return path and path.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("no user of this machine has that home: name it by /") from None
 
     @field_validator("database_url", "migration_url")
     @classmethod
@@ -140,7 +145,7 @@ def driven(url: str) -> str:
         raise ValueError("must be postgresql://user:password@host/database")
     complete = f"postgresql+psycopg://{rest}"
     try:
-        make_url(complete)
+        (make_url(complete).host or "").encode("idna")
     except (ArgumentError, ValueError):
         raise ValueError("must be postgresql://user:password@host:port/database") from None
     return complete
@@ -152,6 +157,20 @@ def key_bytes(key: SecretStr) -> bytes:
         return base64.b64decode(key.get_secret_value(), validate=True)
     except (binascii.Error, ValueError):
         return b""
+
+
+def key_in(file: Path) -> bytes:
+    """The key in a file; raises ConfigInvalid where it cannot be read, or is none."""
+    try:
+        key = file.read_bytes()
+    except OSError as error:
+        raise ConfigInvalid(f"{file} cannot be read ({error.strerror}): make it readable") from None
+    if len(key) != KEY_BYTES:
+        raise ConfigInvalid(
+            f"{file} has {len(key)} bytes and is no secret key, which has {KEY_BYTES}: put the "
+            "hub's own back, as it was kept beside the backups"
+        )
+    return key
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:

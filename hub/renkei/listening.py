@@ -15,7 +15,7 @@ def listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of what can be no name of a machine
         raise ConfigInvalid(_reason(error, host, port)) from error
 
 
@@ -26,7 +26,9 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def _reason(error: OSError, host: str, port: int) -> str:
+def _reason(error: OSError | UnicodeError, host: str, port: int) -> str:
+    if isinstance(error, UnicodeError):
+        return f"{host} is no address: choose one of this machine with --host or RENKEI_HOST"
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} on {host} is taken: stop what listens there, or choose another "

@@ -191,13 +191,29 @@ def test_an_empty_folder_is_not_the_one_that_a_command_is_given_in(
     assert "must not be empty" in refused()
 
 
+def test_a_home_of_nobody_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RENKEI_DATA_DIR", "~nobody-of-this-name/points")
+    assert "no user of this machine has that home" in refused()
+
+
+@pytest.mark.parametrize("name", ["data_dir", "postgres_bin"])
+def test_what_can_be_no_folder_is_said(name: str) -> None:
+    Path("renkei.toml").write_text(f'{name} = "a\\u0000b"')
+    assert f"{name}: no folder can have such a name" in refused()
+
+
 def test_settings_are_described_where_their_name_cannot_say_it() -> None:
     undescribed = {name for name, field in Settings.model_fields.items() if not field.description}
     assert undescribed == {"log_level"}
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://a:b@127.0.0.1:notaport/x", "postgresql://a:b@[::1/x"]
+    "url",
+    [
+        "postgresql://a:b@127.0.0.1:notaport/x",
+        "postgresql://a:b@[::1/x",
+        "postgresql://a:b@db..example/x",
+    ],
 )
 def test_an_address_of_a_database_that_is_none_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, url: str

@@ -34,6 +34,12 @@ def test_an_address_of_another_machine_is_said_with_what_to_do() -> None:
         listen("192.0.2.1", 0)
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
+def test_what_can_be_no_address_is_said_with_what_to_do(host: str) -> None:
+    with pytest.raises(ConfigInvalid, match=r"is no address.*--host"):
+        listen(host, 0)
+
+
 def test_every_address_is_shown_as_one_to_open() -> None:
     with listen("0.0.0.0", 0) as listener:  # noqa: S104 - and closes it at once
         assert url_of(listener).startswith("http://127.0.0.1:")

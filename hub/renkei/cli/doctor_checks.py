@@ -10,7 +10,7 @@ from typing import Any
 
 from renkei.cli.invocation import Invocation
 from renkei.cli.running import missing_fast_parts
-from renkei.config import ENV_PREFIX, Settings
+from renkei.config import ENV_PREFIX, Settings, key_in
 from renkei.errors import ConfigInvalid
 from renkei.registry import load_registry
 
@@ -68,7 +68,11 @@ def environment(names: Iterable[str]) -> Finding:
 
 def data_folder(folder: Path) -> Finding:
     """Whether the hub's own files can be kept."""
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    except OSError as error:
+        mend = "choose another with RENKEI_DATA_DIR"
+        return Finding("data folder", False, f"{folder} cannot be used ({error.strerror})", mend)
     usable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
     if not usable:
         mend = f"let this user write to {nearest}, or choose another with RENKEI_DATA_DIR"
@@ -110,4 +114,8 @@ def secret_key(settings: Settings) -> Finding:
         return Finding("secret key", False, f"{file}: {error.strerror}", "make it readable")
     if stat.S_IMODE(mode) & 0o077:
         return Finding("secret key", False, f"{file} can be read by others", f"chmod 600 {file}")
+    try:
+        key_in(file)
+    except ConfigInvalid as error:
+        return Finding("secret key", False, str(error), "do what it says, and run doctor again")
     return Finding("secret key", True, str(file))

@@ -29,14 +29,14 @@ def database(settings: Settings) -> Iterator[Finding]:
     """Start or join the embedded server, or reach the other one, and look at what is in it."""
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     if settings.database_url is None:
-        server = _embedded(database_home(settings))
+        server = _embedded(database_home(settings), settings.postgres_bin)
         yield server[0]
         url = server[1]
     if url:
         yield from _inside(url, settings)
 
 
-def _embedded(home: Path) -> tuple[Finding, str]:
+def _embedded(home: Path, binaries: Path | None) -> tuple[Finding, str]:
     """How the hub's own server is, and its address where it could be started."""
     name = "own server"
     try:
@@ -44,7 +44,7 @@ def _embedded(home: Path) -> tuple[Finding, str]:
         if before.version is None:
             return Finding(name, True, "not made yet: `renkei serve` makes it"), ""
         with working("starting the database"):
-            server = embedded.start(home)
+            server = embedded.start(home, binaries=binaries)
     except (embedded.EmbeddedRefused, PermissionError) as error:
         said = str(error).splitlines()[0]
         return Finding(name, False, said, "do what it says, and run doctor again"), ""

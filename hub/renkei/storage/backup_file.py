@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from renkei.errors import BackupRefused
+from renkei.storage.embedded_folder import sync
 
 PRIVATE = 0o600
 
@@ -46,11 +47,7 @@ def _name(part: Path, file: Path) -> None:
     except OSError:
         _refuse_taken(file)
         part.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(file.parent)
 
 
 def _refuse_taken(file: Path) -> None:

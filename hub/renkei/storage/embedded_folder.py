@@ -134,5 +134,14 @@ def try_flock(fd: int, *, shared: bool = False) -> bool:
     return True
 
 
+def sync(path: Path) -> None:
+    """Have a file or folder on the disk, so that it is there after a power loss, too."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def _escaped(field: str) -> str:
     return field.replace("\\", "\\\\").replace(":", "\\:")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from renkei.storage.embedded_accounts import EmbeddedRefused, account_for, environment
-from renkei.storage.embedded_folder import OWNER_ROLE, PORT, Folder, try_flock
+from renkei.storage.embedded_folder import OWNER_ROLE, PORT, Folder, sync, try_flock
 
 REFUSED = 3  # exit code: starting again is of no use until a person acts
 REFUSAL = "renkei: refused: "  # the log's line that says why
@@ -153,7 +153,7 @@ class Supervisor:
         if initdb.returncode != 0:
             raise EmbeddedRefused("initdb failed: mend what its log says and start again")
         (work / "data").rename(folder.data)
-        _sync(folder.home)  # or a power loss could bring back `new-…`, which the next start removes
+        sync(folder.home)  # or a power loss could bring back `new-…`, which the next start removes
         shutil.rmtree(work)
 
     def _make_socket_dir(self) -> None:
@@ -218,12 +218,6 @@ def _rotate(folder: Folder) -> None:
         os.dup2(fresh, 1)
         os.dup2(fresh, 2)
         os.close(fresh)
-
-
-def _sync(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    os.fsync(fd)
-    os.close(fd)
 
 
 def _say(line: str) -> None:

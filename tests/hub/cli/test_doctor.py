@@ -172,6 +172,7 @@ def test_a_database_that_was_never_made_is_nothing_to_mend(tmp_path: Path) -> No
 def test_a_key_file_that_others_can_read_is_found(tmp_path: Path) -> None:
     file = tmp_path / "secret.key"
     file.touch(0o600)
+    file.write_bytes(bytes(32))
     assert secret_key(Settings(data_dir=tmp_path)).ok
     file.chmod(0o644)
     finding = secret_key(Settings(data_dir=tmp_path))
@@ -179,9 +180,33 @@ def test_a_key_file_that_others_can_read_is_found(tmp_path: Path) -> None:
     assert finding.mend == f"chmod 600 {file}"
 
 
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_key_file_that_holds_no_key_is_found(tmp_path: Path, size: int) -> None:
+    file = tmp_path / "secret.key"
+    file.touch(0o600)
+    file.write_bytes(bytes(size))
+    finding = secret_key(Settings(data_dir=tmp_path))
+    assert not finding.ok
+    assert f"{file} has {size} bytes and is no secret key" in finding.said
+
+
 def test_a_file_in_the_place_of_the_data_folder_is_found(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     assert not data_folder(tmp_path / "data").ok
+
+
+def test_a_data_folder_whose_name_is_too_long_is_found(tmp_path: Path) -> None:
+    finding = data_folder(tmp_path / ("a" * 300))
+    assert not finding.ok
+    assert "File name too long" in finding.said
+
+
+def test_the_own_server_is_looked_at_with_the_programs_it_is_run_from(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    (tmp_path / "postgres").symlink_to(server.home)
+    (finding,) = looks.database(Settings(data_dir=tmp_path, postgres_bin=tmp_path / "older"))
+    assert f"no PostgreSQL programs in {tmp_path}/older" in finding.said
 
 
 def test_a_data_folder_that_is_not_there_yet_is_nothing_to_mend(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from renkei.bootstrap import ring_of
+from renkei.bootstrap import key_ring, ring_of
 from renkei.config import Settings
 from renkei.errors import ConfigInvalid
 from renkei.storage.embedded import EmbeddedServer
@@ -59,3 +59,14 @@ async def test_no_key_is_made_for_a_database_that_has_one(
     finally:
         await database.close()
     assert not settings.data_dir.exists()
+
+
+@pytest.mark.parametrize("size", [0, 33])
+def test_a_key_that_was_cut_off_or_has_a_line_end_is_said(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "MIGRATION_URL", "SECRET_KEY"):
+        monkeypatch.delenv(f"RENKEI_{name}")
+    (tmp_path / "secret.key").write_bytes(bytes(size))
+    with pytest.raises(ConfigInvalid, match=rf"secret\.key has {size} bytes and is no secret key"):
+        key_ring(Settings(data_dir=tmp_path))
