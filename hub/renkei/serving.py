@@ -91,7 +91,10 @@ async def running(
 
 
 def stop_on_signals(hurry: asyncio.Event | None = None) -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set; SIGINT, and a second signal, set ``hurry``, too."""
+    """An event that these signals set; SIGINT, and a second one, set ``hurry``, too.
+
+    SIGHUP, of a terminal that is closed, is none of them where it is ignored, as under nohup.
+    """
     stop = asyncio.Event()
 
     def asked(number: signal.Signals) -> None:
@@ -100,8 +103,9 @@ def stop_on_signals(hurry: asyncio.Event | None = None) -> asyncio.Event:
         stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked, number)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, asked, number)
     return stop
 
 

@@ -3,6 +3,8 @@
 import importlib.util
 import itertools
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -128,3 +130,23 @@ def every_row(database: Database) -> Callable[[], Awaitable[dict[str, str]]]:
 def an_hour_ago() -> datetime:
     """A moment that has certainly passed."""
     return datetime.now(UTC) - timedelta(hours=1)
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """Wait until a condition holds; it may raise OSError while it does not."""
+
+    def wait(condition: Callable[[], object], within: float = 20.0) -> None:
+        end, pause = time.monotonic() + within, threading.Event()
+        while not _holds(condition):
+            assert time.monotonic() < end, f"still not so after {within} s"
+            pause.wait(0.01)
+
+    return wait
+
+
+def _holds(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except OSError:
+        return False

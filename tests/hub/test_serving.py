@@ -18,7 +18,7 @@ async def asked(*numbers: signal.Signals) -> tuple[bool, bool]:
         if len(numbers) > 1:
             await asyncio.wait_for(hurry.wait(), 5)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
     return stop.is_set(), hurry.is_set()
 
@@ -26,6 +26,24 @@ async def asked(*numbers: signal.Signals) -> tuple[bool, bool]:
 async def test_a_supervisor_leaves_it_time_and_a_person_does_not() -> None:
     assert await asked(signal.SIGTERM) == (True, False)
     assert await asked(signal.SIGINT) == (True, True)
+
+
+async def test_a_terminal_that_is_closed_leaves_it_time_to_finish() -> None:
+    assert await asked(signal.SIGHUP) == (True, False)
+
+
+async def test_under_nohup_a_closed_terminal_says_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = stop_on_signals()
+        signal.raise_signal(signal.SIGHUP)
+        await asyncio.sleep(0)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert not stop.is_set()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_who_asks_twice_is_in_a_hurry() -> None:

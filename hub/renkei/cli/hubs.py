@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from renkei.cli.running import run_async
+from renkei.cli.running import ended_by_signals, run_async
 from renkei.cli.screen import working
 from renkei.config import Settings
 from renkei.tracing import NO_TRACES, Traces
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def opened(settings: Settings, traces: Traces = NO_TRACES) -> "AsyncIterator[Hub]":
-    """The hub of these settings, closed at the end."""
+    """The hub of these settings, closed at the end; a signal while it opens ends the process."""
     from renkei.bootstrap import open_hub
 
     async with AsyncExitStack() as stack:
-        with working("opening the database"):
+        with working("opening the database"), ended_by_signals():
             hub = await stack.enter_async_context(open_hub(settings, traces=traces))
         yield hub
 

@@ -3,8 +3,13 @@
 import asyncio
 import gc
 import importlib.util
-from collections.abc import Coroutine
+import os
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from renkei.cli.screen import errors
 
 T = TypeVar("T")
 
@@ -36,3 +41,26 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(work)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """While the block runs, SIGTERM and SIGINT end the process at once.
+
+    For its start: nothing has been taken yet that would have to be finished, and a thread that
+    waits for a database, or for another process that upgrades it, hears of no signal.
+    """
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _end, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(number: int) -> None:
+    errors.show_cursor()  # which a spinner has hidden
+    os._exit(128 + number)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from typing import Annotated
 
 import structlog
@@ -54,9 +54,11 @@ async def _serve(settings: Settings, listener: socket.socket) -> bool:
 async def _until_stopped(settings: Settings, listener: socket.socket, traces: Traces) -> bool:
     from renkei.serving import running, stop_on_signals
 
-    hurry = asyncio.Event()
-    stop = stop_on_signals(hurry)
-    async with opened(settings, traces) as hub, running(hub, listener) as parts:
+    async with AsyncExitStack() as stack:
+        hub = await stack.enter_async_context(opened(settings, traces))
+        hurry = asyncio.Event()
+        stop = stop_on_signals(hurry)
+        parts = await stack.enter_async_context(running(hub, listener))
         say(f"renkei listens on {url_of(listener)}")
         log.info("listening", url=url_of(listener), worker=settings.workers)
         await parts.until(stop)
