@@ -32,7 +32,7 @@ from renkei.storage.committer import Committer, GroupCommitter
 from renkei.storage.embedded_folder import sync
 from renkei.storage.embedded_keeper import kept_up
 from renkei.storage.engine import APP_ROLE, Database, open_database, require_reachable
-from renkei.storage.schema import migrate, set_app_password
+from renkei.storage.schema import alone, migrate, set_app_password
 from renkei.storage.sealed import KeyRing
 from renkei.storage.wakers import Wakers
 from renkei.tracing import NO_TRACES, Traces
@@ -98,11 +98,22 @@ def database_urls(settings: Settings) -> DatabaseUrls:
     home = database_home(settings)
     server = embedded.start(home, binaries=settings.postgres_bin)
     migrate(server.url())
-    if f":{APP_ROLE}:" not in server.passfile.read_text():
-        password = secrets.token_urlsafe(24)
-        set_app_password(server.url(), password)
-        embedded.remember_password(home, APP_ROLE, password)
+    if not _lets_the_hub_in(server):
+        _let_the_hub_in(server)
     return DatabaseUrls(server.url(), server.url(APP_ROLE))
+
+
+def _lets_the_hub_in(server: embedded.EmbeddedServer) -> bool:
+    return f":{APP_ROLE}:" in server.passfile.read_text()
+
+
+def _let_the_hub_in(server: embedded.EmbeddedServer) -> None:
+    """One process gives the password; of two, the file could have one and the database another."""
+    with alone(server.url()):
+        if not _lets_the_hub_in(server):
+            password = secrets.token_urlsafe(24)
+            set_app_password(server.url(), password)
+            embedded.remember_password(server.home, APP_ROLE, password)
 
 
 def key_ring(settings: Settings) -> KeyRing:

@@ -171,23 +171,11 @@ def restore(url: str, programs: Path, file: Path) -> Manifest:
             f"{file} was made by Renkei {manifest.renkei}, which is newer than this one "
             f"({__version__}): upgrade first"
         )
-    with _alone(url) as conn, zipfile.ZipFile(file) as archive, archive.open(DUMP) as entry:
+    with schema.alone(url) as conn, zipfile.ZipFile(file) as archive, archive.open(DUMP) as entry:
         _require_empty(conn)
         conn.execute(text(schema.CREATE_ROLE))
         load(programs, _libpq(url), entry)
     return manifest
-
-
-@contextmanager
-def _alone(url: str) -> Iterator[Connection]:
-    """No hub that starts at this moment makes its tables meanwhile; it waits."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
-    try:
-        with engine.connect() as conn:
-            conn.execute(text("SELECT pg_advisory_lock(:id)"), {"id": schema.MIGRATION_LOCK})
-            yield conn
-    finally:
-        engine.dispose()
 
 
 def _require_empty(conn: Connection) -> None:

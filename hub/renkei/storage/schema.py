@@ -1,6 +1,8 @@
 """Bringing a database to the newest schema, as its owner; and saying how far it is."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from alembic import command
@@ -17,6 +19,7 @@ __all__ = [
     "CREATE_ROLE",
     "MIGRATION_LOCK",
     "OF_A_NEWER",
+    "alone",
     "current",
     "knows",
     "migrate",
@@ -92,6 +95,18 @@ def migrate(owner_url: str) -> None:
         "the database cannot be upgraded while somebody holds its tables (a dump, say, or a "
         "report): end that, and start again"
     )
+
+
+@contextmanager
+def alone(owner_url: str) -> Iterator[Connection]:
+    """While the block runs, no other process makes or upgrades this database; it waits."""
+    engine = create_engine(owner_url, isolation_level="AUTOCOMMIT", hide_parameters=True)
+    try:
+        with engine.connect() as conn:
+            conn.execute(text("SELECT pg_advisory_lock(:id)"), {"id": MIGRATION_LOCK})
+            yield conn
+    finally:
+        engine.dispose()
 
 
 def _upgraded(conn: Connection) -> bool:
