@@ -38,6 +38,10 @@ CUT_OFF = ("08", "57P", "25P03")
 """The connection broke, the server went away, or the server ended what was paused."""
 
 RACE_CODES = {"40001", "40P01", "57P01", "57P02", "57P03"}
+ENDED = {"57014", "55P03"}
+"""A limit on statements or on waiting for locks, or whoever runs the server, has ended it: of a
+whole batch not to be tried again, and no fault of a command that was alone."""
+
 SHORTAGE = "53"
 """The class of errors where the server is out of disk, memory or connections."""
 
@@ -294,8 +298,9 @@ def _is_trouble(error: BaseException) -> bool:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether it is worth coming again: what may pass, or no connection was free in time."""
-    return isinstance(error, PoolExhausted) or may_pass_later(error)
+    """Whether it is worth coming again: what may pass, was ended, or had no connection in time."""
+    ended = isinstance(error, PoolExhausted) or sqlstate(error) in ENDED
+    return ended or may_pass_later(error)
 
 
 def brief(error: BaseException) -> str:

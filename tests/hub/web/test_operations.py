@@ -1,5 +1,6 @@
 """Health, metrics, the access log and the front page."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,30 @@ async def test_in_an_outage_a_register_and_a_vendor_are_asked_to_come_again(
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.json()["retryable"] is True
         assert answer.headers["retry-after"] == "1"
+
+
+CANCEL = """
+SELECT count(pg_cancel_backend(pid)) FROM pg_locks WHERE relation IS NOT NULL AND NOT granted"""
+
+
+@pytest.mark.parametrize("table", ["delivery", "lookup"])
+async def test_what_the_server_ended_is_to_be_asked_again(
+    register: Any, client: httpx.AsyncClient, owner_engine: Any, acme_signs: Any, table: str
+) -> None:
+    """By a limit on statements, say: the caller is not at fault, and neither are we."""
+    await client.post("/webhooks/signing", content=b"0", headers=acme_signs(b"0", "d0"))
+    async with owner_engine.begin() as owner:
+        await owner.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        asked = asyncio.create_task(
+            client.post("/webhooks/signing", content=b"1", headers=acme_signs(b"1"))
+            if table == "delivery"
+            else register.post("/pos/v1/members:resolve", {"value": "1"})
+        )
+        while not asked.done():
+            await owner.execute(text(CANCEL))
+            await asyncio.wait({asked}, timeout=0.02)
+    answer = await asked
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
 async def scrape(client: httpx.AsyncClient) -> str:
