@@ -45,9 +45,12 @@ def _embedded(home: Path, binaries: Path | None) -> tuple[Finding, str]:
             return Finding(name, True, "not made yet: `renkei serve` makes it"), ""
         with working("starting the database"):
             server = embedded.start(home, binaries=binaries)
-    except (embedded.EmbeddedRefused, PermissionError) as error:
+    except embedded.EmbeddedRefused as error:
         said = str(error).splitlines()[0]
         return Finding(name, False, said, "do what it says, and run doctor again"), ""
+    except OSError as error:
+        mend = f"let its owner read and write all that is in {home}, and be its owner or root"
+        return Finding(name, False, str(error), mend), ""
     state = "running" if before.running else "starts"
     return Finding(name, True, f"PostgreSQL {before.version}, {state}"), server.url(APP_ROLE)
 

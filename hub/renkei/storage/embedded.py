@@ -119,22 +119,29 @@ def start(
         raise EmbeddedRefused("no embedded PostgreSQL on Windows: set RENKEI_DATABASE_URL")
     folder, end = Folder(_absolute(home)), time.monotonic() + wait
     try:
-        account = prepare_home(folder.home)
-        programs = usable(binaries or bundled(), account)
-        with _guard:
-            joined_before = folder.home in _held
-            if not joined_before:
-                _held[folder.home] = _join(folder, end)
+        return _started(folder, settings, end, binaries or bundled())
     except OSError as error:
         raise EmbeddedRefused(
-            f"cannot use the folder {folder.home} ({error}): set RENKEI_DATA_DIR to another one"
+            f"cannot use the folder {folder.home} ({error}): let its owner read and write all that "
+            "is in it, or set RENKEI_DATA_DIR to another one"
         ) from error
+
+
+def _started(folder: Folder, settings: Sequence[str], end: float, binaries: Path) -> EmbeddedServer:
+    account = prepare_home(folder.home)
+    programs = usable(binaries, account)
+    with _guard:
+        joined_before = folder.home in _held
+        if not joined_before:
+            _held[folder.home] = _join(folder, end)
     try:
-        return _wait_until_ready(folder, programs, settings, end)
+        server = _wait_until_ready(folder, programs, settings, end)
+        folder.require_passwords()
     except BaseException:
         if not joined_before:
             os.close(_held.pop(folder.home))
         raise
+    return server
 
 
 def start_again(home: Path, *, wait: float, binaries: Path | None = None) -> None:

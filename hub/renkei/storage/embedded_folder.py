@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from renkei.storage.embedded_accounts import environment
+from renkei.storage.embedded_accounts import EmbeddedRefused, environment
 
 if sys.platform != "win32":  # `embedded` imports this module there, to refuse
     import fcntl
@@ -98,6 +98,15 @@ class Folder:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self.home / name)
+
+    def require_passwords(self) -> None:
+        """Raise EmbeddedRefused, or OSError, where PostgreSQL's clients pass over the file."""
+        self.passfile.read_bytes()
+        if stat.S_IMODE(self.passfile.stat().st_mode) & 0o077:
+            raise EmbeddedRefused(
+                f"{self.passfile} can be read by others, so its passwords are not used: "
+                f"chmod 600 {self.passfile}"
+            )
 
     def remember_password(self, role: str, password: str) -> None:
         """Put `role`'s line into the password file in place of the one it has."""

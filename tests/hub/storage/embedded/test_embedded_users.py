@@ -266,6 +266,23 @@ class TestFoldersNobodyCanUse:
         finally:
             subprocess.run(["umount", home], check=True)
 
+    def test_passwords_that_others_can_read_are_refused_as_no_client_takes_them(
+        self, home: Path
+    ) -> None:
+        (embedded.start(home).passfile).chmod(0o640)
+        embedded.leave(home)
+        with pytest.raises(EmbeddedRefused, match=r"chmod 600 .*/pgpass"):
+            embedded.start(home)
+
+    @pytest.mark.parametrize("name", ["supervisor", "log", "data/PG_VERSION"])
+    def test_what_cannot_be_read_is_named(self, home: Path, name: str) -> None:
+        embedded.start(home)
+        embedded.leave(home)
+        (home / name).unlink()
+        (home / name).mkdir()  # which root cannot read either
+        with pytest.raises(EmbeddedRefused, match=f"{name}.*let its owner read and write"):
+            embedded.start(home)
+
     def test_a_file_in_place_of_the_folder_is_refused(self, home: Path) -> None:
         home.write_text("a file")
         with pytest.raises(EmbeddedRefused, match="is not a folder: set RENKEI_DATA_DIR"):
