@@ -5,6 +5,7 @@ stderr that says what to do. 130: interrupted.
 """
 
 import asyncio
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -52,10 +53,19 @@ def run(arguments: Sequence[str], *, debug: bool = False) -> int:
     except Exception as error:
         if debug:
             raise
-        if isinstance(error, UnicodeEncodeError) and error.reason == NOT_UTF8:
-            return _end("an argument holds bytes that are no UTF-8: type it again", REFUSED)
+        if mend := _mend(error):
+            return _end(mend, REFUSED)
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         return _end(f"a fault of ours: {said} (run it again with --debug to see where)", FAULT)
+
+
+def _mend(error: Exception) -> str:
+    """What to do about an error that is no fault of ours; empty where it is one."""
+    if isinstance(error, UnicodeEncodeError) and error.reason == NOT_UTF8:
+        return "an argument holds bytes that are no UTF-8: type it again"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "a disk that it writes to is full: make room, and run it again"
+    return ""
 
 
 def _path(error: TyperException) -> str:

@@ -1,5 +1,7 @@
 """How every command ends: an exit code, and one line where it is refused."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,21 @@ def test_a_fault_of_ours_is_one_line_and_no_refusal(
     assert ran.code == 1
     assert len(ran.err.splitlines()) == 1
     assert "--debug" in ran.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
+def test_a_full_disk_is_no_fault_of_ours(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "renkei", "plugins"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 2
+    assert "renkei: a disk that it writes to is full: make room" in ran.stderr
 
 
 def test_with_debug_a_refusal_keeps_its_traceback(
