@@ -26,6 +26,7 @@ from renkei.services.setup import installation
 from renkei.services.setup.connect import Connecting
 from renkei.services.till.callers import Callers
 from renkei.services.till.feed_head import FeedHead
+from renkei.services.till.feed_marks import load_marks
 from renkei.services.till.till import TillService
 from renkei.storage import embedded
 from renkei.storage.committer import Committer, GroupCommitter
@@ -218,7 +219,9 @@ async def _build(
     )
     counts = await stack.enter_async_context(DeliveryCounts(database))
     ledger = await stack.enter_async_context(ledger_lanes(database, wakers.wake))
-    feed_head = await stack.enter_async_context(FeedHead(database))
+    async with database.begin() as conn:
+        marks = await load_marks(conn)
+    feed_head = await stack.enter_async_context(FeedHead(database, marks))
     booking = Booking(database, ring, ledger, new_id, new_serial)
     return Hub(
         settings=settings,

@@ -35,7 +35,7 @@ TILLS = 2
 
 PATIENCE = 60.0
 ORDERS = "SELECT order_ref FROM orders WHERE connection_id = 'pos'"
-FEED = "SELECT seq FROM feed_head"
+FEED = "SELECT seq FROM feed_head WHERE lane = 0"
 SOMETHING_ELSE = "LOCK TABLE fact IN ACCESS EXCLUSIVE MODE"
 
 
@@ -200,6 +200,15 @@ async def test_a_hub_made_from_a_backup_goes_on_where_the_backup_was_made(
         for number in range(len(till.answered)):
             await again.sell(number)
     assert await books(new, till.members) == wanted
+
+    async with hubs.serving("new", credential) as again:
+        again.members = till.members
+        for number in range(2_000_000, 2_000_000 + len(till.answered)):
+            await again.sell(number)  # as far as the lost hub came, and farther
+        lost = await again.changes(late)
+        assert (lost.status_code, lost.json()["code"]) == (400, "cursor_unknown")
+        assert (await again.changes(early)).status_code == 200
+        assert (await again.changes(await again.cursor())).status_code == 200
 
 
 @pytest.mark.timeout(300)

@@ -5,6 +5,7 @@ says what it holds and by which a key can be tried. The key itself is not in it.
 """
 
 import base64
+import secrets
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -33,6 +34,13 @@ SELECT (SELECT count(*) FROM member) AS members, (SELECT count(*) FROM txn) AS t
        (SELECT coalesce(max(seq), 0) FROM feed_head) AS feed_end"""
 
 SEALED = "SELECT connection_id, settings FROM connection ORDER BY connection_id LIMIT 1"
+
+UNMARK = """
+DELETE FROM feed_head WHERE lane <> 0 AND seq = (SELECT seq FROM feed_head WHERE lane = 0)"""
+
+MARK = """
+INSERT INTO feed_head (lane, seq) SELECT :mark, seq FROM feed_head WHERE lane = 0"""
+"""Beside the head of the feed, where it was then (services/till/feed_marks.py)."""
 
 NO_UPGRADE = "SELECT pg_advisory_lock_shared(:id)"
 
@@ -175,7 +183,17 @@ def restore(url: str, programs: Path, file: Path) -> Manifest:
         _require_empty(conn)
         conn.execute(text(schema.CREATE_ROLE))
         load(programs, _libpq(url), entry)
+        _mark_feed(conn)
     return manifest
+
+
+def _mark_feed(conn: Connection) -> None:
+    """Cursors that are given from now on are told from those that what is lost has given.
+
+    A mark at the same number goes: nothing was told since, and which of two is newer is not kept.
+    """
+    conn.execute(text(UNMARK))
+    conn.execute(text(MARK), {"mark": secrets.randbelow(2**31 - 1) + 1})
 
 
 def _require_empty(conn: Connection) -> None:

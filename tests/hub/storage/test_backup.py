@@ -79,7 +79,22 @@ def test_a_backup_brings_back_what_was_there(url: str, empty: str, tmp_path: Pat
     with _open(empty) as conn:
         assert current(conn) == newest()
         assert conn.execute(text("SELECT member_id FROM member")).scalars().all() == ["mem_1"]
-        assert conn.execute(text("SELECT seq FROM feed_head")).scalar_one() == 7
+        lanes = conn.execute(text("SELECT lane, seq FROM feed_head ORDER BY lane")).all()
+        assert [seq for _, seq in lanes] == [7, 7], "the feed's end, and a mark of the restore"
+        assert lanes[0][0] == 0 < lanes[1][0]
+
+
+def test_of_restores_with_nothing_between_them_the_last_is_marked(
+    url: str, empty: str, tmp_path: Path
+) -> None:
+    with _open(url) as conn:
+        conn.execute(text("INSERT INTO feed_head (lane, seq) VALUES (12, 3), (34, 7)"))
+    restore(empty, bundled(), taken(url, tmp_path / "b"))
+    with _open(empty) as conn:
+        lanes = conn.execute(text("SELECT lane, seq FROM feed_head ORDER BY seq, lane")).all()
+    assert [tuple(one) for one in lanes[:2]] == [(12, 3), (0, 7)]
+    assert len(lanes) == 3
+    assert lanes[2][0] != 34
 
 
 def test_no_upgrade_begins_in_the_middle_of_a_backup(

@@ -7,6 +7,7 @@ still to come, however slow the transaction that took it.
 import asyncio
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from renkei.errors import TillRefused
 from renkei.ledger.journal import FEED_LANE
 from renkei.services.refusals import refused
-from renkei.services.till.feed_head import FeedHead
+from renkei.services.till.feed_head import NO_MARKS, FeedHead
+from renkei.services.till.feed_marks import Marks
 from renkei.services.till.feed_objects import Names, objects
 from renkei.services.till.till_terminal import Terminal
 from renkei.storage.engine import Database
@@ -45,6 +47,9 @@ OWN_STORES = """
 SELECT DISTINCT connection_id || '/' || store FROM store_setting
 WHERE connection_id = :c ORDER BY 1"""
 
+CURSOR = re.compile("f([0-9]{1,10}):([0-9]{1,18})")
+"""A restore's mark, and a number of the feed."""
+
 LOOK_EVERY = 1.0
 """Seconds between looks of a long poll: what another process committed wakes nobody here."""
 
@@ -61,7 +66,7 @@ class Feed:
 
     async def changes(self, cursor: str | None, limit: int) -> ChangePage:
         """Changes after the cursor, each thing once and as it is now; raises TillRefused."""
-        after = position(cursor)
+        after = position(cursor, self.head.marks)
         until = after + FARTHEST
         values = {"lane": FEED_LANE, "after": after, "until": until, "limit": limit + 1}
         async with self.database.begin() as conn:
@@ -73,7 +78,8 @@ class Feed:
             newest = dict.fromkeys((row[1], row[2]) for row in reversed(page))
             data = await objects(conn, self.ring, self.terminal, list(reversed(newest)))
         last = page[-1][0] if len(rows) > limit else min(head, until)
-        return ChangePage(data=data, next_cursor=cursor_of(last), has_more=last < head)
+        next_cursor = cursor_of(last, self.head.marks)
+        return ChangePage(data=data, next_cursor=next_cursor, has_more=last < head)
 
     def knows_all(self, cursor: str | None, tags: Iterable[str]) -> bool:
         """Whether nothing that is asked for is newer than this cursor, and one of these tags.
@@ -82,15 +88,16 @@ class Feed:
         of the end of wait(). Raises TillRefused.
         """
         newest = self.head.known(self.types)
-        if not newest <= position(cursor) <= self.head.end:
+        if not newest <= position(cursor, self.head.marks) <= self.head.end:
             return False
-        return any(newest <= place for place in map(_place_of, tags) if place is not None)
+        places = (_place_of(tag, self.head.marks) for tag in tags)
+        return any(newest <= place for place in places if place is not None)
 
     async def wait(
         self, cursor: str | None, seconds: float, wakers: Wakers, leaving: asyncio.Event
     ) -> None:
         """Until something is there after the cursor, or this process stops, or for so long."""
-        after, woken = position(cursor), wakers.register()
+        after, woken = position(cursor, self.head.marks), wakers.register()
         end = asyncio.get_running_loop().time() + seconds
         try:
             while await self.head.newest(self.types) <= after:
@@ -104,7 +111,7 @@ class Feed:
 
     async def snapshot(self, token: str | None, limit: int) -> SnapshotPage:
         """Everything a register keeps a copy of, members in the order of their ids."""
-        cursor, after = _place(token) if token else (await self._end(), "")
+        cursor, after = _place(token, self.head.marks) if token else (await self._end(), "")
         async with self.database.begin() as conn:
             values = {"after": after, "limit": limit + 1}
             members = (await conn.execute(text(MEMBERS_AFTER), values)).scalars().all()
@@ -122,7 +129,7 @@ class Feed:
 
     async def _end(self) -> str:
         """Where the feed ends, of whatever kind."""
-        return cursor_of(await self.head.newest(frozenset(KINDS)))
+        return cursor_of(await self.head.newest(frozenset(KINDS)), self.head.marks)
 
     async def _masters(self, conn: AsyncConnection) -> Names:
         """The program's rules and the connection's stores, on the first page."""
@@ -130,10 +137,10 @@ class Feed:
         return [("rule", ""), *(("store", name) for name in stores.scalars())]
 
 
-def _place_of(tag: str) -> int | None:
+def _place_of(tag: str, marks: Marks) -> int | None:
     """A tag is a cursor; one of nobody's is none."""
     try:
-        return position(tag)
+        return position(tag, marks)
     except TillRefused:
         return None
 
@@ -146,31 +153,31 @@ async def _either(woken: asyncio.Event, seconds: float) -> None:
         return
 
 
-def cursor_of(seq: int) -> str:
+def cursor_of(seq: int, marks: Marks = NO_MARKS) -> str:
     """The opaque mark of how far a reader has come."""
-    return _text(f"f{FEED_LANE}:{seq}")
+    return _text(f"f{marks.newest}:{seq}")
 
 
-def position(cursor: str | None) -> int:
+def position(cursor: str | None, marks: Marks = NO_MARKS) -> int:
     """The number a cursor stands for; raises TillRefused."""
     if cursor is None:
         return 0
-    lane, _, seq = _read(cursor).partition(":")
-    if lane != f"f{FEED_LANE}" or not (seq.isascii() and seq.isdigit() and len(seq) < 19):
+    found = CURSOR.fullmatch(_read(cursor))
+    if found is None or not marks.knows(int(found[1]), int(found[2])):
         raise refused("cursor_unknown")
-    return int(seq)
+    return int(found[2])
 
 
 def _token(cursor: str, member: str) -> str:
     return _text(f"s:{cursor}:{member}")
 
 
-def _place(token: str) -> tuple[str, str]:
+def _place(token: str, marks: Marks) -> tuple[str, str]:
     kind, _, rest = _read(token).partition(":")
     cursor, _, member = rest.partition(":")
     if kind != "s" or not member:
         raise refused("cursor_unknown")
-    position(cursor)
+    position(cursor, marks)
     return cursor, member
 
 

@@ -8,6 +8,7 @@ missed lately.
 from collections.abc import Callable, Sequence
 
 from renkei.ledger.journal import FEED_LANE
+from renkei.services.till.feed_marks import Marks
 from renkei.storage.committer import AnsweringTogether, GroupCommitter
 from renkei.storage.engine import Database
 from renkei.storage.trip import Rows, Statement, travel
@@ -22,6 +23,9 @@ LEFT JOIN feed f ON f.lane = h.lane AND f.feed_seq <= h.seq
   AND f.feed_seq > greatest(CAST(:seen AS bigint), h.seq - {LOOKS_BACK})
 WHERE h.lane = :lane GROUP BY h.seq, f.kind"""
 
+NO_MARKS = Marks()
+"""Of a database that was never restored."""
+
 Asked = tuple[Statement, Callable[[Rows], None]]
 """What is asked, and who takes the answer."""
 
@@ -29,7 +33,8 @@ Asked = tuple[Statement, Callable[[Rows], None]]
 class FeedHead(AnsweringTogether):
     """The newest number of each kind of change. Use it as an async context manager."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, marks: Marks = NO_MARKS) -> None:
+        self.marks = marks
         self._head = 0
         self._floor = 0
         self._newest: dict[str, int] = {}
