@@ -88,11 +88,16 @@ async def test_an_answer_that_is_not_json_is_invalid_and_not_repeated(body: byte
     assert (failure.value.__cause__, failure.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize("id", ["", "1/../2", "1?a=b", "１", "1\n", "x" * 65])
+@pytest.mark.parametrize("id", ["", "1/../2", "1?a=b", "１", "1\n", "x" * 256])
 def test_what_cannot_be_an_id_is_never_asked_for(id: str) -> None:
     for fit in (path_id, path_number):
         with pytest.raises(NotFound):
             fit(id, "order")
+
+
+def test_an_id_may_be_as_long_as_vendors_make_them() -> None:
+    refund = "bP9mAsEMYPUGjjGNaNO5ZDVyLhSZY_69MmgHubkLqx9wGhnmenRUHOaKitE6llfZuxcWYjGxd"
+    assert path_id(refund, "refund") == refund, "an example of Square's own"
 
 
 @pytest.mark.parametrize("id", ["0", "01", "-1", "x", "1" * 19])

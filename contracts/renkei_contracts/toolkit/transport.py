@@ -56,8 +56,11 @@ def raise_for_status(response: httpx.Response, where: str, *, writes: bool) -> N
 
 
 def path_id(id: str, what: str) -> str:
-    """A vendor's id, fit for a path; raises NotFound for what cannot be one."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", id):
+    """A vendor's id, fit for a path; raises NotFound for what cannot be one.
+
+    Ids may be long: a refund's that is made of its payment's has 73 characters at one vendor.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", id):
         raise NotFound(f"{what} {id[:64]!a}: not an id of this vendor")
     return id
 

@@ -148,7 +148,7 @@ class SquareOrders:
             raise PayloadInvalid(f"a part of a sale is missing: {error}") from None
 
     async def _with_parts(self, order: wire.Order) -> mapping.Sale:
-        payments = [await self._payment(one) for one in order.tenders if one.payment_id]
+        payments = [await self._payment(one) for one in order.tenders]
         if not payments and amounts.yen(order.total_money, f"order {order.id}"):
             raise PayloadInvalid(f"order {order.id} is completed, and nobody paid for it")
         refunds = [await self._refund(id) for one in payments for id in one.refund_ids]
@@ -160,7 +160,8 @@ class SquareOrders:
         return mapping.Sale(order, tuple(payments), tuple(made), tuple(returns), points)
 
     async def _payment(self, tender: wire.Tender) -> wire.Payment:
-        path = f"/v2/payments/{path_id(tender.payment_id or '', 'payment')}"
+        id = tender.payment_id or tender.id or ""  # without either nobody knows what was refunded
+        path = f"/v2/payments/{path_id(id, 'payment')}"
         payment = (await self._client.get(wire.OnePayment, path)).payment
         if amounts.yen(payment.refunded_money, path) and not payment.refund_ids:
             raise PayloadInvalid(f"payment {payment.id} was refunded, but names no refund")

@@ -13,6 +13,8 @@ from renkei_square.client import moment
 from renkei_square.twin_rows import LOCATION, MERCHANT, NEVER_SOLD, PROGRAM, Row
 
 TICK = timedelta(milliseconds=1)
+REFUND_ID = 73
+"""Characters of a refund's id."""
 
 
 class Refused(Exception):
@@ -199,7 +201,7 @@ class Books:
         self.adjust(self.accounts[reward["loyalty_account_id"]], reward["points"], "SQUARE")
 
     def _paid_back(self, payment: Row, given: Row) -> Row:
-        refund = rows.refund(f"RFD{next(self._ids)}", payment, given)
+        refund = rows.refund(_refund_id(payment, next(self._ids)), payment, given)
         self.refunds[refund["id"]] = refund
         before = payment.get("refunded_money", rows.money(0))["amount"]
         payment["refunded_money"] = rows.money(before + refund["amount_money"]["amount"])
@@ -215,6 +217,11 @@ class Books:
                 for row in given["return_line_items"]:
                     found[row["source_line_item_uid"]] += int(row["quantity"])
         return found
+
+
+def _refund_id(payment: Row, number: int) -> str:
+    """As long as Square's own: it holds the payment's and has 73 characters (its examples)."""
+    return f"{payment['id']}_".ljust(REFUND_ID - 9, "x") + f"{number:09}"
 
 
 def _part(line: Row, name: str, before: int, quantity: int) -> int:

@@ -102,8 +102,13 @@ class Return(Wire):
 
 
 class Tender(Wire):
-    """A means of payment of a sale."""
+    """A means of payment of a sale.
 
+    ``payment_id`` is there for payments of the Payments API only; ``id`` is that of the payment
+    always (both by Square's OpenAPI document).
+    """
+
+    id: str | None = None
     payment_id: str | None = None
     customer_id: str | None = None
 

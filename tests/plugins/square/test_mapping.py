@@ -140,6 +140,12 @@ class TestReturns:
         assert told == [(1, 500), (0, 0)]
         assert sale.changed_at.isoformat() == "2026-05-14T01:00:00.250000+00:00"
 
+    def test_a_piece_with_tax_on_top_came_back_without_it_as_it_was_sold(self) -> None:
+        told = order(line("a", 2200, "a10", total_tax_money=yen(200)))
+        given = back(piece("a", "1", 1100, total_tax_money=yen(100)))
+        (sold,) = read(told, refund=1100, returns=(given,)).lines
+        assert (sold.amount, sold.returned_quantity, sold.returned_amount) == (2000, 1, 1000)
+
     def test_all_of_the_money_is_everything(self) -> None:
         sale = read(self.sold, refund=2080)
         assert [one.returned_amount for one in sale.lines] == [1000, 1080]

@@ -117,6 +117,24 @@ class TestSales:
         with pytest.raises(PayloadInvalid, match="missing"):
             await bench.orders().fetch(sold)
 
+    async def test_a_refund_of_a_tender_that_names_only_itself_is_seen(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        await stage.refund(sold, TEA.sku, 1)
+        tenders = stage.twin.books.orders[sold]["tenders"]
+        payment = tenders[0].pop("payment_id")
+        cash = {**stage.twin.books.payments[payment], "id": "CASH"}
+        stage.twin.books.payments["CASH"] = {
+            key: cash[key] for key in cash.keys() - {"refund_ids", "refunded_money"}
+        }
+        tenders.append({**tenders[0], "id": "CASH", "payment_id": "CASH"})
+        order = await bench.orders().fetch(sold)
+        assert [one.returned_amount for one in order.lines] == [0, TEA.yen]
+        del tenders[0]["id"]
+        with pytest.raises(PayloadInvalid, match="missing"):
+            await bench.orders().fetch(sold)
+
     async def test_a_draft_is_not_found_and_a_sale_that_nobody_paid_is_refused(
         self, bench: Bench, stage: SquareTwin
     ) -> None:
