@@ -177,6 +177,8 @@ def _asserted(
 
 
 def _lines(order: wire.Order) -> tuple[LineItem, ...]:
+    if order_state(order) is OrderState.CANCELLED:
+        return ()  # worth nothing, so that nothing in its amounts may keep the cancellation back
     refunds = [
         one
         for refund in needed(order.refunds, "order.refunds")
@@ -186,7 +188,7 @@ def _lines(order: wire.Order) -> tuple[LineItem, ...]:
     if not {one.line_item_id for one in refunds} <= {line.id for line in lines}:
         raise PayloadInvalid("a refund names a line that the order does not have")
     sold = tuple(_line(line, order, refunds) for line in lines)
-    if order_state(order) is OrderState.CANCELLED or order.financial_status == "refunded":
+    if order.financial_status == "refunded":
         return sold  # worth nothing whatever was given back for what
     given_back = goodwill.kept_back(order)
     return goodwill.less(sold, given_back) if given_back else sold

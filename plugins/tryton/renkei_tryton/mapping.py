@@ -41,16 +41,19 @@ def to_order(sale: wire.Sale, connection: str, settings: TrytonSettings) -> Orde
 
 def _order(sale: wire.Sale, connection: str, settings: TrytonSettings) -> Order:
     currency = in_yen(sale.currency.code, f"sale {sale.id}")
-    tenders = _tenders(sale)
+    state = _state(sale)
+    # One that was called off is worth nothing, whatever its lines and what was paid back how.
+    gone = state is OrderState.CANCELLED
+    tenders = {} if gone else _tenders(sale)
     points = tenders.get(settings.points_tender, 0)
     return Order(
         ref=ExternalRef(connection=connection, id=str(sale.id)),
         changed_at=sale.write_date,
         placed_at=sale.create_date,
-        state=_state(sale),
+        state=state,
         number=sale.number,
         currency=currency,
-        lines=_lines(sale, settings.discount_codes),
+        lines=() if gone else _lines(sale, settings.discount_codes),
         points_used=points,
         points_value=points,
         tenders=tuple(Tender(kind=kind, amount=yen) for kind, yen in tenders.items()),

@@ -149,6 +149,15 @@ class TestState:
         body["cancelled_at"] = "2026-07-01T11:00:00+09:00"
         assert order_of(body).state is OrderState.CANCELLED
 
+    def test_a_cancelled_order_is_cancelled_whatever_its_lines_say(
+        self, body: dict[str, Any], line: dict[str, Any]
+    ) -> None:
+        line["tax_lines"].append({"title": "another", "rate": 0.08})
+        with pytest.raises(PayloadInvalid):
+            order_of(body)
+        body["cancelled_at"] = "2026-07-01T11:00:00+09:00"
+        assert (order_of(body).state, order_of(body).lines) == (OrderState.CANCELLED, ())
+
     def test_an_unknown_status_is_refused(self, body: dict[str, Any]) -> None:
         body["financial_status"] = "surprising"
         with pytest.raises(PayloadInvalid):

@@ -94,6 +94,16 @@ def test_a_cancelled_sale_took_nothing(row: Callable[[int], Row]) -> None:
     assert (found.state, found.points_used, found.tenders) == (OrderState.CANCELLED, 0, ())
 
 
+def test_a_cancelled_sale_is_cancelled_whatever_its_lines_and_payments_say(
+    row: Callable[[int], Row],
+) -> None:
+    cash = {"method.": {"name": "Cash"}, "amount": yen(-8000)}
+    sale = row(2) | {"state": "cancelled", "total": yen(1), "payments.": [cash]}
+    with pytest.raises(PayloadInvalid):
+        order(sale | {"state": "done"})
+    assert (order(sale).state, order(sale).lines) == (OrderState.CANCELLED, ())
+
+
 @pytest.mark.parametrize("state", ["open", "new-in-9.0"])
 def test_a_sale_in_any_other_state_is_refused(row: Callable[[int], Row], state: str) -> None:
     with pytest.raises(PayloadInvalid, match="state"):
