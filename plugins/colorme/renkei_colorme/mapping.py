@@ -9,7 +9,7 @@ from renkei_contracts.member import Grade, Identity, IdentityKind, Member
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.toolkit.wire import canonical
 
-BIRTHDAY = re.compile(r"\d{4}-((?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))")
+BIRTHDAY = re.compile(r"[0-9]{4}-((?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01]))")
 NO_SUCH_DAY = frozenset({"02-30", "02-31", "04-31", "06-31", "09-31", "11-31"})
 SPACE = re.compile(r"[ \u3000]")
 

@@ -46,6 +46,13 @@ def test_lines_carry_goods_amounts_and_rates_and_the_rest_is_shipping(sale: Sale
     assert seen.state is OrderState.PAID
 
 
+def test_a_product_is_called_as_it_was_when_it_was_bought(sale: Sale) -> None:
+    row = sale()
+    row["details"][0] |= {"product_name": "now", "pristine_product_full_name": "then"}
+    row["details"][1] |= {"product_name": "now", "pristine_product_full_name": None}
+    assert [line.title for line in order(row).lines] == ["then", "now"]
+
+
 def test_where_tax_comes_on_top_lines_are_without_it(sale: Sale) -> None:
     seen = order(on_top(sale(), 172 + 1_122))
     assert [line.amount for line in seen.lines] == [2_160, 11_220]
@@ -204,6 +211,7 @@ def test_a_name_is_split_at_its_first_space(
         ("1999-01-01", "01-01"),
         ("1999-02-30", ""),
         ("1999-13-01", ""),
+        ("1999-01-1５", ""),
         ("きょう", ""),
         ("", ""),
         (None, ""),

@@ -21,12 +21,14 @@ from renkei_contracts.errors import (
     RateLimited,
     Rejected,
 )
+from renkei_contracts.paging import Window
 from renkei_contracts.point import Balance, BalanceWrite
 from renkei_contracts.stage import Item
 from renkei_contracts.testing.shop import HANAKO
 from renkei_contracts.twin.bucket import Bucket
 from renkei_contracts.twin.faults import Fault
 
+HOUR = timedelta(hours=1)
 Connect = Callable[..., Connection[ColormeSettings]]
 TEA = [Item("CHA-01", "緑茶", 1, 1_080, 800)]
 
@@ -105,6 +107,23 @@ async def test_a_guest_has_no_balance_and_is_no_member(shop: TwinShop, connect: 
     for read in (ColormeBalances(connect()).read, ColormeMembers(connect()).fetch):
         with pytest.raises(NotFound):
             await read(id)
+
+
+async def test_a_guest_is_no_member_even_where_the_shop_tells_of_one(
+    shop: TwinShop, connect: Connect, clock: Any
+) -> None:
+    guest = shop.register(HANAKO, member=False)
+    meta = {"total": 1, "limit": 100, "offset": 0}
+    answer = {"customer": guest, "customers": [guest], "meta": meta}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    connection = connect()
+    async with httpx.AsyncClient(transport=transport) as http:
+        told = Connection("shop", connection.settings, http, connection.tokens, clock)
+        members = ColormeMembers(told)
+        with pytest.raises(NotFound):
+            await members.fetch(str(guest["id"]))
+        page = await members.changed(Window(clock() - HOUR, clock() + HOUR), None)
+    assert (page.items, page.rejected) == ((), ()), "the filter for members may be ignored"
 
 
 async def test_without_any_token_the_owner_must_authorize(connect: Connect) -> None:
