@@ -146,6 +146,13 @@ class TestReturns:
         (sold,) = read(told, refund=1100, returns=(given,)).lines
         assert (sold.amount, sold.returned_quantity, sold.returned_amount) == (2000, 1, 1000)
 
+    def test_goods_of_another_sale_in_the_same_return_are_not_this_ones(self) -> None:
+        given = back(piece("a", "1", 500))
+        other = {"source_order_id": "other", "return_line_items": [piece("a", "1", 500)]}
+        both = (*given.returns, wire.Return.model_validate(other))
+        given = given.model_copy(update={"returns": both})
+        assert read(self.sold, refund=500, returns=(given,)).lines[0].returned_amount == 500
+
     def test_all_of_the_money_is_everything(self) -> None:
         sale = read(self.sold, refund=2080)
         assert [one.returned_amount for one in sale.lines] == [1000, 1080]

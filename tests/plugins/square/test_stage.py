@@ -74,6 +74,26 @@ class TestSales:
             order = await bench.orders().fetch(sold)
             assert order.lines[1].returned_amount == back
 
+    async def test_a_return_that_is_refunded_in_parts_counts_when_the_last_of_them_was_made(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        sold = await stage.sell("", [POT, TEA], 0, STRAIGHT)
+        await stage.refund(sold, TEA.sku, 1)
+        books = stage.twin.books
+        (first,) = books.refunds.values()
+        yen = first["amount_money"]["amount"]
+        first["amount_money"] = {"amount": yen - 1, "currency": "JPY"}
+        rest = {"id": "REST", "amount_money": {"amount": 1, "currency": "JPY"}}
+        books.refunds["REST"] = second = {**first, **rest, "status": "PENDING"}
+        failed = {**second, "id": "FAILED", "status": "FAILED"}
+        books.refunds["FAILED"] = failed
+        (payment,) = books.payments.values()
+        payment["refund_ids"] += ["REST", "FAILED"]
+        for status, back in (("PENDING", 0), ("COMPLETED", TEA.yen)):
+            second["status"] = status
+            order = await bench.orders().fetch(sold)
+            assert order.lines[1].returned_amount == back
+
     async def test_a_return_that_no_refund_names_is_set_aside(
         self, bench: Bench, stage: SquareTwin
     ) -> None:
