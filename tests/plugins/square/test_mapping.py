@@ -146,6 +146,10 @@ class TestReturns:
         (sold,) = read(told, refund=1100, returns=(given,)).lines
         assert (sold.amount, sold.returned_quantity, sold.returned_amount) == (2000, 1, 1000)
 
+    def test_a_sale_changes_when_its_return_does(self) -> None:
+        sale = mapping.Sale(wire.Order.model_validate(self.sold), (), (), (back(),))
+        assert sale.told_at().isoformat() == "2026-05-14T01:00:00.250000+00:00"
+
     def test_goods_of_another_sale_in_the_same_return_are_not_this_ones(self) -> None:
         given = back(piece("a", "1", 500))
         other = {"source_order_id": "other", "return_line_items": [piece("a", "1", 500)]}
@@ -199,6 +203,14 @@ class TestPoints:
         assert (sale.points_used, sale.points_value, sale.lines[0].amount) == (100, 100, 1000)
         plain = read(told)
         assert (plain.points_used, plain.points_value, plain.lines[0].amount) == (0, 0, 900)
+
+    @pytest.mark.parametrize("other", [{"name": "セール"}, {"name": None}, {"reward_ids": ["w"]}])
+    def test_a_discount_of_another_name_or_of_a_reward_is_none_by_points(
+        self, other: dict[str, Any]
+    ) -> None:
+        told = order(line("a", 900, **self.share), discounts=[{**self.discount, **other}])
+        sale = read(told, by="discount")
+        assert (sale.points_used, sale.points_value, sale.lines[0].amount) == (0, 0, 900)
 
     def test_a_keyed_discount_goes_back_with_its_goods(self) -> None:
         told = order(line("a", 900, **self.share), discounts=[self.discount])
