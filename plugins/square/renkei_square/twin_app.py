@@ -177,7 +177,8 @@ class TwinApp:
         account, key = self.books.accounts[request.path_params["id"]], given["idempotency_key"]
         if key not in self.books.answered:
             points = given["adjust_points"]["points"]
-            event = self.books.adjust(account, points, "LOYALTY_API")
+            below = given.get("allow_negative_balance", False)
+            event = self.books.adjust(account, points, "LOYALTY_API", below=below)
             self.books.answered[key] = {"event": event}
         return self.books.answered[key]
 

@@ -111,9 +111,9 @@ class Books:
         known = self.account_of(customer)
         return known or self.enrol(customer, self.customers[customer]["phone_number"])
 
-    def adjust(self, account: Row, points: int, source: str) -> Row:
-        """Points are added or taken; the loyalty event of it."""
-        if account["balance"] + points < 0:
+    def adjust(self, account: Row, points: int, source: str, *, below: bool = False) -> Row:
+        """Points are added or taken, ``below`` zero where asked for; the loyalty event of it."""
+        if account["balance"] + points < 0 and not below:
             raise Refused("the balance would be negative")
         account["balance"] += points
         self.touch(account)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import httpx
 import pytest
 
 from renkei_contracts.errors import NotFound, PayloadInvalid, Rejected, UnsupportedFeature
@@ -12,6 +13,8 @@ from renkei_contracts.paging import Window
 from renkei_contracts.point import Balance, BalanceWrite
 from renkei_contracts.stage import STRAIGHT, Shopper
 from renkei_contracts.testing import Bench
+from renkei_contracts.testing.bench import OnTheWay
+from renkei_contracts.testing.spoiling import with_text
 from renkei_contracts.twin.shop import CATALOGUE
 from renkei_square.plugin import VENDOR
 from renkei_square.sync_members import SquareBalances, SquareMemberCreation
@@ -35,6 +38,16 @@ def write(bench: Bench, change: int, version: int = 1) -> BalanceWrite:
 
 def window(bench: Bench) -> Window:
     return Window(bench.clock() - HOUR, bench.clock() + HOUR)
+
+
+def renamed(path: str, id: str) -> OnTheWay:
+    """Square answers on this path about another customer than this one."""
+    other = with_text(id.encode(), b"SOMEBODY")
+
+    def answer(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        return other(request, response) if request.url.path == path else response
+
+    return answer
 
 
 class TestSales:
@@ -327,6 +340,27 @@ class TestPoints:
         with pytest.raises(Rejected):
             await bench.balances().write(his, write(bench, 20))
         assert await bench.balances().read(hers) == 10
+
+    async def test_a_balance_is_never_brought_below_zero(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        id = await stage.register(HANAKO)
+        await stage.adjust(id, 3)
+        with pytest.raises(Rejected):
+            await bench.balances().write(id, write(bench, -10))
+        assert await bench.balances().read(id) == 3
+
+    async def test_a_loyalty_account_of_somebody_else_is_not_taken_for_theirs(
+        self, bench: Bench, stage: SquareTwin
+    ) -> None:
+        hers = await stage.register(HANAKO)
+        bench.on_the_way = renamed("/v2/loyalty/accounts", hers)
+        with pytest.raises(Rejected, match="another customer's"):
+            await bench.balances().write(hers, write(bench, 20))
+        bench.on_the_way = renamed("/v2/loyalty/accounts/search", hers)
+        for act in (bench.balances().read(hers), bench.balances().write(hers, write(bench, 20))):
+            with pytest.raises(PayloadInvalid, match="not theirs"):
+                await act
 
     @pytest.mark.parametrize("points", ["none", "discount"])
     async def test_points_that_square_does_not_show_are_not_written(
