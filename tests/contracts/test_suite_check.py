@@ -48,6 +48,13 @@ class Hasty(ReferenceCheck):
             return [CheckFinding(f"the shop cannot be used: {error}", blocks=True)]
 
 
+class Abroad(ReferenceCheck):
+    """Lets a shop through that sells in another currency."""
+
+    async def check(self) -> Sequence[CheckFinding]:
+        return [one for one in await super().check() if "JPY" not in one.text]
+
+
 class Talkative(ReferenceCheck):
     """Shows the secret that was refused."""
 
@@ -65,6 +72,7 @@ WRONG = {
     "check: the vendor is asked": Trusting,
     "check: credentials that are refused block": Lenient,
     "check: a vendor that is down is no finding": Hasty,
+    "check: a shop that does not sell in yen is not let through": Abroad,
     "check: a finding says what is wrong and shows no secret": Talkative,
 }
 

@@ -132,6 +132,19 @@ def other_first(text: str) -> str:
     return ("B" if text[:1] == "A" else "A") + text[1:]
 
 
+def other_case(text: str) -> Sequence[str]:
+    """The text with its last letter in the other case; none of hexadecimal digits or of numbers.
+
+    Whatever is before a ``=`` may be the name of a scheme, and is left alone.
+    """
+    if HEXADECIMAL.fullmatch(text.rpartition("=")[2]):
+        return ()
+    for place in reversed(range(len(text))):
+        if text[place].isalpha():
+            return (text[:place] + text[place].swapcase() + text[place + 1 :],)
+    return ()
+
+
 def with_body(delivery: Delivery, body: bytes) -> Delivery:
     """The delivery with another body."""
     return replace(delivery, body=body)

@@ -27,6 +27,7 @@ WRONG: dict[str, Any] = {
     "a forged signature is refused": w.ComparesFromTheSecond,
     "a truncated signature is refused": w.ComparesAPrefix,
     "a lengthened signature is refused": w.ComparesABeginning,
+    "a signature in another case is refused": w.ComparesInAnyCase,
     "an empty signature is refused": w.EmptyIsFine,
     "an unsigned delivery is refused": w.UnsignedIsATest,
     "without a configured secret everything is refused": w.OpenWithoutSecret,

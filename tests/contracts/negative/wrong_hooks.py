@@ -97,6 +97,11 @@ class ComparesABeginning(Loose):
         return given.startswith(right)
 
 
+class ComparesInAnyCase(Loose):
+    def equal(self, given: str, right: str) -> bool:
+        return given.lower() == right.lower()
+
+
 class EmptyIsFine(Loose):
     def equal(self, given: str, right: str) -> bool:
         return given in ("", right)

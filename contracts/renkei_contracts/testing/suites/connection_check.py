@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from renkei_contracts.capability import CheckFinding
-from renkei_contracts.errors import Reauthorize, RenkeiError, TryLater
+from renkei_contracts.errors import FixData, Reauthorize, RenkeiError, TryLater
 from renkei_contracts.testing.bench import Bench, made
-from renkei_contracts.testing.checks import Suite, must
+from renkei_contracts.testing.checks import NotApplicable, Suite, must
+from renkei_contracts.testing.shop import sale
+from renkei_contracts.testing.spoiling import with_text
 from renkei_contracts.twin.faults import Fault, FaultKind
 
 suite = Suite("check", "check")
@@ -62,6 +64,23 @@ async def a_vendor_that_is_down_is_no_finding(bench: Bench) -> None:
     except TryLater:
         return
     must(False, told)
+
+
+@suite.check()
+async def a_shop_that_does_not_sell_in_yen_is_not_let_through(bench: Bench) -> None:
+    """Each of its orders would wait for a person."""
+    if bench.vendor.orders is not None and bench.twin.kind != "service":
+        await sale(bench.twin)  # some vendors tell their currency by an order alone
+    bench.on_the_way = with_text(b'"JPY"', b'"USD"')
+    try:
+        blocks = any(one.blocks for one in await found(bench))
+    except FixData:
+        blocks = True
+    answers = [one.response for one in bench.exchanges if one.response is not None]
+    if not any(b'"USD"' in answer.content for answer in answers):
+        raise NotApplicable("what the vendor answers to the check does not say a currency")
+    told = "check() must give a finding that blocks where the vendor says another currency than JPY"
+    must(blocks, told)
 
 
 @suite.check()

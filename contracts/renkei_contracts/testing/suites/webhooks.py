@@ -16,6 +16,7 @@ from renkei_contracts.testing.vectors import (
     changed,
     likenesses,
     many,
+    other_case,
     other_first,
     proofs,
     proving,
@@ -79,6 +80,21 @@ async def a_lengthened_signature_is_refused(bench: Bench) -> None:
             longer = changed(delivery, place, value_of(delivery, place) + "A")
             told = f"verify() must refuse more than {place}: compare the whole of both"
             must(not accepts(bench, longer), told)
+
+
+@suite.check()
+async def a_signature_in_another_case_is_refused(bench: Bench) -> None:
+    """Capitals and small letters of base64 and of a secret are not the same."""
+    given = {str(value).lower() for name, value in bench.settings().items()}
+    for delivery in await sample(bench):
+        for place in proofs(bench, delivery):
+            value = value_of(delivery, place)
+            # What names the account, such as a domain, may be written either way.
+            if value.lower() in given - {one.lower() for one in secrets_of(bench).values()}:
+                continue
+            for other in other_case(value):
+                told = f"verify() must compare {place} as it is, in its own case"
+                must(not accepts(bench, changed(delivery, place, other)), told)
 
 
 @suite.check()
