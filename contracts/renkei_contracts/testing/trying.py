@@ -40,17 +40,22 @@ class Tried:
 
     def answer_keys(self) -> list[str]:
         """Every key of the JSON answers."""
-        found: dict[str, None] = {}
-        for exchange in self.exchanges:
-            answer = json_body(exchange.response.content) if exchange.response else None
-            found.update((str(path[-1]), None) for path in places_in(answer))
-        return list(found)
+        return keys_of(self.exchanges)
 
     @property
     def blocks(self) -> bool:
         """Whether it is a connection check that says itself what keeps us from working."""
         found = self.result if isinstance(self.result, list | tuple) else ()
         return any(isinstance(one, CheckFinding) and one.blocks for one in found)
+
+
+def keys_of(exchanges: Sequence[Exchange]) -> list[str]:
+    """Every key of the JSON answers to these calls."""
+    found: dict[str, None] = {}
+    for exchange in exchanges:
+        answer = json_body(exchange.response.content) if exchange.response else None
+        found.update((str(path[-1]), None) for path in places_in(answer))
+    return list(found)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from wrong_lists import (
     FirstPageOnly,
     NewestFirst,
     Nothing,
+    NothingCameBackByDefault,
     PastOverAgain,
     PastWithoutEdits,
     RefusesWithoutAName,
@@ -174,6 +175,7 @@ WRONG: dict[str, Vendor] = {
     "a piece that came back is owed no more": lines(returned_quantity=0, returned_amount=0),
     "pieces that came back one by one are owed no more": orders(altered(one_return_only)),
     "a sale that came back whole owes nothing": orders(altered(at_least_one_piece_left)),
+    "a missing key never hides what came back": orders(NothingCameBackByDefault),
     "a piece that was taken out is owed no more": orders(altered(edits_ignored)),
     "what was taken out and what came back are both owed no more": orders(
         altered(edits_counted_as_returns)

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from renkei_contracts.errors import PayloadInvalid
+from renkei_contracts.capability import Orders
+from renkei_contracts.errors import PayloadInvalid, RenkeiError
 from renkei_contracts.member import IdentityKind
 from renkei_contracts.order import LineItem, Order, OrderState
 from renkei_contracts.stage import Item
@@ -14,6 +15,9 @@ from renkei_contracts.testing.lists import later
 from renkei_contracts.testing.shop import HANAKO, NOBODY, enrolled, sale, some_items
 from renkei_contracts.testing.spoiling import with_text
 from renkei_contracts.testing.suites.orders import suite
+from renkei_contracts.testing.trying import PLENTY, keys_of
+from renkei_contracts.testing.worth import worth
+from renkei_contracts.twin.faults import Fault
 
 BASIS_POINTS = 10_000
 
@@ -111,6 +115,35 @@ async def a_sale_that_came_back_whole_owes_nothing(bench: Bench) -> None:
     for item in items:
         await bench.twin.refund(id, item.sku, item.quantity)
     await _adds_up(bench, id)
+
+
+@suite.check("refund")
+async def a_missing_key_never_hides_what_came_back(bench: Bench) -> None:
+    """Each key of the answers in turn: a default would give the points again."""
+    id = await sale(bench.twin)
+    sku, orders = (await some_items(bench.twin))[0].sku, bench.orders()
+    await _refund(bench, id, sku)
+    before = len(bench.exchanges)
+    whole = worth(await orders.fetch(id))
+    left_out: frozenset[str] = getattr(bench.twin, "leaves_out", frozenset())
+    for key in keys_of(bench.exchanges[before:]):
+        if key not in left_out:
+            later(bench)
+            found = await _without(bench, orders, id, key)
+            told = f"fetch() must raise PayloadInvalid without {key}: what counts has no default"
+            must(found is None or worth(found) == whole, told)
+
+
+async def _without(bench: Bench, orders: Orders, id: str, key: str) -> Order | None:
+    """What is read while no answer has this key; None where the plugin does not take it."""
+    script = bench.twin.faults
+    script.plan([Fault("field_removed", field=key)] * PLENTY)
+    try:
+        return await orders.fetch(id)
+    except RenkeiError:
+        return None
+    finally:
+        script.planned.clear()
 
 
 @suite.check("edit")
