@@ -280,6 +280,14 @@ class TestReturns:
         body["refunds"] = [refund(1, 1400.0, 140.0)]
         assert line_of(body).returned_amount == 1400
 
+    def test_no_tax_is_added_to_a_refund_where_prices_do_not_include_it(
+        self, body: dict[str, Any]
+    ) -> None:
+        body["taxes_included"] = False
+        body["refunds"] = [refund(1, 1273.0, 127.0)]
+        with pytest.raises(PayloadInvalid, match="do not agree"):
+            order_of(body)
+
     def test_several_refunds_add_up(self, body: dict[str, Any], line: dict[str, Any]) -> None:
         line |= {"quantity": 3, "discount_allocations": [{"amount": "100"}]}
         body["refunds"] = [refund(1, 1467.0), refund(1, 1466.0)]

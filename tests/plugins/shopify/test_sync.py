@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -186,6 +187,20 @@ class TestFetchingOrders:
         order = await orders.fetch(str(many_lines(twin, hanako).id))
         assert len(order.lines) == 60
         assert transport.operations.count("RenkeiOrderLines") == 2
+
+    async def test_lines_of_a_refund_beyond_its_first_page_are_read(
+        self, orders: ShopifyOrders, twin: TwinApp, hanako: TwinCustomer, transport: Any
+    ) -> None:
+        goods = replace(CATALOGUE[3], quantity=2)
+        order = twin.shop.place(hanako, [goods] * 30)
+        twin.shop.pay(order)
+        refunds = [twin.shop.refund(order, goods.sku, 1) for _ in range(30)]
+        parts = tuple(part for refund in refunds for part in refund.lines)
+        money = sum(refund.money for refund in refunds)
+        order.refunds[:] = [replace(refunds[0], lines=parts, money=money)]
+        read = await orders.fetch(str(order.id))
+        assert sum(line.amount - line.returned_amount for line in read.lines) == 30 * goods.yen
+        assert transport.operations.count("RenkeiRefund") == 2
 
     async def test_the_state_follows_the_vendors_clock(
         self, orders: ShopifyOrders, twin: TwinApp, hanako: TwinCustomer

@@ -300,7 +300,7 @@ def test_a_customer_who_never_changed_is_as_old_as_the_account(customer: Make) -
     assert later.changed_at.day == 2
 
 
-@pytest.mark.parametrize("value", ["", "-1", "1.5", None, [], "1e3"])
+@pytest.mark.parametrize("value", ["", "-1", "1.5", None, [], "1e3", "１２", "²"])
 def test_points_that_are_no_number_are_refused(customer: Make, value: object) -> None:
     with pytest.raises(PayloadInvalid):
         member(customer(meta_data=[{"id": 1, "key": "_renkei_points", "value": value}]))
