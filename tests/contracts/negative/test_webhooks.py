@@ -90,16 +90,19 @@ async def test_the_wrong_plugin_fails(id: str) -> None:
     await must_fail(TABLE[id], id)
 
 
-ALIKE, OTHER, EMPTY = (
+ALIKE, OTHER, EMPTY, ACCOUNT = (
     "a secret that only begins alike is refused",
     "a delivery of another connection is refused",
     "without a configured secret everything is refused",
+    "a delivery for another account is refused",
 )
 ALSO: dict[str, tuple[str, Vendor]] = {
     "a secret in any case": (ALIKE, hooks(w.AnyCase)),
     "the first half of a secret": (ALIKE, hooks(w.FirstHalf)),
     "the last half of a secret": (ALIKE, hooks(w.LastHalf)),
     "a secret of one character": (OTHER, hooks(w.ShortIsOpen)),
+    "a shop whose name ends with ours": (ACCOUNT, hooks(w.ShopsThatEndAlike)),
+    "a shop whose name begins with ours": (ACCOUNT, hooks(w.ShopsThatBeginAlike)),
     "an empty secret beside another": (EMPTY, by_address(w.EmptyAddressIsOpen)),
 }
 """Other ways to be wrong in what a check is about, which it must see as well."""

@@ -189,6 +189,18 @@ class AnyShop(Loose):
         pass
 
 
+class ShopsThatEndAlike(Loose):
+    def ours(self, delivery: Delivery) -> None:
+        if not (delivery.header(SHOP) or "").endswith(self.connection.settings.shop):
+            raise SignatureInvalid("another shop")
+
+
+class ShopsThatBeginAlike(Loose):
+    def ours(self, delivery: Delivery) -> None:
+        if not (delivery.header(SHOP) or "").startswith(self.connection.settings.shop):
+            raise SignatureInvalid("another shop")
+
+
 class NewestSecretOnly(Loose):
     def secrets(self) -> Sequence[str]:
         return super().secrets()[:1]
