@@ -14,6 +14,8 @@ from renkei_contracts.testing.checks import NotApplicable
 Path = tuple[str, ...]
 """The keys that lead to a value, through lists and objects."""
 
+UNKNOWN = "renkei-unknown"
+
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -32,6 +34,25 @@ def with_text(old: bytes, new: bytes) -> OnTheWay:
 
     def answer(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         return _with(request, response, response.content.replace(old, new))
+
+    return answer
+
+
+def with_unknown(key: str) -> OnTheWay:
+    """Every text under this key of the answers becomes a word that no vendor has."""
+
+    def unknown(value: Any, under: str) -> Any:
+        if isinstance(value, dict):
+            return {name: unknown(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [unknown(one, under) for one in value]
+        return UNKNOWN if under == key and isinstance(value, str) else value
+
+    def answer(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        told = json_body(response.content)
+        if not isinstance(told, dict | list):
+            return response
+        return _with(request, response, json.dumps(unknown(told, "")).encode())
 
     return answer
 

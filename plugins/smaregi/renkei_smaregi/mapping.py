@@ -18,6 +18,9 @@ CANCELLED = "1"
 ORIGINAL_DISPOSED, DISPOSING_RECORD = "1", "2"
 RETURN_SALE = "1"
 RETURN_LINE = "2"
+UNTOLD = frozenset({None, "", "0"})
+"""Of these divisions 0 is none, and they may be left out; any other word is refused."""
+
 LINE_DIVISIONS = frozenset({"1", "3"})
 """transactionDetailDivision: a product, or an amount keyed into a category."""
 
@@ -52,6 +55,7 @@ def to_order(sale: wire.Transaction, connection: str) -> Order:
     """The canonical order; raises PayloadInvalid rather than giving a wrong amount."""
     id = amounts.needed(sale.transaction_head_id, "transactionHeadId")
     what = f"transaction {id}"
+    _require_known_divisions(sale, what)
     gone = _is_gone(sale)
     if not gone and sale.return_sales == RETURN_SALE:
         # Nothing says which sale the goods came from, so that nobody's points can be corrected.
@@ -112,6 +116,18 @@ def told_by(order: Order, record: wire.Transaction) -> Order:
     """
     at = max(order.changed_at, record.upd_date_time or order.changed_at)
     return order.model_copy(update={"changed_at": at})
+
+
+def _require_known_divisions(sale: wire.Transaction, what: str) -> None:
+    """Refuse a division of another value: whether the sale still counts would be a guess."""
+    told = {
+        "cancelDivision": (sale.cancel_division, {CANCELLED}),
+        "disposeDivision": (sale.dispose_division, {ORIGINAL_DISPOSED, DISPOSING_RECORD}),
+        "returnSales": (sale.return_sales, {RETURN_SALE}),
+    }
+    for name, (word, known) in told.items():
+        if word not in UNTOLD | known:
+            raise PayloadInvalid(f"{what}.{name} is a word we do not know")
 
 
 def _is_gone(sale: wire.Transaction) -> bool:

@@ -20,6 +20,7 @@ from wrong_lists import (
     RefusesWithoutAName,
     Remembered,
     StopsAtTheFirstBadRow,
+    UnknownIsPaid,
     UntilIncluded,
     WithoutBeginning,
     WithoutEnd,
@@ -155,6 +156,7 @@ WRONG: dict[str, Vendor] = {
     "an order names its customer": changed(customer=None, identities=()),
     "an order of nobody names nobody": orders(altered(nobody_is_zero)),
     "a cancelled order is cancelled": changed(state=OrderState.FULFILLED),
+    "a word that nobody knows calls no sale off and none back": orders(UnknownIsPaid),
     "points paid with are told": orders(altered(points_off_the_lines)),
     "a delivered order is what fetching gives": wrapped(
         CART, "orders", altered(updated(shipping=0, number=""))

@@ -337,6 +337,12 @@ class TestUndone:
         assert order.state is OrderState.CANCELLED
         assert (order.lines, order.points_used, order.points_value) == ((), 0, 0)
 
+    @pytest.mark.parametrize("name", ["cancelDivision", "disposeDivision", "returnSales"])
+    def test_a_division_of_another_value_is_refused(self, sale: dict[str, Any], name: str) -> None:
+        assert order_of({**sale, name: None}) == order_of({**sale, name: "0"})
+        with pytest.raises(PayloadInvalid, match=name):
+            order_of({**sale, name: "9"})
+
     def test_whatever_its_numbers_have_become(self, sale: dict[str, Any]) -> None:
         negative = {
             "disposeDivision": "2",

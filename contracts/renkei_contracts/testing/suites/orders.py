@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from renkei_contracts.errors import NotFound
+from renkei_contracts.capability import Orders
+from renkei_contracts.errors import NotFound, RenkeiError
 from renkei_contracts.event import OrderSeen
 from renkei_contracts.order import Order, OrderState
 from renkei_contracts.paging import Window
@@ -13,6 +14,8 @@ from renkei_contracts.testing.checks import NotApplicable, Suite, must
 from renkei_contracts.testing.lists import DAY, later, walk, whole_window
 from renkei_contracts.testing.paged import finds_nothing_strange, sets_one_aside
 from renkei_contracts.testing.shop import NOBODY, enrolled, sale, some_items
+from renkei_contracts.testing.spoiling import with_unknown
+from renkei_contracts.testing.trying import keys_of
 
 suite = Suite("orders", "orders")
 
@@ -146,6 +149,35 @@ async def a_cancelled_order_is_cancelled(bench: Bench) -> None:
         order.state is OrderState.CANCELLED,
         "an order that is cancelled or voided must have the state CANCELLED",
     )
+
+
+@suite.check("cancel")
+async def a_word_that_nobody_knows_calls_no_sale_off_and_none_back(bench: Bench) -> None:
+    """Each text of the answers in turn: a vendor's new state must not be taken for another."""
+    buyer = await enrolled(bench.twin)
+    stays, goes = await sale(bench.twin, buyer), await sale(bench.twin, buyer)
+    later(bench)
+    await bench.twin.cancel(goes)
+    orders = bench.orders()
+    for id, gone in ((stays, False), (goes, True)):
+        before = len(bench.exchanges)
+        await orders.fetch(id)
+        for key in keys_of(bench.exchanges[before:]):
+            later(bench)
+            order = await _with_unknown(bench, orders, id, key)
+            told = f"fetch() must raise PayloadInvalid where {key} is a word that is not known"
+            must(order is None or (order.state is OrderState.CANCELLED) is gone, told)
+
+
+async def _with_unknown(bench: Bench, orders: Orders, id: str, key: str) -> Order | None:
+    """What is read while every text under this key is unknown; None where it is not taken."""
+    bench.on_the_way = with_unknown(key)
+    try:
+        return await orders.fetch(id)
+    except RenkeiError:
+        return None
+    finally:
+        bench.on_the_way = None
 
 
 @suite.check("adjust", needs=("balances",))
