@@ -123,6 +123,7 @@ class TestShowingPoints:
         assert (await balances.write(id, older)).points == 50
         assert (await balances.write(id, balance(60, 6, clock))).points == 50
         assert await balances.read(id) == 50
+        assert (await balances.write(id, balance(70, 10, clock))).points == 70, "10 is after 7"
 
     async def test_without_the_companion_points_are_read_only(
         self, shop: TwinShop, connect: Connect, clock: Any, transport: Any
@@ -174,6 +175,15 @@ class TestStock:
         self, shop: TwinShop, connect: Connect
     ) -> None:
         assert await EccubeStock(connect()).read(["CHA", "緑茶"]) == []
+
+    @pytest.mark.parametrize("place", [0, 1])
+    async def test_a_code_is_looked_for_on_every_page_of_what_holds_it(
+        self, shop: TwinShop, connect: Connect, place: int
+    ) -> None:
+        first, second, *_ = (row["ProductClasses"][0] for row in shop.shown.products.values())
+        first["code"], second["code"] = ("AB", "AB-1") if place else ("AB-1", "AB")
+        levels = await EccubeStock(connect(page_size=1)).read(["AB"])
+        assert [level.quantity for level in levels] == [(second, first)[place]["stock"]]
 
     async def test_what_is_not_counted_has_no_level_and_gets_none(
         self, shop: TwinShop, connect: Connect, clock: Any
@@ -316,6 +326,32 @@ class TestErrors:
             page = await EccubeOrders(connection).changed(window, None)
         assert [one.ref.id for one in page.items] == ["6"]
         assert [id for id, _ in page.rejected] == ["7", "unknown"]
+
+    @pytest.mark.parametrize(("customer", "points"), [("2", 50), ("1", 49)])
+    async def test_a_write_that_is_answered_about_something_else_is_refused(
+        self, connect: Connect, clock: Any, customer: str, points: int
+    ) -> None:
+        shown = {"customer_id": customer, "points": points, "applied": True}
+        connection, http = answering(connect, {"data": {"renkeiSetPoints": shown}})
+        async with http:
+            with pytest.raises(PayloadInvalid, match="something else"):
+                await EccubeBalances(connection).write("1", balance(50, 1, clock))
+
+    async def test_a_customer_who_was_not_asked_for_is_refused(self, connect: Connect) -> None:
+        row: dict[str, Any] = {
+            "id": "2",
+            "name01": "山田",
+            "name02": "花子",
+            "email": "h@example.jp",
+        }
+        row |= {"phone_number": None, "birth": None, "point": 5, "Status": {"id": "2"}}
+        row |= {"update_date": "2026-07-01T10:00:00+09:00"}
+        connection, http = answering(connect, {"data": {"customer": row}})
+        async with http:
+            assert await EccubeBalances(connection).read("2") == 5
+            for read in (EccubeBalances(connection).read, EccubeMembers(connection).fetch):
+                with pytest.raises(PayloadInvalid, match="something else"):
+                    await read("1")
 
     async def test_a_failure_of_a_write_is_unsure(
         self, shop: TwinShop, connect: Connect, twin: TwinApp, clock: Any
