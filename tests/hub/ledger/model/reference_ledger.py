@@ -80,10 +80,13 @@ class ReferenceLedger(Orders):
         *,
         occurred: bool,
     ) -> Answer:
-        """A finished sale at a till: a request, or what has happened and is never refused."""
+        """A finished sale at a till: a request, or what has happened and is never refused.
+
+        Told as the one and as the other it is one: a register may have gone offline in between.
+        """
         return self.once(
             ("sale", sale, revision),
-            (state, member, hold, occurred),
+            (state, member, hold),
             lambda: self._commit(sale, state, member, hold, occurred),
         )
 

@@ -163,3 +163,12 @@ def test_what_lapsed_before_a_hold_is_released_has_repaid_debt_before(both: Side
     both.wait(timedelta(seconds=1200))
     both.release(SHOP, 0)
     both.check()
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_sale_told_as_a_request_and_as_a_fact_is_one(both: SideBySide, first: bool) -> None:
+    state = State(both.now, both.now, 1_000, 0)
+    both.commit(1, 1, state, A, None, occurred=first)
+    both.commit(1, 1, state, A, None, occurred=not first)
+    both.check()
+    assert total(both, Account.AVAILABLE) == 10
