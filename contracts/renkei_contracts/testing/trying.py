@@ -73,7 +73,7 @@ class Ready:
         """
         self.bench.clock.forward(BETWEEN)
         if operation.before is not None:
-            await _patiently(operation.before)
+            await patiently(operation.before)
         if logged_out:
             await self._log_out()
         script = self.bench.twin.faults
@@ -92,7 +92,7 @@ class Ready:
 
     async def well(self, operation: Operation) -> Tried:
         """Make the call while nothing fails."""
-        return await _patiently(lambda: self._succeeds(operation))
+        return await patiently(lambda: self._succeeds(operation))
 
     async def _succeeds(self, operation: Operation) -> Tried:
         tried = await self.suffer(operation)
@@ -101,7 +101,7 @@ class Ready:
         return tried
 
 
-async def _patiently(run: Callable[[], Awaitable[T]]) -> T:
+async def patiently(run: Callable[[], Awaitable[T]]) -> T:
     """Whatever it gives; a twin that limits the calls of real seconds is waited for once."""
     try:
         return await run()

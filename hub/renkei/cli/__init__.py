@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or bool(os.environ.get("RENKEI_DEBUG"))
     silence_logs(debug=debug)
-    sys.exit(run(given, debug=debug))
+    sys.exit(_written(run(given, debug=debug)))
 
 
 def run(arguments: Sequence[str], *, debug: bool = False) -> int:
@@ -66,6 +66,20 @@ def _mend(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "a disk that it writes to is full: make room, and run it again"
     return ""
+
+
+def _written(code: int) -> int:
+    """The exit code once all output is out. What a full disk did not take is left: Python would try
+    it again as the process ends, and end with a code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        mend = _mend(error)
+        return _end(mend, REFUSED) if mend and code == 0 else code
+    return code
 
 
 def _path(error: TyperException) -> str:

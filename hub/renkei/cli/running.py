@@ -5,6 +5,7 @@ import gc
 import importlib.util
 import os
 import signal
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -48,8 +49,12 @@ def ended_by_signals() -> Iterator[None]:
     """While the block runs, SIGTERM and SIGINT end the process at once.
 
     For its start: nothing has been taken yet that would have to be finished, and a thread that
-    waits for a database, or for another process that upgrades it, hears of no signal.
+    waits for a database, or for another process that upgrades it, hears of no signal. In another
+    thread than the main one signals are not ours to take.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _end, number)

@@ -119,7 +119,7 @@ def start(
         raise EmbeddedRefused("no embedded PostgreSQL on Windows: set RENKEI_DATABASE_URL")
     folder, end = Folder(_absolute(home)), time.monotonic() + wait
     try:
-        return _started(folder, settings, end, binaries or bundled())
+        return _started(folder, settings, end, binaries)
     except OSError as error:
         raise EmbeddedRefused(
             f"cannot use the folder {folder.home} ({error}): let its owner read and write all that "
@@ -127,9 +127,11 @@ def start(
         ) from error
 
 
-def _started(folder: Folder, settings: Sequence[str], end: float, binaries: Path) -> EmbeddedServer:
+def _started(
+    folder: Folder, settings: Sequence[str], end: float, binaries: Path | None
+) -> EmbeddedServer:
     account = prepare_home(folder.home)
-    programs = usable(binaries, account)
+    programs = usable(binaries or bundled(), account)
     with _guard:
         joined_before = folder.home in _held
         if not joined_before:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from renkei_contracts.capability import Orders
 from renkei_contracts.errors import NotFound, RenkeiError
@@ -15,7 +16,7 @@ from renkei_contracts.testing.lists import DAY, later, walk, whole_window
 from renkei_contracts.testing.paged import finds_nothing_strange, sets_one_aside
 from renkei_contracts.testing.shop import NOBODY, enrolled, sale, some_items
 from renkei_contracts.testing.spoiling import with_unknown
-from renkei_contracts.testing.trying import keys_of
+from renkei_contracts.testing.trying import keys_of, patiently
 
 suite = Suite("orders", "orders")
 
@@ -161,7 +162,7 @@ async def a_word_that_nobody_knows_calls_no_sale_off_and_none_back(bench: Bench)
     orders = bench.orders()
     for id, gone in ((stays, False), (goes, True)):
         before = len(bench.exchanges)
-        await orders.fetch(id)
+        await patiently(partial(orders.fetch, id))
         for key in keys_of(bench.exchanges[before:]):
             later(bench)
             order = await _with_unknown(bench, orders, id, key)
@@ -173,7 +174,7 @@ async def _with_unknown(bench: Bench, orders: Orders, id: str, key: str) -> Orde
     """What is read while every text under this key is unknown; None where it is not taken."""
     bench.on_the_way = with_unknown(key)
     try:
-        return await orders.fetch(id)
+        return await patiently(partial(orders.fetch, id))
     except RenkeiError:
         return None
     finally:

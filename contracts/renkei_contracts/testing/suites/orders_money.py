@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from renkei_contracts.capability import Orders
 from renkei_contracts.errors import PayloadInvalid, RenkeiError
@@ -15,7 +16,7 @@ from renkei_contracts.testing.lists import later
 from renkei_contracts.testing.shop import HANAKO, NOBODY, enrolled, sale, some_items
 from renkei_contracts.testing.spoiling import with_text
 from renkei_contracts.testing.suites.orders import suite
-from renkei_contracts.testing.trying import PLENTY, keys_of
+from renkei_contracts.testing.trying import PLENTY, keys_of, patiently
 from renkei_contracts.testing.worth import worth
 from renkei_contracts.twin.faults import Fault
 
@@ -124,7 +125,7 @@ async def a_missing_key_never_hides_what_came_back(bench: Bench) -> None:
     sku, orders = (await some_items(bench.twin))[0].sku, bench.orders()
     await _refund(bench, id, sku)
     before = len(bench.exchanges)
-    whole = worth(await orders.fetch(id))
+    whole = worth(await patiently(partial(orders.fetch, id)))
     left_out: frozenset[str] = getattr(bench.twin, "leaves_out", frozenset())
     for key in keys_of(bench.exchanges[before:]):
         if key not in left_out:
@@ -139,7 +140,7 @@ async def _without(bench: Bench, orders: Orders, id: str, key: str) -> Order | N
     script = bench.twin.faults
     script.plan([Fault("field_removed", field=key)] * PLENTY)
     try:
-        return await orders.fetch(id)
+        return await patiently(partial(orders.fetch, id))
     except RenkeiError:
         return None
     finally:
