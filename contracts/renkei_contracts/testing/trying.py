@@ -1,6 +1,7 @@
 """A plugin at work: every operation as it goes when all is well, and while the vendor fails."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 BETWEEN = timedelta(seconds=10)
 """What passes between two failures of a vendor, so that its limit of calls is never in the way."""
+WORD = re.compile("[A-Za-z_]{2,40}|[0-9]")
+"""What a vendor writes for a state: a word, or one digit; no amount, time, name or address."""
 PLENTY = 20
 """More calls than one operation makes."""
 
@@ -55,6 +58,25 @@ def keys_of(exchanges: Sequence[Exchange]) -> list[str]:
     for exchange in exchanges:
         answer = json_body(exchange.response.content) if exchange.response else None
         found.update((str(path[-1]), None) for path in places_in(answer))
+    return list(found)
+
+
+def words_of(exchanges: Sequence[Exchange]) -> list[str]:
+    """The keys of the JSON answers to these calls under which words stand, such as states."""
+    found: dict[str, None] = {}
+
+    def look(value: Any, key: str) -> None:
+        if isinstance(value, dict):
+            for name, one in value.items():
+                look(one, name)
+        elif isinstance(value, list):
+            for one in value:
+                look(one, key)
+        elif isinstance(value, str) and WORD.fullmatch(value):
+            found[key] = None
+
+    for exchange in exchanges:
+        look(json_body(exchange.response.content) if exchange.response else None, "")
     return list(found)
 
 

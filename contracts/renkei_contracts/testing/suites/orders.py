@@ -16,7 +16,7 @@ from renkei_contracts.testing.lists import DAY, later, walk, whole_window
 from renkei_contracts.testing.paged import finds_nothing_strange, sets_one_aside
 from renkei_contracts.testing.shop import NOBODY, enrolled, sale, some_items
 from renkei_contracts.testing.spoiling import with_unknown
-from renkei_contracts.testing.trying import keys_of, patiently
+from renkei_contracts.testing.trying import patiently, words_of
 
 suite = Suite("orders", "orders")
 
@@ -154,7 +154,7 @@ async def a_cancelled_order_is_cancelled(bench: Bench) -> None:
 
 @suite.check("cancel")
 async def a_word_that_nobody_knows_calls_no_sale_off_and_none_back(bench: Bench) -> None:
-    """Each text of the answers in turn: a vendor's new state must not be taken for another."""
+    """Each word of the answers in turn: a vendor's new state must not be taken for another."""
     buyer = await enrolled(bench.twin)
     stays, goes = await sale(bench.twin, buyer), await sale(bench.twin, buyer)
     later(bench)
@@ -163,7 +163,7 @@ async def a_word_that_nobody_knows_calls_no_sale_off_and_none_back(bench: Bench)
     for id, gone in ((stays, False), (goes, True)):
         before = len(bench.exchanges)
         await patiently(partial(orders.fetch, id))
-        for key in keys_of(bench.exchanges[before:]):
+        for key in words_of(bench.exchanges[before:]):
             later(bench)
             order = await _with_unknown(bench, orders, id, key)
             told = f"fetch() must raise PayloadInvalid where {key} is a word that is not known"
