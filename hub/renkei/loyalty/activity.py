@@ -6,15 +6,16 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from renkei.loyalty.named import Named
 from renkei.loyalty.terms import Whole
-from renkei_contracts.base import Canonical, Slug, Text
+from renkei_contracts.base import Slug
 from renkei_contracts.point import ActivitySeen
 
 Times = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Month = Annotated[int, Field(strict=True, ge=1, le=12)]
 
 
-class Activity(Canonical):
+class Activity(Named):
     """``points`` each time a member does it, at most so often a day, a month, or at all.
 
     ``per_object`` bounds how often the same object counts (a product, an article, a store), ever;
@@ -23,8 +24,6 @@ class Activity(Canonical):
     With ``months`` (1 to 12) it counts in these months of each year only.
     """
 
-    name: Slug
-    title: Text = ""
     points: Whole
     per_day: Times | None = None
     per_month: Times | None = None

@@ -6,11 +6,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from renkei.loyalty.condition import LineCondition, OrderCondition
+from renkei.loyalty.named import Named
 from renkei.loyalty.terms import Whole
-from renkei_contracts.base import Canonical, Instant, Slug, Text
+from renkei_contracts.base import Instant, Slug
 
 
-class Campaign(Canonical):
+class Campaign(Named):
     """For orders placed from ``starts`` until before ``ends`` for which ``when`` is true.
 
     The benefit is one of: ``percent`` of the points its lines earn (200: double points), ``points``
@@ -19,11 +20,9 @@ class Campaign(Canonical):
     ``best`` campaigns compete, of ``multiply`` the percents are multiplied, ``add`` stands beside
     all others. ``budget`` is for all members together, ``per_member`` for each member and period:
     points, or how many coupons.
-    ``funded_by`` says who pays. People read ``title``; without one, the name.
+    ``funded_by`` says who pays.
     """
 
-    name: Slug
-    title: Text = ""
     when: OrderCondition = "true"
     lines: LineCondition | None = None
     starts: Instant | None = None
@@ -54,11 +53,6 @@ class Campaign(Canonical):
         if self.starts and self.ends and self.starts >= self.ends:
             raise ValueError(f"campaign {self.name}: ends before it starts")
         return self
-
-    @property
-    def called(self) -> str:
-        """What people call it."""
-        return self.title or self.name
 
     def runs_at(self, at: datetime) -> bool:
         """Whether an order placed at that instant lies in its dates."""

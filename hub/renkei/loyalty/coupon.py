@@ -18,16 +18,17 @@ from renkei.ledger.months import months_later
 from renkei.loyalty.basket import gross, sold
 from renkei.loyalty.calendar import midnight_after
 from renkei.loyalty.condition import LineCondition, Verdict
+from renkei.loyalty.named import Named
 from renkei.loyalty.rounding import tax_upon
 from renkei.loyalty.terms import Whole
-from renkei_contracts.base import Canonical, Slug, Text, Yen
+from renkei_contracts.base import Slug, Text, Yen
 from renkei_contracts.order import LineItem, Order
 from renkei_contracts.toolkit.shares import divide
 
 Where = Literal["anywhere", "store", "web"]
 
 
-class Coupon(Canonical):
+class Coupon(Named):
     """A kind of coupon: every one that is issued has a code of its own and counts once.
 
     The benefit is one of: ``yen`` off, ``percent`` off (at most ``cap_yen``), ``free_shipping``, or
@@ -39,8 +40,6 @@ class Coupon(Canonical):
     ``combinable``. ``funded_by`` says who pays.
     """
 
-    name: Slug
-    title: Text = ""
     yen: Whole | None = None
     percent: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
     cap_yen: Whole | None = None
@@ -57,11 +56,6 @@ class Coupon(Canonical):
     per_member: Whole | None = None
     combinable: StrictBool = False
     funded_by: Slug = "head-office"
-
-    @property
-    def called(self) -> str:
-        """What people call it."""
-        return self.title or self.name
 
     @model_validator(mode="after")
     def _one_benefit_and_one_end(self) -> Self:

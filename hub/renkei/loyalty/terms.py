@@ -10,6 +10,7 @@ from renkei.ledger.books import BASE
 from renkei.ledger.months import months_later
 from renkei.loyalty.calendar import clamped, midnight_after, month_end
 from renkei.loyalty.condition import LineCondition
+from renkei.loyalty.named import Named
 from renkei_contracts.base import Canonical, Slug, Text
 
 Whole = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
@@ -116,14 +117,12 @@ class Expiry(Canonical):
         )
 
 
-class PointType(Canonical):
+class PointType(Named):
     """Points that live by their own ``expiry``, or are spent only at ``only_at``.
 
     ``only_at`` names connections, or stores as connection/store; empty: everywhere.
     """
 
-    name: Slug
-    title: Text = ""
     expiry: Expiry = Expiry()
     only_at: tuple[Text, ...] = ()
 

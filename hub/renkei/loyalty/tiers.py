@@ -15,8 +15,9 @@ from pydantic import Field, model_validator
 
 from renkei.ledger.months import months_later
 from renkei.ledger.past import PastSale
+from renkei.loyalty.named import Named
 from renkei.loyalty.terms import Whole
-from renkei_contracts.base import Canonical, Slug, Text
+from renkei_contracts.base import Canonical, Slug
 
 Months = Annotated[int, Field(strict=True, ge=1, le=120)]
 
@@ -27,15 +28,13 @@ EVER = "ever"
 """The only period of a window that rolls."""
 
 
-class Level(Canonical):
+class Level(Named):
     """A tier, reached with ``at_least`` of the metric; conditions know it by its name.
 
     ``bonus`` points are given, and a ``coupon`` of that kind is issued, each time it is reached:
     once in each yearly period, or once for ever where the window rolls.
     """
 
-    name: Slug
-    title: Text = ""
     at_least: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
     bonus: Whole | None = None
     coupon: Slug | None = None

@@ -78,7 +78,7 @@ class BookActivity:
         for cap in caps:
             attempt.claim(self._claim(cap), 1, cap.times)
         self._grant(attempt, activity, found)
-        return self._answer(attempt, activity.points, activity.title or activity.name)
+        return self._answer(attempt, activity.points, activity.called)
 
     def _full(self, attempt: Attempt, caps: Sequence[Cap]) -> Cap | None:
         """The first cap that leaves nothing: looked at before any is claimed from."""
@@ -112,7 +112,7 @@ class BookActivity:
                 slides_months=typed.slides_months,
             )
         grant(draft, "earn", A.ISSUED, lot, attempt.now)
-        why = (f"{activity.title or activity.name}: {activity.points}",)
+        why = (f"{activity.called}: {activity.points}",)
         attempt.enter(draft, Cause("activity", self.ask.key, program_version=version, reasons=why))
 
     def _answer(self, attempt: Attempt, points: int, reason: str) -> ActivityAnswer:

@@ -118,7 +118,7 @@ class ReachTiers:
         book_lapses(attempt, root)
         draft = attempt.draft(root, min(one.at, attempt.now))
         grant(draft, "earn", A.ISSUED, _bonus(bonus, rules, draft.event_at), attempt.now)
-        why = (f"reached {level.title or level.name}: {bonus}",)
+        why = (f"reached {level.called}: {bonus}",)
         key = f"{level.name}/{one.period}"
         attempt.enter(draft, Cause("tier", key, program_version=version, reasons=why))
 
