@@ -92,6 +92,15 @@ def database_name(server: "embedded.EmbeddedServer") -> Iterator[str]:
 
 
 @pytest.fixture
+def empty(server: "embedded.EmbeddedServer") -> Iterator[str]:
+    """The address, as its owner, of a database with nothing in it, dropped afterwards."""
+    name = f"t_{uuid4().hex[:12]}"
+    _owner_sql(server, f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+    yield server.url(database=name)
+    _owner_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 async def database(
     server: "embedded.EmbeddedServer", database_name: str
 ) -> "AsyncIterator[Database]":

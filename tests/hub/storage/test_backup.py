@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, create_engine, text
@@ -44,17 +43,6 @@ def url(server: EmbeddedServer, database_name: str) -> str:
         for statement in BOOKED.format(settings=settings).split(";"):
             conn.execute(text(statement))
     return at
-
-
-@pytest.fixture
-def empty(server: EmbeddedServer) -> Iterator[str]:
-    """A database with nothing in it."""
-    name = f"t_{uuid4().hex[:12]}"
-    with _open(server.url()) as conn:
-        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy"))
-    yield server.url(database=name)
-    with _open(server.url()) as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @contextmanager
@@ -239,7 +227,7 @@ def test_a_file_with_a_changed_byte_is_refused(url: str, empty: str, tmp_path: P
 
 
 @pytest.mark.parametrize("bit", [1, 2, 8, 32, 128])
-def test_a_file_is_refused_whichever_byte_of_its_index_is_another(
+def test_whichever_byte_of_its_index_is_another_a_file_is_taken_or_refused(
     url: str, tmp_path: Path, bit: int
 ) -> None:
     whole = taken(url, tmp_path / "b").read_bytes()
