@@ -1,5 +1,6 @@
 """How every command ends: an exit code, and one line where it is refused."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,11 +89,14 @@ def test_a_fault_of_ours_is_one_line_and_no_refusal(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no disk that is always full")
-def test_a_full_disk_is_no_fault_of_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_no_fault_of_ours(tmp_path: Path, unbuffered: str) -> None:
+    """Whether it shows with the first line, or as the process ends."""
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
             [sys.executable, "-m", "renkei", "plugins"],
             cwd=tmp_path,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
